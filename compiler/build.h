@@ -1,0 +1,57 @@
+/* Builders: one function per operator, over graph_node. All pass NULL operands through as NULL and
+ * report a violated constraint at graph.at. Axes count from 0; negative ones from the end. */
+#ifndef BUILD_H
+#define BUILD_H
+
+#include "graph.h"
+
+node *build_slot(graph *g, const char *path, const tensor_type *type);
+node *build_real(graph *g, dtype element, double value);   /* a scalar of a floating type */
+node *build_int(graph *g, dtype element, int64_t value);   /* of an integer type or bool */
+node *build_splat(graph *g, const tensor_type *type, double value); /* constant and broadcast */
+node *build_constant(graph *g, const tensor_type *type, const int64_t *ints, const double *reals);
+node *build_iota(graph *g, const tensor_type *type, int axis);
+node *build_key(graph *g, uint64_t site, bool initial);    /* initial: step 0, for initialisers */
+node *build_bits(graph *g, node *key, node *turn, const tensor_type *type);
+
+/* Elementwise; operands have one shape already. */
+node *build_map1(graph *g, scalar_function f, node *x);
+node *build_map2(graph *g, scalar_function f, node *x, node *y);
+node *build_map3(graph *g, scalar_function f, node *x, node *y, node *z);
+node *build_cast(graph *g, node *x, dtype element); /* floats to integers truncate and saturate, NaN gives 0 */
+
+/* Views. */
+node *build_reshape(graph *g, node *x, int rank, const dim *dims);
+node *build_transpose(graph *g, node *x, const int64_t *axes); /* result axis i is operand axis axes[i] */
+node *build_broadcast(graph *g, node *x, const tensor_type *type, const int64_t *axes); /* operand axis i is result axis axes[i]; extents equal or 1 */
+node *build_broadcast_to(graph *g, node *x, const tensor_type *like); /* NumPy's rule: trailing axes meet; like gives the shape */
+node *build_slice(graph *g, node *x, const int64_t *starts, const int64_t *limits, const int64_t *steps);
+node *build_pad(graph *g, node *x, const int64_t *low, const int64_t *high, const int64_t *interior); /* zeros; negative low and high crop */
+node *build_reverse(graph *g, node *x, int axis_count, const int64_t *axes);
+node *build_concat(graph *g, int count, node *const *parts, int axis);
+
+/* Reductions remove their axes; op is OP_SUM, OP_PROD, OP_MAX, OP_MIN, OP_ARGMAX or OP_ARGMIN. */
+node *build_reduce(graph *g, op_code op, node *x, int axis_count, const int64_t *axes);
+node *build_mean(graph *g, node *x, int axis_count, const int64_t *axes); /* floating */
+/* Puts reduced axes back with extent 1, as before the reduction of `like`. */
+node *build_keep(graph *g, node *reduced, const tensor_type *like, int axis_count, const int64_t *axes);
+
+/* A general contraction; the result's axes are batch, left free, right free. */
+typedef struct dot_axes {
+  int batch_count, contract_count;
+  const int64_t *left_batch, *right_batch, *left_contract, *right_contract;
+} dot_axes;
+node *build_dot(graph *g, node *left, node *right, const dot_axes *axes);
+/* NumPy's matmul: x[…, m, k] @ y[…, k, n], vectors on either side, leading axes broadcast. */
+node *build_matmul(graph *g, node *left, node *right);
+
+/* Convolution (cross-correlation) of x[N, C, S…] with w[O, C / groups, K…], 1 to 3 spatial axes. */
+typedef struct conv_shape {
+  int64_t strides[3], low[3], high[3], left_dilation[3], right_dilation[3], groups;
+} conv_shape;
+node *build_conv(graph *g, node *x, node *w, const conv_shape *shape);
+
+/* A copy of node n in graph g over other operands (of the same types). */
+node *build_like(graph *g, const node *n, node *const *operands);
+
+#endif

@@ -1,0 +1,21 @@
+/* Reverse-mode differentiation of a graph, by source transformation. */
+#ifndef GRAD_H
+#define GRAD_H
+
+#include "graph.h"
+
+typedef struct gradients gradients;
+
+/* One reverse sweep from a scalar floating loss through the nodes on which it depends and which
+ * depend on one of the wanted nodes. New nodes are appended to the graph. Cotangents of one node
+ * are added in a fixed order. */
+gradients *grad_sweep(graph *g, node *loss, int wanted_count, node *const *wanted);
+
+/* The gradient of the loss with respect to a wanted node, of its type; NULL where the loss does
+ * not depend on it (the caller decides between zero and an error). */
+node *grad_of(const gradients *s, const node *wanted);
+
+/* True where value depends on x through differentiable operators. */
+bool grad_depends(const graph *g, const node *value, const node *x);
+
+#endif

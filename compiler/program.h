@@ -1,0 +1,107 @@
+/* What elaboration makes of a file: the slots, one graph per entry, and the tasks. */
+#ifndef PROGRAM_H
+#define PROGRAM_H
+
+#include "graph.h"
+
+/* A column of a data set: one file and the reader that understands it. */
+typedef struct data_column {
+  const char *name;   /* meets the entry's input of this name */
+  const char *reader; /* "idx", "npy" */
+  const char *file;
+  location at;
+} data_column;
+
+typedef struct data_split {
+  const char *name; /* "train" */
+  data_column *columns;
+  int column_count;
+} data_split;
+
+typedef struct data_set {
+  const char *name;   /* the task's variable */
+  const char *folder; /* "fashion-mnist", looked up on the data path */
+  data_split *splits;
+  int split_count;
+  location at;
+} data_set;
+
+/* A scalar input of a run: an expression of step (within the phase, from 0), epoch (from 0) and
+ * steps (the phase's total), as a graph with these three f64 inputs and one f64 output. */
+typedef struct run_argument {
+  const char *name; /* the entry's input */
+  graph *value;
+  location at;
+} run_argument;
+
+/* One run(…) of a task. A negative count was not given. */
+typedef struct task_run {
+  const char *entry;      /* name in program.entries */
+  int data, split;        /* data set and split that feed it; -1: none */
+  int64_t first, last;    /* rows [first, last); last -1: to the end */
+  run_argument *arguments;
+  int argument_count;
+  int64_t epochs, steps;                /* a phase */
+  int64_t every_epochs, every_steps;    /* belongs to the phase before it */
+  bool at_end, once, shuffle;
+  const char *to, *as;    /* file that outputs are written to; NULL: none */
+  location at;
+} task_run;
+
+typedef struct task {
+  const char *name, *after; /* after: NULL or another task */
+  data_set *sets;
+  int set_count;
+  task_run *runs;
+  int run_count;
+  location at;
+} task;
+
+typedef struct program {
+  arena *arena;
+  const char *name;   /* of the model: a C identifier, from the file's name or --prefix */
+  slot *slots;        /* sorted by path */
+  int slot_count;
+  graph *initial;     /* "init": no inputs, one update for every slot */
+  graph **entries;
+  int entry_count;
+  task *tasks;
+  int task_count;
+} program;
+
+/* -D NAME=VALUE; the value is text of the language, a static expression. */
+typedef struct definition {
+  const char *name, *value;
+} definition;
+
+/* A further copy of an entry in which a constant has another value: the last, smaller batch. Its
+ * graph is named ENTRY_VALUE, "evaluate_16". All slots must come out with the same types. */
+typedef struct specialisation {
+  const char *entry, *constant;
+  int64_t value;
+} specialisation;
+
+typedef struct elaborate_options {
+  const char *name;         /* model name; NULL: from the source's name */
+  bool real_f64;            /* --real=f64: f32 becomes f64 everywhere, inputs and slots included */
+  const definition *definitions;
+  int definition_count;
+  const specialisation *specialisations;
+  int specialisation_count;
+  const char *folder;       /* where `use` looks before the library; NULL: the source's folder */
+} elaborate_options;
+
+/* Parses and elaborates. NULL when there were errors, which then stand in the diagnostics. */
+program *elaborate(arena *a, diagnostics *d, const source *text, const elaborate_options *options);
+
+/* The constant by which an entry's leading input extents are given, "B", or NULL where the inputs'
+ * leading extents are not all the same named constant. */
+const char *program_batch_constant(const program *p, const char *entry);
+
+const slot *program_slot(const program *p, const char *path);
+graph *program_entry(const program *p, const char *name);
+
+/* True where the entry updates a slot; such an entry advances step. */
+bool entry_writes(const graph *entry);
+
+#endif

@@ -1,0 +1,44 @@
+/* Values of the graph interpreter, which defines what a graph means: floats are computed in
+ * double, integers and bool in int64 wrapped to their type. */
+#ifndef TENSOR_H
+#define TENSOR_H
+
+#include "graph.h"
+
+typedef struct tensor {
+  tensor_type type;
+  union {
+    double *reals;  /* of floating types, row-major */
+    int64_t *ints;  /* of integer types and bool */
+  };
+} tensor;
+
+tensor *tensor_new(arena *a, const tensor_type *type); /* zeros */
+
+/* What an evaluation depends on besides its inputs. */
+typedef struct evaluation {
+  arena *arena;
+  uint64_t seed, step;
+} evaluation;
+
+/* The value of a slot at the start of the entry; NULL where it is missing (an internal error). */
+typedef const tensor *(*tensor_of_slot)(void *context, const char *path);
+
+/* Evaluates every live node of the graph. inputs: one per graph input, of its type. Results: one
+ * tensor per output and per update, in order, in e's arena. round_to_f32: values of type f32
+ * are rounded to float after each operator (for error estimates); false gives the meaning. */
+void graph_eval(const evaluation *e, const graph *g, const tensor *const *inputs,
+                tensor_of_slot slot, void *slot_context, tensor **outputs, tensor **updates);
+
+/* Philox 4x32-10 (Salmon et al., 2011): four words from a counter and a key. */
+void philox(uint32_t result[4], const uint32_t counter[4], const uint32_t key[2]);
+
+/* Key of a draw: words 0 and 1 of Philox with key (seed low, seed high) and counter (site low,
+ * site high, step low, step high). */
+void philox_key(uint32_t key[2], uint64_t seed, uint64_t site, uint64_t step);
+
+/* The pattern of one element: word (element mod 4) of Philox with the draw's key and counter
+ * (element / 4 low, high, turn low, high). */
+uint32_t philox_element(const uint32_t key[2], uint64_t element, uint64_t turn);
+
+#endif
