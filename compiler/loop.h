@@ -57,7 +57,7 @@ typedef enum loop_expr_kind {
                      tree: the upper half onto the lower until one is left */
   LOOP_EXTRACT,   /* lane `lane` of operand 0 */
   LOOP_INSERT,    /* operand 0 with lane `lane` replaced by operand 1 */
-  LOOP_CALL       /* a loop_function (math.h): operands are its arguments */
+  LOOP_CALL       /* a loop_function (vector_math.h): operands are its arguments */
 } loop_expr_kind;
 
 typedef struct loop_expr loop_expr;

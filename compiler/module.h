@@ -3,7 +3,7 @@
 #define MODULE_H
 
 #include "loop.h"
-#include "math.h"
+#include "vector_math.h"
 #include "program.h"
 #include "target.h"
 

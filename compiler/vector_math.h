@@ -1,7 +1,7 @@
 /* Own mathematics. Results must not differ from system to system nor between interpreter and
  * compiled code, so exp, log, tanh … are written once, in the loop form. */
-#ifndef MATH_FUNCTIONS_H
-#define MATH_FUNCTIONS_H
+#ifndef VECTOR_MATH_H
+#define VECTOR_MATH_H
 
 #include "loop.h"
 
