@@ -14,8 +14,28 @@ RUNTIME_OBJECTS  := $(patsubst %.c,$(B)/%.o,$(filter-out runtime/safetensors.c,$
 TOOL_OBJECTS     := $(patsubst %.c,$(B)/%.o,$(filter-out tools/dnn.c,$(wildcard tools/*.c)) runtime/safetensors.c)
 PROGRAMS         := $(B)/dnnc $(B)/dnn
 
-.PHONY: all demo check clean install-missing
+TEST_SOURCES     := $(wildcard tests/*/test_*.c)
+TESTS            := $(TEST_SOURCES:%.c=$(B)/%)
+TEST_OBJECTS     := $(patsubst %.c,$(B)/%.o,$(wildcard tests/*.c))
+JOBS             ?= 2
+
+.PHONY: all demo check tests clean install-missing
 all: $(PROGRAMS) $(B)/libdnnc.a $(B)/libdnnrt.a $(B)/libdnntool.a
+
+install-missing:
+	@tools/install-missing.sh
+
+demo: install-missing
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@mkdir -p $(B)/demo
+	$(B)/dnnc models/convnets/lenet5.dnn -o $(B)/demo/lenet5.so
+	$(B)/dnn train models/convnets/lenet5.dnn --out $(B)/demo
+
+# Under B=… and with other CFLAGS (sanitizers) the tests run as well.
+check: install-missing
+	@$(MAKE) --no-print-directory -j$(JOBS) all tests
+	@JOBS=$(JOBS) tests/run.sh $(B)/tests/logs $(TESTS)
+tests: $(TESTS)
 
 clean:
 	rm -rf $(B)
@@ -34,6 +54,11 @@ $(B)/dnn: $(B)/tools/dnn.o $(B)/libdnntool.a $(B)/libdnnc.a $(B)/libdnnrt.a
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(B)/tests/libtests.a: $(TEST_OBJECTS)
+$(TESTS): %: %.o $(B)/tests/libtests.a $(B)/libdnntool.a $(B)/libdnnc.a $(B)/libdnnrt.a
+	$(CC) $(CFLAGS) -o $@ $^ -lcmocka -lcjson -lcairo -lz -lm -ldl -lpthread
+$(B)/tests/%.o: ALL_CFLAGS += -Itests
 
 $(B)/grammar/dnn.tab.c $(B)/grammar/dnn.tab.h &: grammar/dnn.y
 	@mkdir -p $(@D)
