@@ -5,7 +5,7 @@
 CC       ?= gcc
 CFLAGS   ?= -O2 -g
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -MMD -MP -I. -Icompiler -Idsl -Igrammar -Ibackends -Iruntime -Itools -Ibuild
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -MMD -MP -I. -Icompiler -Idsl -Igrammar -Ibackends -Iruntime -Itools -I$(B)
 B := build
 
 COMPILER_SOURCES := $(filter-out compiler/main.c,$(wildcard compiler/*.c compiler/ops/*.c dsl/*.c grammar/*.c backends/*.c))
@@ -67,8 +67,9 @@ $(B)/grammar/dnn.lex.c $(B)/grammar/dnn.lex.h &: grammar/dnn.l
 	@mkdir -p $(@D)
 	flex -o $(B)/grammar/dnn.lex.c --header-file=$(B)/grammar/dnn.lex.h $<
 $(B)/grammar/%.o: $(B)/grammar/%.c
-	$(CC) $(ALL_CFLAGS) -Ibuild/grammar -Wno-error -c -o $@ $<
-$(B)/dsl/%.o $(B)/grammar/%.o: ALL_CFLAGS += -Ibuild/grammar
-$(B)/dsl/%.o: $(B)/grammar/dnn.tab.h $(B)/grammar/dnn.lex.h
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+$(B)/grammar/%.o: ALL_CFLAGS += -I$(B)/grammar
+$(B)/grammar/dnn.lex.o: ALL_CFLAGS += -w
+$(patsubst %.c,$(B)/%.o,$(wildcard grammar/*.c)): | $(B)/grammar/dnn.tab.h $(B)/grammar/dnn.lex.h
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -105,8 +105,8 @@ static const char *line_of(const source *s, int line, int *length) {
 static int at_least(int value, int least) { return value < least ? least : value; }
 static int at_most(int value, int most) { return value > most ? most : value; }
 
-static void print_line(FILE *out, const char *text, int from, int to, int length) {
-  fputs(from > 0 && from == to ? "" : "    ", out);
+static void print_line(FILE *out, const char *text, int from, int to, int length, bool cut) {
+  fputs(cut ? "... " : "    ", out);
   for (int i = from; i < to; i++) {
     unsigned char c = (unsigned char)text[i];
     putc(c == '\t' ? ' ' : c < ' ' || c > '~' ? '?' : c, out);
@@ -130,7 +130,7 @@ static void print_excerpt(FILE *out, location at) {
     from = at_least(at_most(caret - SHOWN_COLUMNS / 2, length - SHOWN_COLUMNS), from);
     to = at_most(from + SHOWN_COLUMNS, length);
   }
-  print_line(out, text, from, to, length);
+  print_line(out, text, from, to, length, from > at_most(indent, caret));
   start = at_most(at_least(start, from), caret);
   end = at_least(at_most(end, to), caret + 1);
   fprintf(out, "    %*s", start - from, "");

@@ -33,9 +33,9 @@ enum {
   K(TUPLE, "a tuple")               /* items…: expressions or NAMED */                           \
   K(NAMED, "an argument by name")   /* name: value */                                            \
   K(CALL, "a call")                 /* base(items…): expressions or NAMED */                     \
-  K(BRACKETS, "brackets")           /* base[items…]: expressions, SLICE, NEW, ELLIPSIS */        \
+  K(BRACKETS, "brackets")           /* base[items…]: expressions, SLICE, ELLIPSIS; the new axis  \
+                                       of x[:, new] is the NAME new, where new is not in scope */\
   K(SLICE, "a slice")               /* start?:stop?:step? — see ast_as_named for `pad: 2` */     \
-  K(NEW, "`new`")                   /* the new axis in x[:, new] */                              \
   K(ELLIPSIS, "`...`")              /* in brackets and in the sizes of a type */                 \
   K(MEMBER, "a member")             /* base.name */                                              \
   K(UNARY, "an operation")          /* op operand */                                             \
