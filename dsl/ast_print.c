@@ -59,7 +59,7 @@ static void print_tuple(printer *w, const ast *n) {
 
 static void print_slice(printer *w, const ast *n) {
   if (n->start) print_any(w, n->start);
-  print_text(w, n->start && n->stop ? ": " : ":");
+  print_text(w, ast_as_named(n, &(const char *){NULL}) ? ": " : ":");
   if (n->stop) print_any(w, n->stop);
   if (n->step) {
     print_text(w, ":");

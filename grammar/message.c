@@ -27,6 +27,7 @@ static const char *const statement_words[] = {
     "state", "emit", "minimize", "maximize", "derivative", NULL};
 static const char *const value_words[] = {"a name", "a number", "a text", "if",  "for", "scan",
                                           "repeat", "while",    "not",    "'('", "'-'", NULL};
+static const char *const other_words[] = {"over", "with", "except", "in", NULL};
 static const char *const comparisons[] = {"==", "!=", "<=", ">=", "'<'", "'>'", NULL};
 static const char *const operators[] = {"'?'", "or", "and", "'+'", "'-'", "'*'", "'/'", "//",
                                         "'%'", "'@'", "**", "==", "!=", "<=", ">=", "'<'",
@@ -41,7 +42,7 @@ static bool is_implied(const expectation *e, const char *symbol) {
     return true;
   if (expects(e, "fn") && (is_among(symbol, after_statement) || strchr(symbol, ';'))) return true;
   if (expects(e, "'+'") && is_among(symbol, operators)) return true;
-  if (expects(e, "|>") && is_among(symbol, after_operand)) return true;
+  if ((expects(e, "'+'") || expects(e, "|>")) && is_among(symbol, after_operand)) return true;
   return expects(e, "the end of the statement") && is_among(symbol, after_statement);
 }
 
@@ -92,11 +93,16 @@ static const char *advice(const parser *p, const char *found, const expectation 
     return "`|>` binds weakest and its right side is a call or a name: write `(x |> f) + y`";
   if (!strcmp(found, "<-"))
     return "`<-` updates and is a statement of its own; for less than minus one write `x < -1`";
+  if (!strcmp(found, "','") && expects(e, "the end of the statement"))
+    return "a tuple stands in parentheses: `(a, b)`";
   if (!strcmp(found, "'='") && open_bracket(p))
     return "arguments by name take `:`, as in f[3, pad: 1](x, eps: 0)";
   if (!strcmp(found, "':'") && expects(e, "'='"))
     return "defaults take `=`, as in f[k, pad = 0]";
-  if (expects(e, "a name") && !expects(e, "a number") && is_among(found, statement_words))
+  if (!strcmp(found, "'['") && expects(e, "a number"))
+    return "a tuple stands in parentheses: `(a, b)`";
+  if (expects(e, "a name") &&
+      (is_among(found, other_words) || (!expects(e, "a number") && is_among(found, statement_words))))
     return "this word belongs to the language and cannot be a name";
   return NULL;
 }

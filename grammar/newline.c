@@ -63,6 +63,12 @@ static parser_token take(parser *p) {
   return t;
 }
 
+static location end_of(location at) {
+  at.line = at.end_line;
+  at.column = at.end_column;
+  return at;
+}
+
 static parser_token supply(parser *p, int kind, location at, bool closes) {
   at.end_line = at.line;
   at.end_column = at.column;
@@ -115,17 +121,26 @@ static void check_minus(parser *p, const parser_token *t) {
                "difference, `(-y)` for a new statement");
 }
 
-/* A closing bracket that does not match the innermost open one: has those closed that were opened
- * since its own and is read again, or is dropped where it has none. */
-static void mend_brackets(parser *p, parser_token t) {
-  int depth = matching_depth(p, t.kind);
-  if (depth < 0) {
-    diag_error(p->diagnostics, t.at, "this `%c` closes nothing", t.kind);
-    return;
+/* A closing bracket that does not match the innermost open one. Where a bracket further out does,
+ * those opened since are closed and the token is read again; else it is taken for the one that
+ * is wanted, or dropped where none is open. Returns whether *t is to be given. */
+static bool mend_brackets(parser *p, parser_token *t) {
+  int depth = matching_depth(p, t->kind);
+  if (depth >= 0) {
+    report_unclosed(p);
+    p->close_to = depth + 1;
+    hold(p, *t);
+    return false;
   }
-  report_unclosed(p);
-  p->close_to = depth + 1;
-  hold(p, t);
+  const parser_bracket *open = p->depth > 0 ? &p->brackets[p->depth - 1] : NULL;
+  if (!open || open->opener == '{') {
+    diag_error(p->diagnostics, t->at, "this `%c` closes nothing", t->kind);
+    return false;
+  }
+  diag_error(p->diagnostics, t->at, "`%c` cannot close the `%c` at %s", t->kind, open->opener,
+             diag_place(p->arena, open->at));
+  t->kind = closer_of(open->opener);
+  return true;
 }
 
 /* The next token, before tokens are dropped for recovery. */
@@ -145,7 +160,7 @@ static parser_token produce(parser *p) {
     if (t.starts_line && newlines_count(p) && ends_statement(p->last.kind)) {
       if (!continues_statement(t.kind)) {
         hold(p, t);
-        return supply(p, ';', t.at, false);
+        return supply(p, ';', end_of(p->last.at), false);
       }
       check_minus(p, &t);
     }
@@ -155,10 +170,8 @@ static parser_token produce(parser *p) {
     }
     if (is_opener(t.kind)) return p->last = open_bracket(p, t);
     if (is_closer(t.kind)) {
-      if (p->depth == 0 || matching_depth(p, t.kind) != p->depth - 1) {
-        mend_brackets(p, t);
-        continue;
-      }
+      bool matches = p->depth > 0 && matching_depth(p, t.kind) == p->depth - 1;
+      if (!matches && !mend_brackets(p, &t)) continue;
       p->depth--;
     }
     return p->last = t;
