@@ -1,0 +1,25 @@
+/* What the readers of data files share: a file, plain or compressed by gzip, read front to back
+ * by readers that do not trust what it says of its size. */
+#ifndef DATA_STREAM_H
+#define DATA_STREAM_H
+
+#include "data.h"
+
+typedef struct data_stream data_stream;
+
+/* NULL with a message when the file cannot be opened. */
+data_stream *data_stream_open(arena *a, const char *path, const char **error);
+
+/* Closes and returns the result where the whole went well; else NULL and the first message. A
+ * fault is a message without the path, or NULL. */
+array *data_stream_close(data_stream *s, array *result, const char *fault, const char **error);
+
+/* Reads exactly so many bytes; else a fault: truncated or damaged. */
+const char *data_stream_bytes(data_stream *s, void *bytes, size_t count);
+
+/* Reads the elements of an array whose type and extents are set, which must be all that is left
+ * in the file; swap reverses the bytes of each element. Memory is allocated only after the size
+ * was found to be possible for this file. */
+const char *data_stream_elements(data_stream *s, array *x, bool swap);
+
+#endif
