@@ -67,16 +67,15 @@ static void print_slice(printer *w, const ast *n) {
   }
 }
 
-/* Which operand of equal binding needs no parentheses. */
-static bool groups_left(const ast *n) {
-  return n->op != AST_POWER && ast_operator_binding(n->op) != ast_operator_binding(AST_EQUAL);
-}
-
+/* Operators group to the left; comparisons do not group; a power groups to the right and takes a
+ * minus there, as in a ** -b ** c. */
 static void print_binary(printer *w, const ast *n) {
   int binding = ast_operator_binding(n->op);
-  print_expression(w, n->left, binding + !groups_left(n));
+  bool groups_left = n->op != AST_POWER && binding != ast_operator_binding(AST_EQUAL);
+  print_expression(w, n->left, groups_left ? binding : binding + 1);
   fprintf(w->out, " %s ", ast_operator_text(n->op));
-  print_expression(w, n->right, binding + (n->op != AST_POWER));
+  print_expression(w, n->right,
+                   n->op == AST_POWER ? ast_operator_binding(AST_NEGATE) : binding + 1);
 }
 
 static void print_unary(printer *w, const ast *n) {
