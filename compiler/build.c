@@ -1,0 +1,265 @@
+#include "build.h"
+
+#include <string.h>
+
+#include "axes.h"
+#include "scalar.h"
+
+static attribute ints(int count, const int64_t *values) {
+  return (attribute){.kind = ATTRIBUTE_INTS, .count = count, .ints = values};
+}
+
+static attribute reals(int count, const double *values) {
+  return (attribute){.kind = ATTRIBUTE_REALS, .count = count, .reals = values};
+}
+
+static attribute text(const char *value) {
+  return (attribute){.kind = ATTRIBUTE_TEXT, .text = value};
+}
+
+static attribute type(const tensor_type *value) {
+  return (attribute){.kind = ATTRIBUTE_TYPE, .type = value};
+}
+
+static node *unary(graph *g, op_code op, node *x, int count, const attribute *attributes) {
+  return graph_node(g, op, (scalar_function)0, 1, &x, count, attributes);
+}
+
+static node *leaf(graph *g, op_code op, int count, const attribute *attributes) {
+  return graph_node(g, op, (scalar_function)0, 0, NULL, count, attributes);
+}
+
+/* Negative axes count from the end; what is out of range is left to the type rule. */
+static int64_t from_start(int64_t axis, int rank) { return axis < 0 ? axis + rank : axis; }
+
+/* Copies axes from the start and in increasing order; false for more than a tensor can have. */
+static bool sorted_axes(int rank, int count, const int64_t *axes, int64_t sorted[MAX_RANK]) {
+  if (count > MAX_RANK) return false;
+  for (int i = 0; i < count; i++) {
+    int64_t axis = from_start(axes[i], rank);
+    int at = i;
+    for (; at > 0 && sorted[at - 1] > axis; at--) sorted[at] = sorted[at - 1];
+    sorted[at] = axis;
+  }
+  return true;
+}
+
+node *build_slot(graph *g, const char *path, const tensor_type *t) {
+  return leaf(g, OP_SLOT, 2, (attribute[]){text(path), type(t)});
+}
+
+node *build_real(graph *g, dtype element, double value) {
+  tensor_type t = type_scalar(element);
+  return build_constant(g, &t, NULL, &value);
+}
+
+node *build_int(graph *g, dtype element, int64_t value) {
+  tensor_type t = type_scalar(element);
+  return build_constant(g, &t, &value, NULL);
+}
+
+node *build_splat(graph *g, const tensor_type *t, double value) {
+  node *scalar = dtype_is_float(t->element) ? build_real(g, t->element, value)
+                                            : build_int(g, t->element, (int64_t)value);
+  return build_broadcast_to(g, scalar, t);
+}
+
+node *build_constant(graph *g, const tensor_type *t, const int64_t *int_values,
+                     const double *real_values) {
+  ensure(type_check(t) && type_elements(t) <= INT32_MAX);
+  int count = (int)type_elements(t);
+  return leaf(g, OP_CONSTANT, 3,
+              (attribute[]){type(t), ints(int_values ? count : 0, int_values),
+                            reals(real_values ? count : 0, real_values)});
+}
+
+node *build_iota(graph *g, const tensor_type *t, int axis) {
+  int64_t along = from_start(axis, t->rank);
+  return leaf(g, OP_IOTA, 2, (attribute[]){type(t), ints(1, &along)});
+}
+
+node *build_key(graph *g, uint64_t site, bool initial) {
+  int64_t where = (int64_t)site, first = initial;
+  return leaf(g, OP_KEY, 2, (attribute[]){ints(1, &where), ints(1, &first)});
+}
+
+node *build_bits(graph *g, node *key, node *turn, const tensor_type *t) {
+  return graph_node(g, OP_BITS, (scalar_function)0, 2, (node *[]){key, turn}, 1,
+                    (attribute[]){type(t)});
+}
+
+node *build_map1(graph *g, scalar_function f, node *x) {
+  return graph_node(g, OP_MAP, f, 1, &x, 0, NULL);
+}
+
+node *build_map2(graph *g, scalar_function f, node *x, node *y) {
+  return graph_node(g, OP_MAP, f, 2, (node *[]){x, y}, 0, NULL);
+}
+
+node *build_map3(graph *g, scalar_function f, node *x, node *y, node *z) {
+  return graph_node(g, OP_MAP, f, 3, (node *[]){x, y, z}, 0, NULL);
+}
+
+node *build_cast(graph *g, node *x, dtype element) {
+  if (!x || x->type.element == element) return x;
+  tensor_type t = x->type;
+  t.element = element;
+  return unary(g, OP_CAST, x, 1, (attribute[]){type(&t)});
+}
+
+node *build_reshape(graph *g, node *x, int rank, const dim *dims) {
+  if (!x) return NULL;
+  tensor_type t = {.element = x->type.element, .rank = rank};
+  for (int i = 0; i < rank && i < MAX_RANK; i++) t.dims[i] = dims[i];
+  if (type_equal(&t, &x->type)) return x;
+  return unary(g, OP_RESHAPE, x, 1, (attribute[]){type(&t)});
+}
+
+node *build_transpose(graph *g, node *x, const int64_t *axes) {
+  if (!x) return NULL;
+  int64_t order[MAX_RANK];
+  bool identity = true;
+  for (int i = 0; i < x->type.rank; i++) {
+    order[i] = from_start(axes[i], x->type.rank);
+    identity = identity && order[i] == i;
+  }
+  return identity ? x : unary(g, OP_TRANSPOSE, x, 1, (attribute[]){ints(x->type.rank, order)});
+}
+
+node *build_broadcast(graph *g, node *x, const tensor_type *t, const int64_t *axes) {
+  if (!x || type_equal(&x->type, t)) return x;
+  int64_t order[MAX_RANK];
+  for (int i = 0; i < x->type.rank; i++) order[i] = from_start(axes[i], t->rank);
+  return unary(g, OP_BROADCAST, x, 2, (attribute[]){type(t), ints(x->type.rank, order)});
+}
+
+node *build_broadcast_to(graph *g, node *x, const tensor_type *like) {
+  if (!x) return NULL;
+  tensor_type t = *like;
+  t.element = x->type.element;
+  int64_t axes[MAX_RANK];
+  for (int i = 0; i < x->type.rank; i++) axes[i] = t.rank - x->type.rank + i;
+  return build_broadcast(g, x, &t, axes);
+}
+
+node *build_slice(graph *g, node *x, const int64_t *starts, const int64_t *limits,
+                  const int64_t *steps) {
+  if (!x) return NULL;
+  int rank = x->type.rank;
+  return unary(g, OP_SLICE, x, 3,
+               (attribute[]){ints(rank, starts), ints(rank, limits), ints(rank, steps)});
+}
+
+node *build_pad(graph *g, node *x, const int64_t *low, const int64_t *high,
+                const int64_t *interior) {
+  if (!x) return NULL;
+  int rank = x->type.rank;
+  return unary(g, OP_PAD, x, 3,
+               (attribute[]){ints(rank, low), ints(rank, high), ints(rank, interior)});
+}
+
+node *build_reverse(graph *g, node *x, int axis_count, const int64_t *axes) {
+  if (!x) return NULL;
+  int64_t sorted[MAX_RANK];
+  ensure(sorted_axes(x->type.rank, axis_count, axes, sorted));
+  return unary(g, OP_REVERSE, x, 1, (attribute[]){ints(axis_count, sorted)});
+}
+
+node *build_concat(graph *g, int count, node *const *parts, int axis) {
+  int64_t along = count > 0 && parts[0] ? from_start(axis, parts[0]->type.rank) : axis;
+  return graph_node(g, OP_CONCAT, (scalar_function)0, count, parts, 1,
+                    (attribute[]){ints(1, &along)});
+}
+
+node *build_reduce(graph *g, op_code op, node *x, int axis_count, const int64_t *axes) {
+  if (!x) return NULL;
+  int64_t sorted[MAX_RANK];
+  ensure(sorted_axes(x->type.rank, axis_count, axes, sorted));
+  return unary(g, op, x, 1, (attribute[]){ints(axis_count, sorted)});
+}
+
+node *build_mean(graph *g, node *x, int axis_count, const int64_t *axes) {
+  node *sum = build_reduce(g, OP_SUM, x, axis_count, axes);
+  if (!sum) return NULL;
+  double count = (double)type_elements(&x->type) / (double)type_elements(&sum->type);
+  return build_map2(g, SCALAR_DIV, sum, build_splat(g, &sum->type, count));
+}
+
+node *build_keep(graph *g, node *reduced, const tensor_type *like, int axis_count,
+                 const int64_t *axes) {
+  tensor_type t = *like;
+  for (int i = 0; i < axis_count; i++) t.dims[from_start(axes[i], t.rank)] = dim_fixed(1);
+  return build_reshape(g, reduced, t.rank, t.dims);
+}
+
+node *build_dot(graph *g, node *left, node *right, const dot_axes *axes) {
+  attribute attributes[] = {ints(axes->batch_count, axes->left_batch),
+                            ints(axes->batch_count, axes->right_batch),
+                            ints(axes->contract_count, axes->left_contract),
+                            ints(axes->contract_count, axes->right_contract)};
+  return graph_node(g, OP_DOT, (scalar_function)0, 2, (node *[]){left, right}, 4, attributes);
+}
+
+/* The leading extents of two stacks of matrices, broadcast by NumPy's rule; where they do not meet,
+ * the broadcast that follows reports it. */
+static int batch_dims(const tensor_type *left, const tensor_type *right, dim dims[MAX_RANK]) {
+  int lefts = left->rank - 2, rights = right->rank - 2, count = lefts > rights ? lefts : rights;
+  for (int i = 0; i < count; i++) {
+    int l = i - (count - lefts), r = i - (count - rights);
+    dim one = dim_fixed(1), a = l >= 0 ? left->dims[l] : one, b = r >= 0 ? right->dims[r] : one;
+    dims[i] = dim_equal(a, one) ? b : a;
+  }
+  return count;
+}
+
+static node *spread_batch(graph *g, node *x, int count, const dim *dims) {
+  tensor_type t = {.element = x->type.element, .rank = count + 2};
+  memcpy(t.dims, dims, (size_t)count * sizeof *dims);
+  memcpy(t.dims + count, x->type.dims + x->type.rank - 2, 2 * sizeof *dims);
+  return build_broadcast_to(g, x, &t);
+}
+
+node *build_matmul(graph *g, node *left, node *right) {
+  if (!left || !right) return NULL;
+  int64_t batch[MAX_RANK], left_inner = left->type.rank - 1, right_inner = 0;
+  dot_axes axes = {0, 1, batch, batch, &left_inner, &right_inner};
+  if (left->type.rank > 0 && right->type.rank > 2) {
+    if (left->type.rank == 1) { /* a row, which is dropped again below */
+      node *row = build_reshape(g, left, 2, (dim[]){dim_fixed(1), left->type.dims[0]});
+      node *product = build_matmul(g, row, right);
+      if (!product) return NULL;
+      dim dims[MAX_RANK];
+      int rank = 0;
+      for (int i = 0; i < product->type.rank; i++)
+        if (i != product->type.rank - 2) dims[rank++] = product->type.dims[i];
+      return build_reshape(g, product, rank, dims);
+    }
+    dim dims[MAX_RANK];
+    axes.batch_count = batch_dims(&left->type, &right->type, dims);
+    for (int i = 0; i < axes.batch_count; i++) batch[i] = i;
+    left = spread_batch(g, left, axes.batch_count, dims);
+    right = spread_batch(g, right, axes.batch_count, dims);
+    left_inner = axes.batch_count + 1;
+    right_inner = axes.batch_count;
+  }
+  return build_dot(g, left, right, &axes);
+}
+
+node *build_conv(graph *g, node *x, node *w, const conv_shape *shape) {
+  if (!x || !w) return NULL;
+  int spatial = x->type.rank < 2 ? 0 : x->type.rank > 5 ? 3 : x->type.rank - 2;
+  attribute attributes[] = {ints(spatial, shape->strides),       ints(spatial, shape->low),
+                            ints(spatial, shape->high),          ints(spatial, shape->left_dilation),
+                            ints(spatial, shape->right_dilation), ints(1, &shape->groups)};
+  return graph_node(g, OP_CONV, (scalar_function)0, 2, (node *[]){x, w}, 6, attributes);
+}
+
+node *build_like(graph *g, const node *n, node *const *operands) {
+  if (n->op == OP_INPUT) return graph_add_input(g, node_text(n, 0), n->attributes[1].type);
+  location at = g->at;
+  g->at = n->at;
+  node *copy = graph_node(g, n->op, n->function, n->operand_count, operands, n->attribute_count,
+                          n->attributes);
+  g->at = at;
+  return copy;
+}

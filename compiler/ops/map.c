@@ -1,0 +1,116 @@
+/* Elementwise functions and casts. */
+#include <math.h>
+
+#include "build.h"
+#include "op.h"
+#include "scalar.h"
+
+/* map; messages carry the function's name
+ *   C1  operands have one shape
+ *   C2  element types are of the function's kind
+ *   C3  and equal */
+static const char *map_type(arena *a, const node *n, tensor_type *result) {
+  dtype elements[3];
+  *result = n->operands[0]->type;
+  for (int i = 0; i < n->operand_count; i++) {
+    const tensor_type *type = &n->operands[i]->type;
+    if (!type_same_shape(type, result))
+      return arena_printf(a, "%s C1: operands have different shapes: %s and %s",
+                          scalar_infos[n->function].name, shape_text(a, result),
+                          shape_text(a, type));
+    elements[i] = type->element;
+  }
+  return scalar_type(a, n->function, elements, &result->element);
+}
+
+static void map_grad(graph *g, const node *n, node *cotangent, const bool *wanted,
+                     node **operand_cotangents) {
+  for (int i = 0; i < n->operand_count; i++)
+    if (wanted[i]) operand_cotangents[i] = scalar_grad(g, n, i, cotangent);
+}
+
+static void select_element(const tensor *const *operands, int64_t i, tensor *result) {
+  const tensor *chosen = operands[operands[0]->ints[i] ? 1 : 2];
+  if (dtype_is_float(result->type.element))
+    result->reals[i] = chosen->reals[i];
+  else
+    result->ints[i] = chosen->ints[i];
+}
+
+static void real_element(const node *n, const tensor *const *operands, int64_t i,
+                         tensor *result) {
+  double x[3];
+  for (int k = 0; k < n->operand_count; k++) x[k] = operands[k]->reals[i];
+  double value = scalar_real(n->function, x);
+  if (result->type.element == DTYPE_BOOL)
+    result->ints[i] = value != 0;
+  else
+    result->reals[i] = value;
+}
+
+static void int_element(const node *n, const tensor *const *operands, int64_t i, tensor *result) {
+  int64_t x[3];
+  for (int k = 0; k < n->operand_count; k++) x[k] = operands[k]->ints[i];
+  result->ints[i] = scalar_int(n->function, operands[0]->type.element, x);
+}
+
+static void map_eval(const evaluation *e, const node *n, const tensor *const *operands,
+                     tensor *result) {
+  (void)e;
+  int64_t count = type_elements(&n->type);
+  bool real = dtype_is_float(operands[0]->type.element);
+  for (int64_t i = 0; i < count; i++) {
+    if (n->function == SCALAR_SELECT)
+      select_element(operands, i, result);
+    else if (real)
+      real_element(n, operands, i, result);
+    else
+      int_element(n, operands, i, result);
+  }
+}
+
+/* cast: to bool by x != 0; to an integer type truncation and saturation from floats (NaN gives 0),
+ * wrapping from integers; to a floating type the nearest value
+ *   C1  the attribute has the operand's shape */
+static const char *cast_type(arena *a, const node *n, tensor_type *result) {
+  *result = *n->attributes[0].type;
+  if (!type_same_shape(result, &n->operands[0]->type))
+    return arena_printf(a, "cast C1: from shape %s to shape %s",
+                        shape_text(a, &n->operands[0]->type), shape_text(a, result));
+  return NULL;
+}
+
+static void cast_grad(graph *g, const node *n, node *cotangent, const bool *wanted,
+                      node **operand_cotangents) {
+  dtype from = n->operands[0]->type.element;
+  if (wanted[0] && dtype_is_float(from)) operand_cotangents[0] = build_cast(g, cotangent, from);
+}
+
+static int64_t truncate_saturated(dtype to, double x) {
+  int64_t smallest, largest;
+  dtype_range(to, &smallest, &largest);
+  if (isnan(x)) return 0;
+  if (to == DTYPE_BOOL) return x != 0;
+  if (x <= (double)smallest) return smallest;
+  if (x >= (double)largest) return largest;
+  return (int64_t)x;
+}
+
+static void cast_eval(const evaluation *e, const node *n, const tensor *const *operands,
+                      tensor *result) {
+  (void)e;
+  const tensor *x = operands[0];
+  bool from_real = dtype_is_float(x->type.element);
+  dtype to = n->type.element;
+  int64_t count = type_elements(&n->type);
+  for (int64_t i = 0; i < count; i++) {
+    if (dtype_is_float(to))
+      result->reals[i] = from_real ? x->reals[i] : (double)x->ints[i];
+    else
+      result->ints[i] = from_real ? truncate_saturated(to, x->reals[i])
+                                  : scalar_wrap(to, x->ints[i]);
+  }
+}
+
+const op_definition op_MAP = {.type = map_type, .grad = map_grad, .eval = map_eval};
+const op_definition op_CAST = {.type = cast_type, .grad = cast_grad, .eval = cast_eval};

@@ -1,0 +1,50 @@
+/* Random draws: a draw's key, and patterns that are a pure function of (key, turn, element). */
+#include "op.h"
+
+/* key
+ *   C1  one site
+ *   C2  initial is 0 or 1 */
+static const char *key_type(arena *a, const node *n, tensor_type *result) {
+  const attribute *site = &n->attributes[0], *initial = &n->attributes[1];
+  if (site->count != 1) return arena_printf(a, "key C1: %d sites where 1 is needed", site->count);
+  if (initial->count != 1 || initial->ints[0] < 0 || initial->ints[0] > 1)
+    return "key C2: initial is neither 0 nor 1";
+  *result = type_of(DTYPE_I32, 1, (int64_t[]){2});
+  return NULL;
+}
+
+static void key_eval(const evaluation *e, const node *n, const tensor *const *operands,
+                     tensor *result) {
+  (void)operands;
+  uint32_t key[2];
+  philox_key(key, e->seed, (uint64_t)node_int(n, 0), node_int(n, 1) ? 0 : e->step);
+  for (int i = 0; i < 2; i++) result->ints[i] = (int32_t)key[i];
+}
+
+/* bits(key, turn)
+ *   C1  key is i32[2]
+ *   C2  turn is an i64 scalar
+ *   C3  the result is of i32 */
+static const char *bits_type(arena *a, const node *n, tensor_type *result) {
+  const tensor_type *key = &n->operands[0]->type, *turn = &n->operands[1]->type;
+  if (key->element != DTYPE_I32 || key->rank != 1 || key->dims[0].maximum != 2)
+    return arena_printf(a, "bits C1: the key is %s, not i32[2]", type_text(a, key));
+  if (turn->element != DTYPE_I64 || turn->rank != 0)
+    return arena_printf(a, "bits C2: the turn is %s, not i64", type_text(a, turn));
+  *result = *n->attributes[0].type;
+  if (result->element != DTYPE_I32)
+    return arena_printf(a, "bits C3: the result is %s, not of i32", type_text(a, result));
+  return NULL;
+}
+
+static void bits_eval(const evaluation *e, const node *n, const tensor *const *operands,
+                      tensor *result) {
+  (void)e;
+  uint32_t key[2] = {(uint32_t)operands[0]->ints[0], (uint32_t)operands[0]->ints[1]};
+  int64_t count = type_elements(&n->type);
+  for (int64_t i = 0; i < count; i++)
+    result->ints[i] = (int32_t)philox_element(key, (uint64_t)i, (uint64_t)operands[1]->ints[0]);
+}
+
+const op_definition op_KEY = {.type = key_type, .eval = key_eval};
+const op_definition op_BITS = {.type = bits_type, .eval = bits_eval};

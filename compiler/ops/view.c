@@ -1,0 +1,199 @@
+/* Views that keep every element: reshape, transpose, broadcast, reverse. */
+#include <string.h>
+
+#include "axes.h"
+#include "build.h"
+#include "op.h"
+
+static void copy_element(const tensor *from, int64_t from_offset, tensor *to, int64_t to_offset) {
+  if (dtype_is_float(to->type.element))
+    to->reals[to_offset] = from->reals[from_offset];
+  else
+    to->ints[to_offset] = from->ints[from_offset];
+}
+
+/* The bounded sizes of a shape in order: reshape must keep them as whole axes. */
+static int symbols_of(const tensor_type *t, dim symbols[MAX_RANK]) {
+  int count = 0;
+  for (int i = 0; i < t->rank; i++)
+    if (t->dims[i].symbol) symbols[count++] = t->dims[i];
+  return count;
+}
+
+/* reshape: the same elements in row-major order
+ *   C1  element types are equal
+ *   C2  element counts are equal
+ *   C3  axes of bounded size are kept, and stand before or after the same number of elements */
+static const char *reshape_type(arena *a, const node *n, tensor_type *result) {
+  const tensor_type *from = &n->operands[0]->type;
+  *result = *n->attributes[0].type;
+  if (from->element != result->element)
+    return arena_printf(a, "reshape C1: from %s to %s", dtype_name(from->element),
+                        dtype_name(result->element));
+  if (type_elements(from) != type_elements(result))
+    return arena_printf(a, "reshape C2: %s has %lld elements and %s has %lld",
+                        shape_text(a, from), (long long)type_elements(from),
+                        shape_text(a, result), (long long)type_elements(result));
+  dim old[MAX_RANK], new[MAX_RANK];
+  int count = symbols_of(from, old);
+  bool kept = count == symbols_of(result, new);
+  int64_t from_strides[MAX_RANK], strides[MAX_RANK];
+  type_strides(from, from_strides);
+  type_strides(result, strides);
+  for (int i = 0, f = 0, r = 0; kept && i < count; i++, f++, r++) {
+    while (!from->dims[f].symbol) f++;
+    while (!result->dims[r].symbol) r++;
+    kept = dim_equal(old[i], new[i]) && from_strides[f] == strides[r];
+  }
+  if (!kept)
+    return arena_printf(a, "reshape C3: a bounded size of %s is not kept in %s",
+                        shape_text(a, from), shape_text(a, result));
+  return NULL;
+}
+
+static void reshape_grad(graph *g, const node *n, node *cotangent, const bool *wanted,
+                         node **operand_cotangents) {
+  const tensor_type *to = &n->operands[0]->type;
+  if (wanted[0]) operand_cotangents[0] = build_reshape(g, cotangent, to->rank, to->dims);
+}
+
+static void reshape_eval(const evaluation *e, const node *n, const tensor *const *operands,
+                         tensor *result) {
+  (void)e;
+  int64_t count = type_elements(&n->type);
+  for (int64_t i = 0; i < count; i++) copy_element(operands[0], i, result, i);
+}
+
+/* transpose: axis i of the result is axis axes[i] of the operand
+ *   C1  axes name every axis of the operand once */
+static const char *transpose_type(arena *a, const node *n, tensor_type *result) {
+  const tensor_type *from = &n->operands[0]->type;
+  int count;
+  const int64_t *axes = node_ints(n, 0, &count);
+  if (count != from->rank)
+    return arena_printf(a, "transpose C1: %d axes for a tensor of rank %d", count, from->rank);
+  const char *message = axes_violation(a, "transpose", 1, axes, count, from->rank, false);
+  if (message) return message;
+  *result = *from;
+  for (int i = 0; i < count; i++) result->dims[i] = from->dims[axes[i]];
+  return NULL;
+}
+
+static void transpose_grad(graph *g, const node *n, node *cotangent, const bool *wanted,
+                           node **operand_cotangents) {
+  if (!wanted[0]) return;
+  const int64_t *axes = node_ints(n, 0, NULL);
+  int64_t inverse[MAX_RANK];
+  for (int i = 0; i < n->type.rank; i++) inverse[axes[i]] = i;
+  operand_cotangents[0] = build_transpose(g, cotangent, inverse);
+}
+
+static void transpose_eval(const evaluation *e, const node *n, const tensor *const *operands,
+                           tensor *result) {
+  (void)e;
+  const int64_t *axes = node_ints(n, 0, NULL);
+  int64_t index[MAX_RANK] = {0}, from[MAX_RANK], i = 0;
+  do {
+    for (int k = 0; k < n->type.rank; k++) from[axes[k]] = index[k];
+    copy_element(operands[0], axes_offset(&operands[0]->type, from), result, i++);
+  } while (axes_next(&n->type, index));
+}
+
+/* broadcast: axis i of the operand is axis axes[i] of the result
+ *   C1  element types are equal
+ *   C2  one axis of the result for every axis of the operand, in increasing order
+ *   C3  the operand's extents are 1 or those of the result */
+static const char *broadcast_type(arena *a, const node *n, tensor_type *result) {
+  const tensor_type *from = &n->operands[0]->type;
+  *result = *n->attributes[0].type;
+  if (from->element != result->element)
+    return arena_printf(a, "broadcast C1: from %s to %s", dtype_name(from->element),
+                        dtype_name(result->element));
+  int count;
+  const int64_t *axes = node_ints(n, 1, &count);
+  if (count != from->rank)
+    return arena_printf(a, "broadcast C2: %d axes for an operand of rank %d", count, from->rank);
+  const char *message = axes_violation(a, "broadcast", 2, axes, count, result->rank, true);
+  if (message) return message;
+  for (int i = 0; i < count; i++) {
+    dim d = from->dims[i];
+    if (!dim_equal(d, result->dims[axes[i]]) && !dim_equal(d, dim_fixed(1)))
+      return arena_printf(a, "broadcast C3: %s does not extend to %s", shape_text(a, from),
+                          shape_text(a, result));
+  }
+  return NULL;
+}
+
+/* The sum over every axis along which the operand was repeated. */
+static void broadcast_grad(graph *g, const node *n, node *cotangent, const bool *wanted,
+                           node **operand_cotangents) {
+  if (!wanted[0]) return;
+  const tensor_type *from = &n->operands[0]->type;
+  const int64_t *axes = node_ints(n, 1, NULL);
+  int64_t kept[MAX_RANK], repeated[MAX_RANK];
+  int count = 0;
+  for (int i = 0; i < from->rank; i++)
+    if (dim_equal(from->dims[i], n->type.dims[axes[i]])) kept[count++] = axes[i];
+  int sums = axes_others(n->type.rank, kept, count, NULL, 0, repeated);
+  node *sum = sums > 0 ? build_reduce(g, OP_SUM, cotangent, sums, repeated) : cotangent;
+  operand_cotangents[0] = build_reshape(g, sum, from->rank, from->dims);
+}
+
+static void broadcast_eval(const evaluation *e, const node *n, const tensor *const *operands,
+                           tensor *result) {
+  (void)e;
+  const tensor_type *from = &operands[0]->type;
+  const int64_t *axes = node_ints(n, 1, NULL);
+  int64_t index[MAX_RANK] = {0}, from_index[MAX_RANK], i = 0;
+  do {
+    for (int k = 0; k < from->rank; k++)
+      from_index[k] = from->dims[k].maximum == 1 ? 0 : index[axes[k]];
+    copy_element(operands[0], axes_offset(from, from_index), result, i++);
+  } while (axes_next(&n->type, index));
+}
+
+/* reverse
+ *   C1  axes lie within the rank, in increasing order
+ *   C2  their sizes are fixed */
+static const char *reverse_type(arena *a, const node *n, tensor_type *result) {
+  *result = n->operands[0]->type;
+  int count;
+  const int64_t *axes = node_ints(n, 0, &count);
+  const char *message = axes_violation(a, "reverse", 1, axes, count, result->rank, true);
+  if (message) return message;
+  for (int i = 0; i < count; i++)
+    if (result->dims[axes[i]].symbol)
+      return arena_printf(a, "reverse C2: axis %lld has the bounded size %s", (long long)axes[i],
+                          result->dims[axes[i]].symbol);
+  return NULL;
+}
+
+static void reverse_grad(graph *g, const node *n, node *cotangent, const bool *wanted,
+                         node **operand_cotangents) {
+  int count;
+  const int64_t *axes = node_ints(n, 0, &count);
+  if (wanted[0]) operand_cotangents[0] = build_reverse(g, cotangent, count, axes);
+}
+
+static void reverse_eval(const evaluation *e, const node *n, const tensor *const *operands,
+                         tensor *result) {
+  (void)e;
+  int count;
+  const int64_t *axes = node_ints(n, 0, &count);
+  int64_t index[MAX_RANK] = {0}, from[MAX_RANK], i = 0;
+  do {
+    memcpy(from, index, sizeof from);
+    for (int k = 0; k < count; k++)
+      from[axes[k]] = n->type.dims[axes[k]].maximum - 1 - index[axes[k]];
+    copy_element(operands[0], axes_offset(&n->type, from), result, i++);
+  } while (axes_next(&n->type, index));
+}
+
+const op_definition op_RESHAPE = {.type = reshape_type, .grad = reshape_grad,
+                                  .eval = reshape_eval};
+const op_definition op_TRANSPOSE = {.type = transpose_type, .grad = transpose_grad,
+                                    .eval = transpose_eval};
+const op_definition op_BROADCAST = {.type = broadcast_type, .grad = broadcast_grad,
+                                    .eval = broadcast_eval};
+const op_definition op_REVERSE = {.type = reverse_type, .grad = reverse_grad,
+                                  .eval = reverse_eval};
