@@ -89,7 +89,7 @@ static int by_place(const void *left, const void *right) {
   return column ? column : a->order - b->order;
 }
 
-/* The text of a line, without its newline, and its length; NULL where the source has no such line. */
+/* The text of a line, without its newline, and its length; NULL where there is no such line. */
 static const char *line_of(const source *s, int line, int *length) {
   const char *text = s->text, *end = s->text + s->length;
   for (int i = 1; i < line; i++) {

@@ -15,10 +15,11 @@
 #include "arena.h"
 #include "diag.h"
 
-/* Limits that the parser enforces with an error, so that any walk of a tree may recurse. */
+/* Limits that the parser enforces with an error, so that any walk of a tree may recurse. A chain
+ * such as a + b + … or x |> f |> … counts as many levels as it has operators. */
 enum {
-  AST_MOST_HEIGHT = 250,        /* levels of a tree, counted from a statement's leaves */
-  AST_MOST_BRACKETS = 200,      /* open brackets at one place */
+  AST_MOST_HEIGHT = 250,            /* levels of a tree */
+  AST_MOST_BRACKETS = 200,          /* open brackets at one place */
   AST_MOST_BYTES = 4 * 1024 * 1024, /* of one file */
 };
 

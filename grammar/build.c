@@ -169,11 +169,10 @@ ast *parser_update(parser *p, location at, ast *target, ast *value) {
   return parser_node(p, (ast){.kind = AST_UPDATE, .at = at, .target = target, .value = value});
 }
 
-ast *parser_slot(parser *p, location at, ast n) {
-  n.at = at;
-  if (!n.type && !n.value)
-    diag_error(p->diagnostics, at, "`%s` has neither a type nor a value", n.name);
-  return parser_node(p, n);
+ast *parser_slot(parser *p, ast *slot) {
+  if (!slot->type && !slot->value)
+    diag_error(p->diagnostics, slot->at, "`%s` has neither a type nor a value", slot->name);
+  return slot;
 }
 
 static const char *only_outside(const ast *n) {
@@ -200,10 +199,8 @@ ast *parser_checkpoint(parser *p, location at, const char *word, ast *value) {
   return value;
 }
 
-ast *parser_task(parser *p, location at, const char *name, const char *word, location word_at,
-                 ast *after, ast *body) {
+ast *parser_after(parser *p, location at, const char *word, location task_at, const char *task) {
   if (strcmp(word, "after"))
-    diag_error(p->diagnostics, word_at, "expected `after` or `{`, found `%.40s`", word);
-  return parser_node(
-      p, (ast){.kind = AST_TASK, .at = at, .name = name, .after = after, .body = body});
+    diag_error(p->diagnostics, at, "expected `after` or `{`, found `%.40s`", word);
+  return parser_node(p, (ast){.kind = AST_NAME, .at = task_at, .name = task});
 }

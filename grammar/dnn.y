@@ -18,7 +18,8 @@ enum { MOST_STATES = 10000 };
 #define YYMAXDEPTH MOST_STATES
 #define YYSTACK_USE_ALLOCA 0
 #define YYLLOC_DEFAULT(at, parts, count)                                                          \
-  ((at) = (count) ? diag_span(YYRHSLOC(parts, 1), YYRHSLOC(parts, count)) : end_of(YYRHSLOC(parts, 0)))
+  ((at) = (count) ? diag_span(YYRHSLOC(parts, 1), YYRHSLOC(parts, count))                         \
+                  : end_of(YYRHSLOC(parts, 0)))
 
 static location end_of(location at) {
   at.line = at.end_line;
@@ -27,7 +28,9 @@ static location end_of(location at) {
   return at;
 }
 
-static int dnn_lex(parser_value *value, location *at, parser *p) { return parser_next(p, value, at); }
+static int dnn_lex(parser_value *value, location *at, parser *p) {
+  return parser_next(p, value, at);
+}
 
 /* Called by the generated parser where its stack is full. */
 static void dnn_error(location *at, parser *p, const char *message) {
@@ -43,6 +46,8 @@ static void dnn_error(location *at, parser *p, const char *message) {
   NODE(kind_, at_, .name = (name_), .statics = (statics_), .parameters = (parameters_).list,     \
        .has_parameters = (parameters_).written, .type = (result_).type,                          \
        .results = (result_).results, .body = (body_))
+#define SLOT(kind_, at_, name_, type_, value_)                                                   \
+  parser_slot(p, NODE(kind_, at_, .name = (name_), .type = (type_), .value = (value_)))
 #define LIST(item) parser_push(p, (ast_list){0}, item)
 }
 
@@ -96,17 +101,23 @@ statement: expression
     | ENTRY NAME statics parameters result block
                                       { $$ = FUNCTION(ENTRY, @$, $2, $3, $4, $5, $6); }
     | TASK NAME block                 { $$ = NODE(TASK, @$, .name = $2, .body = $3); }
-    | TASK NAME NAME NAME block       { $$ = parser_task(p, @$, $2, $3, @3, NODE(NAME, @4, .name = $4), $5); }
-    | PARAM NAME type_or_none initial { $$ = parser_slot(p, @$, (ast){.kind = AST_PARAM, .name = $2, .type = $3, .value = $4}); }
-    | STATE NAME type_or_none initial { $$ = parser_slot(p, @$, (ast){.kind = AST_STATE, .name = $2, .type = $3, .value = $4}); }
+    | TASK NAME NAME NAME block
+                                      { $$ = NODE(TASK, @$, .name = $2, .body = $5,
+                                           .after = parser_after(p, @3, $3, @4, $4)); }
+    | PARAM NAME type_or_none initial { $$ = SLOT(PARAM, @$, $2, $3, $4); }
+    | STATE NAME type_or_none initial { $$ = SLOT(STATE, @$, $2, $3, $4); }
     | expressions '=' expression      { $$ = parser_define(p, @$, $1, $3); }
     | expression ARROW expression     { $$ = parser_update(p, @$, $1, $3); }
     | EMIT expressions                { $$ = NODE(EMIT, @$, .value = parser_tuple(p, @2, $2)); }
     | MINIMIZE expression OVER expressions except WITH expression
-                                      { $$ = NODE(MINIMIZE, @$, .value = $2, .over = $4, .excluded = $5, .with = $7); }
+                                      { $$ = NODE(MINIMIZE, @$, .value = $2, .over = $4,
+                                           .excluded = $5, .with = $7); }
     | MAXIMIZE expression OVER expressions except WITH expression
-                                      { $$ = NODE(MINIMIZE, @$, .maximize = true, .value = $2, .over = $4, .excluded = $5, .with = $7); }
-    | DERIVATIVE parameters block     { $$ = NODE(DERIVATIVE, @$, .parameters = $2.list, .has_parameters = true, .body = $3); }
+                                      { $$ = NODE(MINIMIZE, @$, .maximize = true, .value = $2,
+                                           .over = $4, .excluded = $5, .with = $7); }
+    | DERIVATIVE parameters block
+                                      { $$ = NODE(DERIVATIVE, @$, .parameters = $2.list,
+                                           .has_parameters = true, .body = $3); }
     ;
 except: %empty                        { $$ = (ast_list){0}; }
     | EXCEPT expressions              { $$ = $2; }
@@ -142,7 +153,9 @@ parameters: '(' ')'                   { $$.written = true; $$.list = (ast_list){
 parameter_list: parameter             { $$ = LIST($1); }
     | parameter_list ',' parameter    { $$ = parser_push(p, $1, $3); }
     ;
-parameter: NAME type_or_none initial  { $$ = NODE(PARAMETER, @$, .name = $1, .type = $2, .value = $3); }
+parameter: NAME type_or_none initial
+                                      { $$ = NODE(PARAMETER, @$, .name = $1, .type = $2,
+                                           .value = $3); }
     ;
 type: NAME                            { $$ = NODE(TYPE, @$, .name = $1); }
     | NAME '[' sizes comma ']'        { $$ = NODE(TYPE, @$, .name = $1, .items = $3); }
@@ -172,7 +185,8 @@ expression: operation
 operation: postfix
     | control
     | operation '?' operation ':' operation
-                                      { $$ = NODE(CHOICE, parser_caret(@$, @2), .condition = $1, .then = $3, .otherwise = $5); }
+                                      { $$ = NODE(CHOICE, parser_caret(@$, @2), .condition = $1,
+                                           .then = $3, .otherwise = $5); }
     | operation OR operation          { $$ = BINARY(OR, @$, @2, $1, $3); }
     | operation AND operation         { $$ = BINARY(AND, @$, @2, $1, $3); }
     | operation EQUAL operation       { $$ = BINARY(EQUAL, @$, @2, $1, $3); }
@@ -230,16 +244,22 @@ optional: %empty                      { $$ = NULL; }
     ;
 
 control: conditional
-    | FOR patterns IN sequences block { $$ = NODE(FOR, @$, .patterns = $2, .sequences = $4, .body = $5); }
+    | FOR patterns IN sequences block
+                                      { $$ = NODE(FOR, @$, .patterns = $2, .sequences = $4,
+                                           .body = $5); }
     | SCAN checkpoint patterns IN sequences until block
-                                      { $$ = NODE(SCAN, @$, .checkpoint = $2, .patterns = $3, .sequences = $5, .condition = $6, .body = $7); }
+                                      { $$ = NODE(SCAN, @$, .checkpoint = $2, .patterns = $3,
+                                           .sequences = $5, .condition = $6, .body = $7); }
     | REPEAT expression block         { $$ = NODE(REPEAT, @$, .count = $2, .body = $3); }
     | WHILE expression block          { $$ = NODE(WHILE, @$, .condition = $2, .body = $3); }
     ;
 conditional: IF expression block      { $$ = NODE(IF, @$, .condition = $2, .then = $3); }
-    | IF expression block ELSE block  { $$ = NODE(IF, @$, .condition = $2, .then = $3, .otherwise = $5); }
+    | IF expression block ELSE block
+                                      { $$ = NODE(IF, @$, .condition = $2, .then = $3,
+                                           .otherwise = $5); }
     | IF expression block ELSE conditional
-                                      { $$ = NODE(IF, @$, .condition = $2, .then = $3, .otherwise = $5); }
+                                      { $$ = NODE(IF, @$, .condition = $2, .then = $3,
+                                           .otherwise = $5); }
     ;
 checkpoint: %empty                    { $$ = NULL; }
     | '[' NAME ':' expression ']'     { $$ = parser_checkpoint(p, @2, $2, $4); }

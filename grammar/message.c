@@ -38,8 +38,8 @@ static const char *const after_statement[] = {"'='", "<-", "','", "'}'", "the en
 
 /* Whether a symbol needs no mention, as another word for what is expected stands for it. */
 static bool is_implied(const expectation *e, const char *symbol) {
-  if (expects(e, "a number") && (is_among(symbol, value_words) || is_among(symbol, statement_words)))
-    return true;
+  bool begins_value = is_among(symbol, value_words) || is_among(symbol, statement_words);
+  if (expects(e, "a number") && begins_value) return true;
   if (expects(e, "fn") && (is_among(symbol, after_statement) || strchr(symbol, ';'))) return true;
   if (expects(e, "'+'") && is_among(symbol, operators)) return true;
   if ((expects(e, "'+'") || expects(e, "|>")) && is_among(symbol, after_operand)) return true;
@@ -101,8 +101,8 @@ static const char *advice(const parser *p, const char *found, const expectation 
     return "defaults take `=`, as in f[k, pad = 0]";
   if (!strcmp(found, "'['") && expects(e, "a number"))
     return "a tuple stands in parentheses: `(a, b)`";
-  if (expects(e, "a name") &&
-      (is_among(found, other_words) || (!expects(e, "a number") && is_among(found, statement_words))))
+  bool begins_statement = is_among(found, statement_words) && !expects(e, "a number");
+  if (expects(e, "a name") && (begins_statement || is_among(found, other_words)))
     return "this word belongs to the language and cannot be a name";
   return NULL;
 }

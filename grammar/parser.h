@@ -86,10 +86,9 @@ ast *parser_group(parser *p, location at, ast_list items, bool comma);
 ast *parser_pipe(parser *p, location at, location caret, ast *left, ast *right);
 ast *parser_define(parser *p, location at, ast_list targets, ast *value);
 ast *parser_update(parser *p, location at, ast *target, ast *value);
-ast *parser_slot(parser *p, location at, ast n); /* PARAM, STATE */
+ast *parser_slot(parser *p, ast *slot); /* slot, after a check */
 ast *parser_block(parser *p, location at, ast_list items);
 ast *parser_checkpoint(parser *p, location at, const char *word, ast *value);
-ast *parser_task(parser *p, location at, const char *name, const char *word, location word_at,
-                 ast *after, ast *body);
+ast *parser_after(parser *p, location at, const char *word, location task_at, const char *task);
 
 #endif

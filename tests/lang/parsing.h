@@ -67,7 +67,8 @@ static inline void expect_round_trip(const parsing *p) {
   fclose(out);
   parsing *again = parse_bytes("printed.dnn", text[0], length[0]);
   expect_parsed(again);
-  if (!ast_equal(p->file, again->file)) fail_msg("%s is another tree when printed:\n%s", p->source.name, text[0]);
+  if (!ast_equal(p->file, again->file))
+    fail_msg("%s is another tree when printed:\n%s", p->source.name, text[0]);
   out = open_memstream(&text[1], &length[1]);
   ast_print(out, again->file);
   fclose(out);

@@ -108,7 +108,8 @@ static void test_deep_nesting_is_an_error(void **state) {
   static const char *const brackets[] = {"(", "f(", "x[", "(a, ", "if c {", "fn f() {", "x = f[("};
   for (size_t i = 0; i < sizeof brackets / sizeof *brackets; i++)
     expect_message(repeated("", brackets[i], DEEP, ""), "nested too deeply");
-  static const char *const prefixes[] = {"not ", "- ", "a ? ", "a ? b : ", "2 ** ", "if a { b } else "};
+  static const char *const prefixes[] = {"not ",      "- ",    "a ? ",
+                                         "a ? b : ", "2 ** ", "if a { b } else "};
   for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
     expect_message(repeated("", prefixes[i], DEEP, "c"), "nested too deeply");
   static const char *const suffixes[] = {" + a", ".a", "()", "[0]", " |> f", " and a"};

@@ -89,7 +89,8 @@ static ast *sequence(maker *m, int depth) {
 
 static ast *conditional(maker *m, int depth) {
   ast *n = NODE(IF, .condition = expression(m, depth), .then = block(m, depth));
-  if (below(m, 2)) n->otherwise = depth > 0 && below(m, 2) ? conditional(m, depth - 1) : block(m, depth);
+  if (below(m, 2))
+    n->otherwise = depth > 0 && below(m, 2) ? conditional(m, depth - 1) : block(m, depth);
   return n;
 }
 
@@ -109,7 +110,8 @@ static ast *control(maker *m, int depth) {
 
 static ast *operation(maker *m, int depth) {
   ast_operator op = (ast_operator)below(m, AST_OPERATOR_COUNT);
-  if (op == AST_NOT || op == AST_NEGATE) return NODE(UNARY, .op = op, .operand = expression(m, depth));
+  if (op == AST_NOT || op == AST_NEGATE)
+    return NODE(UNARY, .op = op, .operand = expression(m, depth));
   return NODE(BINARY, .op = op, .left = expression(m, depth), .right = expression(m, depth));
 }
 
@@ -173,13 +175,16 @@ static ast *definition(maker *m, int depth) {
 static ast *statement(maker *m, int depth) {
   switch (below(m, 12)) {
   case 0: return NODE(CONST, .name = name(m), .value = expression(m, depth));
-  case 1: return NODE(PARAM, .name = name(m), .type = type(m, depth), .value = maybe(m, depth, expression));
-  case 2: return NODE(STATE, .name = name(m), .type = maybe(m, depth, type), .value = expression(m, depth));
+  case 1: return NODE(PARAM, .name = name(m), .type = type(m, depth),
+                      .value = maybe(m, depth, expression));
+  case 2: return NODE(STATE, .name = name(m), .type = maybe(m, depth, type),
+                      .value = expression(m, depth));
   case 3: return NODE(EMIT, .value = expression(m, depth));
   case 4: return NODE(UPDATE, .target = named_postfix(m, depth), .value = expression(m, depth));
   case 5: return NODE(MINIMIZE, .maximize = below(m, 2), .value = expression(m, depth),
                       .over = list_of(m, 1, 2, depth, expression),
-                      .excluded = list_of(m, 0, 2, depth, expression), .with = expression(m, depth));
+                      .excluded = list_of(m, 0, 2, depth, expression),
+                      .with = expression(m, depth));
   case 6: return NODE(DERIVATIVE, .parameters = list_of(m, 0, 2, depth, parameter),
                       .has_parameters = true, .body = block(m, depth));
   case 7: return function(m, AST_FUNCTION, depth);
@@ -196,8 +201,8 @@ static ast *top_statement(maker *m, int depth) {
   switch (below(m, 6)) {
   case 0: return NODE(USE, .name = name(m));
   case 1: return function(m, AST_ENTRY, depth);
-  case 2: return NODE(TASK, .name = name(m), .after = below(m, 2) ? NODE(NAME, .name = name(m)) : NULL,
-                      .body = block(m, depth));
+  case 2: return NODE(TASK, .name = name(m), .body = block(m, depth),
+                      .after = below(m, 2) ? NODE(NAME, .name = name(m)) : NULL);
   default: return statement(m, depth);
   }
 }

@@ -46,7 +46,8 @@ static void test_caret_and_notes(void **state) {
   diag_error(d, at, "matrix product: the left has %d columns, the right has %d rows", 784, 768);
   diag_note(d, "    x: f32[64, %d]", 784);
   diag_note(d, "  in mlp[512], called at mlp.dnn:20:14");
-  expect_printed(d, "mlp.dnn:2:13: error: matrix product: the left has 784 columns, the right has 768 rows\n"
+  expect_printed(d, "mlp.dnn:2:13: error: matrix product: the left has 784 columns, "
+                    "the right has 768 rows\n"
                     "    h = relu(x @ w1 + b1)\n"
                     "             ~~^~~~\n"
                     "    x: f32[64, 784]\n"
