@@ -19,14 +19,15 @@ tensor *tensor_new(arena *a, const tensor_type *type); /* zeros */
 typedef struct evaluation {
   arena *arena;
   uint64_t seed, step;
+  bool round_to_f32; /* values of type f32 are rounded to float after each operator: for estimates
+                      * of a program's own rounding; false gives the meaning */
 } evaluation;
 
 /* The value of a slot at the start of the entry; NULL where it is missing (an internal error). */
 typedef const tensor *(*tensor_of_slot)(void *context, const char *path);
 
 /* Evaluates every live node of the graph. inputs: one per graph input, of its type. Results: one
- * tensor per output and per update, in order, in e's arena. round_to_f32: values of type f32
- * are rounded to float after each operator (for error estimates); false gives the meaning. */
+ * tensor per output and per update, in order, in e's arena. Bounded sizes stand at their maximum. */
 void graph_eval(const evaluation *e, const graph *g, const tensor *const *inputs,
                 tensor_of_slot slot, void *slot_context, tensor **outputs, tensor **updates);
 

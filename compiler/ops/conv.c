@@ -181,13 +181,12 @@ static void conv_grad(graph *g, const node *n, node *cotangent, const bool *want
 }
 
 /* The spatial index of x under tap k of window p; false in padding or between neighbours. */
-static bool tap(const node *n, const int64_t *p, const int64_t *k, int64_t *x) {
-  for (int i = 0; i < n->type.rank - 2; i++) {
-    window s;
-    window_of(n, i, &s);
-    int64_t at = p[i] * s.stride + k[i] * s.right - s.low;
-    x[i] = at / s.left;
-    if (at < 0 || at % s.left != 0 || at >= s.x) return false;
+static bool tap(const window *windows, int count, const int64_t *p, const int64_t *k, int64_t *x) {
+  for (int i = 0; i < count; i++) {
+    const window *s = &windows[i];
+    int64_t at = p[i] * s->stride + k[i] * s->right - s->low;
+    x[i] = at / s->left;
+    if (at < 0 || at % s->left != 0 || at >= s->x) return false;
   }
   return true;
 }
@@ -198,6 +197,8 @@ static void conv_eval(const evaluation *e, const node *n, const tensor *const *o
   const tensor *x = operands[0], *w = operands[1];
   int64_t filters = w->type.dims[0].maximum / node_int(n, GROUPS); /* per group */
   int64_t channels = w->type.dims[1].maximum;                      /* per group */
+  window windows[3];
+  for (int i = 0; i < n->type.rank - 2; i++) window_of(n, i, &windows[i]);
   tensor_type taps = w->type;
   taps.dims[0] = dim_fixed(1);
   int64_t index[MAX_RANK] = {0}, k[MAX_RANK] = {0}, from[MAX_RANK], i = 0;
@@ -207,7 +208,7 @@ static void conv_eval(const evaluation *e, const node *n, const tensor *const *o
     do {
       from[0] = index[0];
       from[1] = index[1] / filters * channels + k[1];
-      if (!tap(n, index + 2, k + 2, from + 2)) continue;
+      if (!tap(windows, n->type.rank - 2, index + 2, k + 2, from + 2)) continue;
       int64_t at_x = axes_offset(&x->type, from);
       int64_t at_w = index[1] * type_elements(&taps) + axes_offset(&taps, k);
       if (dtype_is_float(n->type.element))
