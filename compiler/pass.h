@@ -1,0 +1,39 @@
+/* Passes over graphs and their runner. A pass builds a new graph in the old one's arena; the old
+ * one stays as it is. Inputs, outputs and updates keep names, order and types. */
+#ifndef PASS_H
+#define PASS_H
+
+#include "graph.h"
+
+typedef struct graph_pass {
+  const char *name; /* for --emit=graph@NAME and --time-passes */
+  graph *(*run)(const graph *g);
+  const char *needs, *keeps; /* contract, in words */
+} graph_pass;
+
+/* Merges equal nodes (equal draws too) and drops dead ones; inputs stay. */
+graph *pass_intern(const graph *g);
+
+/* Rewrites to a fixed point: algebra, constants, views. Results keep the interpreter's meaning:
+ * elementwise rewrites are exact for every value, NaN and infinities included (only the sign of a
+ * zero may change); reductions and contractions may be merged, reordered or dropped but not
+ * approximated. So x * 0 is rewritten for integers only. Needs and keeps nothing; interns. */
+graph *pass_simplify(const graph *g);
+
+/* All passes in order. */
+extern const graph_pass graph_passes[];
+extern const int graph_pass_count;
+
+/* What the runner reports after each pass. */
+typedef struct pass_observer {
+  void (*dump)(void *context, const char *pass, const graph *g); /* NULL: none */
+  void (*time)(void *context, const char *pass, double seconds); /* NULL: none */
+  void *context;
+} pass_observer;
+
+/* Runs the passes in order and verifies the graph before the first and after each; a graph that does
+ * not verify is an internal error that names the pass. observer may be NULL. */
+graph *pass_run(const graph *g, int count, const graph_pass *passes,
+                const pass_observer *observer);
+
+#endif
