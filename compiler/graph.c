@@ -75,7 +75,6 @@ node *graph_node(graph *g, op_code op, scalar_function function, int operand_cou
   for (int i = 0; i < attribute_count; i++) own[i] = copy_attribute(g->arena, &attributes[i]);
   node *n = arena_new_of(g->arena, node);
   *n = (node){
-      .id = g->node_count,
       .op = op,
       .function = function,
       .operand_count = operand_count,
@@ -90,8 +89,13 @@ node *graph_node(graph *g, op_code op, scalar_function function, int operand_cou
     diag_error(g->diagnostics, g->at, "%s", message);
     return NULL;
   }
-  arena_push(g->arena, g->nodes, g->node_count) = n;
-  return n;
+  return g->rewriter ? g->rewriter->settle(g->rewriter, g, n) : graph_append(g, n);
+}
+
+node *graph_append(graph *g, node *made) {
+  made->id = g->node_count;
+  arena_push(g->arena, g->nodes, g->node_count) = made;
+  return made;
 }
 
 node *graph_add_input(graph *g, const char *name, const tensor_type *type) {

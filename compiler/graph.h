@@ -68,7 +68,17 @@ typedef struct graph_value {
   node *node;
 } graph_value;
 
-typedef struct graph {
+typedef struct graph graph;
+
+/* Decides what stands for a node that was just made but is not yet in the graph: an earlier node, or
+ * the node itself, added with graph_append. So interning and rewriting happen as nodes are made
+ * (rewrite.h). */
+typedef struct graph_rewriter graph_rewriter;
+struct graph_rewriter {
+  node *(*settle)(graph_rewriter *r, graph *g, node *made);
+};
+
+struct graph {
   arena *arena;
   diagnostics *diagnostics; /* NULL: a violated constraint is an internal error */
   location at;              /* given to new nodes */
@@ -81,7 +91,8 @@ typedef struct graph {
   int output_count;
   graph_value *updates;     /* slot path and its new value; paths are distinct */
   int update_count;
-} graph;
+  graph_rewriter *rewriter; /* NULL: every node is added as it is made */
+};
 
 graph *graph_new(arena *a, diagnostics *d, const char *name);
 
@@ -91,6 +102,9 @@ graph *graph_new(arena *a, diagnostics *d, const char *name);
  * one mistake is reported once. Operand and attribute arrays are copied. */
 node *graph_node(graph *g, op_code op, scalar_function function, int operand_count,
                  node *const *operands, int attribute_count, const attribute *attributes);
+
+/* For rewriters: adds a node that graph_node made, and gives it its id. */
+node *graph_append(graph *g, node *made);
 
 node *graph_add_input(graph *g, const char *name, const tensor_type *type);
 void graph_add_output(graph *g, const char *name, node *value);

@@ -16,8 +16,10 @@ graph *pass_intern(const graph *g);
 
 /* Rewrites to a fixed point: algebra, constants, views. Results keep the interpreter's meaning:
  * elementwise rewrites are exact for every value, NaN and infinities included (only the sign of a
- * zero may change); reductions and contractions may be merged, reordered or dropped but not
- * approximated. So x * 0 is rewritten for integers only. Needs and keeps nothing; interns. */
+ * zero may change), so x * 0 is rewritten for integers only, and x / c becomes a product only where
+ * c is a power of two; reductions and contractions may be merged and reordered, which changes their
+ * rounding. One exception: a power with a small constant exponent becomes products or a root, with
+ * their rounding, and (-inf) ** 0.5 is then NaN. The result is interned. */
 graph *pass_simplify(const graph *g);
 
 /* All passes in order. */

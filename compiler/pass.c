@@ -1,0 +1,40 @@
+#include "pass.h"
+
+#include <time.h>
+
+#include "rewrite.h"
+#include "simplify.h"
+#include "verify.h"
+
+graph *pass_intern(const graph *g) { return rewrite_graph(g, NULL); }
+
+graph *pass_simplify(const graph *g) {
+  return pass_intern(rewrite_graph(g, simplify_node)); /* the second walk drops what is dead */
+}
+
+const graph_pass graph_passes[] = {
+    {"intern", pass_intern, "nothing", "every value, bit for bit"},
+    {"simplify", pass_simplify, "nothing", "values, within pass.h's terms; interned"},
+};
+const int graph_pass_count = sizeof graph_passes / sizeof *graph_passes;
+
+static double seconds_now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+graph *pass_run(const graph *g, int count, const graph_pass *passes,
+                const pass_observer *observer) {
+  graph *now = (graph *)g;
+  graph_verify(now, "elaboration");
+  for (int i = 0; i < count; i++) {
+    double start = seconds_now();
+    now = passes[i].run(now);
+    if (observer && observer->time)
+      observer->time(observer->context, passes[i].name, seconds_now() - start);
+    graph_verify(now, passes[i].name);
+    if (observer && observer->dump) observer->dump(observer->context, passes[i].name, now);
+  }
+  return now;
+}

@@ -1,0 +1,138 @@
+#include "rewrite.h"
+
+#include <string.h>
+
+#include "build.h"
+
+/* What stands for a node that was made. */
+typedef struct settled {
+  uint64_t hash;
+  node *made, *result;
+} settled;
+
+/* Open addressing; a power of two of places, at most half of them taken. */
+typedef struct interner {
+  graph_rewriter base;
+  rewrite_rule *rule;
+  int depth;
+  settled *places;
+  size_t place_count, taken;
+} interner;
+
+enum { FIRST_PLACES = 64, DEPTH_LIMIT = 1000 };
+
+/* FNV-1a */
+static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t count) {
+  const unsigned char *b = bytes;
+  for (size_t i = 0; i < count; i++) hash = (hash ^ b[i]) * UINT64_C(0x100000001b3);
+  return hash;
+}
+
+static uint64_t hash_int(uint64_t hash, int64_t value) {
+  return hash_bytes(hash, &value, sizeof value);
+}
+
+static uint64_t hash_attribute(uint64_t hash, const attribute *a) {
+  hash = hash_int(hash, a->count);
+  switch (a->kind) {
+  case ATTRIBUTE_INTS: return hash_bytes(hash, a->ints, (size_t)a->count * sizeof *a->ints);
+  case ATTRIBUTE_REALS: return hash_bytes(hash, a->reals, (size_t)a->count * sizeof *a->reals);
+  case ATTRIBUTE_TEXT: return hash_bytes(hash, a->text, strlen(a->text));
+  case ATTRIBUTE_TYPE: return hash_int(hash, type_elements(a->type));
+  }
+  return hash;
+}
+
+static uint64_t hash_node(const node *n) {
+  uint64_t hash = UINT64_C(0xcbf29ce484222325);
+  hash = hash_int(hash, n->op);
+  hash = hash_int(hash, n->function);
+  for (int i = 0; i < n->operand_count; i++) hash = hash_int(hash, n->operands[i]->id);
+  for (int i = 0; i < n->attribute_count; i++) hash = hash_attribute(hash, &n->attributes[i]);
+  return hash;
+}
+
+static bool attribute_equal(const attribute *a, const attribute *b) {
+  if (a->count != b->count) return false;
+  switch (a->kind) {
+  case ATTRIBUTE_INTS: return memcmp(a->ints, b->ints, (size_t)a->count * sizeof *a->ints) == 0;
+  case ATTRIBUTE_REALS:
+    return memcmp(a->reals, b->reals, (size_t)a->count * sizeof *a->reals) == 0;
+  case ATTRIBUTE_TEXT: return strcmp(a->text, b->text) == 0;
+  case ATTRIBUTE_TYPE: return type_equal(a->type, b->type);
+  }
+  return false;
+}
+
+static bool node_equal(const node *a, const node *b) {
+  if (a->op != b->op || a->function != b->function || a->operand_count != b->operand_count ||
+      a->attribute_count != b->attribute_count || !type_equal(&a->type, &b->type))
+    return false;
+  for (int i = 0; i < a->operand_count; i++)
+    if (a->operands[i] != b->operands[i]) return false;
+  for (int i = 0; i < a->attribute_count; i++)
+    if (!attribute_equal(&a->attributes[i], &b->attributes[i])) return false;
+  return true;
+}
+
+/* The place of an equal node, or the free one where it belongs. */
+static settled *find(const interner *table, uint64_t hash, const node *made) {
+  size_t at = hash & (table->place_count - 1);
+  while (table->places[at].made &&
+         !(table->places[at].hash == hash && node_equal(table->places[at].made, made)))
+    at = (at + 1) & (table->place_count - 1);
+  return &table->places[at];
+}
+
+static void make_room(interner *table, arena *a) {
+  if (2 * table->taken < table->place_count) return;
+  interner larger = *table;
+  larger.place_count = table->place_count ? 2 * table->place_count : FIRST_PLACES;
+  larger.places = arena_array_of(a, larger.place_count, settled);
+  for (size_t i = 0; i < table->place_count; i++)
+    if (table->places[i].made)
+      *find(&larger, table->places[i].hash, table->places[i].made) = table->places[i];
+  *table = larger;
+}
+
+static node *settle(graph_rewriter *r, graph *g, node *made) {
+  interner *table = (interner *)r;
+  if (made->op == OP_INPUT) return graph_append(g, made);
+  make_room(table, g->arena);
+  uint64_t hash = hash_node(made);
+  settled *place = find(table, hash, made);
+  if (place->made) return place->result;
+  graph_append(g, made);
+  *place = (settled){hash, made, made};
+  table->taken++;
+  if (!table->rule) return made;
+  if (++table->depth > DEPTH_LIMIT) internal_error("graph %s: a rule does not end", g->name);
+  node *result = table->rule(g, made);
+  ensure(result && type_equal(&result->type, &made->type));
+  table->depth--;
+  find(table, hash, made)->result = result; /* the table may have moved */
+  return result;
+}
+
+graph *rewrite_graph(const graph *g, rewrite_rule *rule) {
+  graph *to = graph_new(g->arena, NULL, g->name);
+  interner table = {.base = {settle}, .rule = rule};
+  node **now = arena_array_of(g->arena, g->node_count, node *);
+  to->rewriter = &table.base;
+  const int *uses = graph_uses(g, g->arena);
+  for (int i = 0; i < g->input_count; i++)
+    now[g->inputs[i].node->id] = build_like(to, g->inputs[i].node, NULL);
+  for (int id = 0; id < g->node_count; id++) {
+    const node *n = g->nodes[id];
+    if (uses[id] == 0 || n->op == OP_INPUT) continue;
+    node **operands = arena_array_of(g->arena, n->operand_count, node *);
+    for (int i = 0; i < n->operand_count; i++) operands[i] = now[n->operands[i]->id];
+    now[id] = build_like(to, n, operands);
+  }
+  for (int i = 0; i < g->output_count; i++)
+    graph_add_output(to, g->outputs[i].name, now[g->outputs[i].node->id]);
+  for (int i = 0; i < g->update_count; i++)
+    graph_set_update(to, g->updates[i].name, now[g->updates[i].node->id]);
+  to->rewriter = NULL;
+  return to;
+}

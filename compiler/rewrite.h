@@ -1,0 +1,16 @@
+/* Rebuilding a graph: equal nodes become one as they are made, and each may be replaced at once by a
+ * simpler node of the same value. Since operands are settled before their users, one walk reaches the
+ * fixed point of rules that look at a node and what it reads. */
+#ifndef REWRITE_H
+#define REWRITE_H
+
+#include "graph.h"
+
+/* A node of the same type and value: n itself where no rule applies. New nodes that it builds
+ * are settled likewise, so every rule must make progress of its own. */
+typedef node *rewrite_rule(graph *g, node *n);
+
+/* A copy of the live part of g: all inputs first, then nodes in their order. rule may be NULL. */
+graph *rewrite_graph(const graph *g, rewrite_rule *rule);
+
+#endif
