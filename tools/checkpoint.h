@@ -1,0 +1,32 @@
+/* Checkpoints: every slot of a model, and the place at which a training stands, in safetensors. */
+#ifndef CHECKPOINT_H
+#define CHECKPOINT_H
+
+#include "dnn_rt.h"
+#include "safetensors.h"
+
+/* Where a training stands. Text fields are arena memory. */
+typedef struct training_place {
+  const char *task;
+  int stage;          /* of the task, from 0 */
+  int64_t step;       /* steps of the stage that were done */
+  int64_t epoch;      /* whole epochs of the stage that were done */
+  bool closed;        /* the stage's at_end runs were made */
+  const char *sums;   /* averages of the epoch under way (averages_save) */
+} training_place;
+
+/* Replaces the file at path; slots in the order of their paths. */
+bool checkpoint_write(const char *path, const dnn_instance *instance, const training_place *place,
+                      arena *a, const char **error);
+
+/* Sets every slot, seed and step of the instance and the place; prepare has been called. False
+ * with a message where the file is not a checkpoint of this model. */
+bool checkpoint_resume(arena *a, const char *path, dnn_instance *instance, training_place *place,
+                       const char **error);
+
+/* Sets the slots that the file has, which must be of the same types; with all_trained every
+ * parameter has to be there. False with a message. */
+bool checkpoint_weights(arena *a, const char *path, dnn_instance *instance, bool all_trained,
+                        const char **error);
+
+#endif

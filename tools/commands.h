@@ -1,0 +1,14 @@
+/* The commands of dnn. Each returns the exit status, having printed what went wrong. */
+#ifndef COMMANDS_H
+#define COMMANDS_H
+
+#include "options.h"
+
+#define DNN_VERSION "0.1"
+
+int command_train(arena *a, const options *o);
+int command_run(arena *a, const options *o);
+int command_check(arena *a, const options *o);
+int command_info(arena *a, const options *o);
+
+#endif

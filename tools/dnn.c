@@ -1,0 +1,58 @@
+/* dnn: trains, runs, checks and describes models. */
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+
+static const char usage[] =
+    "usage: dnn COMMAND FILE [options]\n"
+    "\n"
+    "  train   follow a task of a .dnn file\n"
+    "  run     call one entry of a model\n"
+    "  check   compare gradients and compiled code with their definitions\n"
+    "  info    print a model's entries, parameters and memory\n"
+    "\n"
+    "dnn COMMAND --help prints a command's options. FILE is a model's .dnn text or, for run and\n"
+    "info, a shared library made by dnnc. Data sets are searched in --data, in the folders of\n"
+    "DNN_DATA (separated by colons), /usr/share/datasets and /usr/local/share/datasets.\n"
+    "NO_COLOR turns colours off.\n"
+    "\n"
+    "Exit status: 0 done, 1 an error in the model or its files, 2 wrong use, 70 a fault in dnn,\n"
+    "71 out of memory, 130 interrupted.\n";
+
+static const struct {
+  const char *name;
+  command command;
+  int (*run)(arena *a, const options *o);
+} commands[] = {
+    {"train", COMMAND_TRAIN, command_train},
+    {"run", COMMAND_RUN, command_run},
+    {"check", COMMAND_CHECK, command_check},
+    {"info", COMMAND_INFO, command_info},
+};
+
+static int run_command(int index, int argc, char **argv) {
+  arena *a = arena_new();
+  options o;
+  int status = options_parse(a, commands[index].command, argc, argv, &o);
+  if (status < 0) status = commands[index].run(a, &o);
+  arena_free(a);
+  return status;
+}
+
+int main(int argc, char **argv) {
+  const char *name = argc > 1 ? argv[1] : "";
+  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+    if (strcmp(name, commands[i].name) == 0) return run_command((int)i, argc - 1, argv + 1);
+  if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+    fputs(usage, stdout);
+    return 0;
+  }
+  if (strcmp(name, "--version") == 0) {
+    puts("dnn " DNN_VERSION);
+    return 0;
+  }
+  if (*name) fprintf(stderr, "dnn: there is no command '%s'\n", name);
+  fputs("Try 'dnn --help'.\n", stderr);
+  return STATUS_USAGE;
+}

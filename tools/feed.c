@@ -1,0 +1,195 @@
+#include "feed.h"
+
+#include <string.h>
+
+#include "element.h"
+
+static const array *cached(arena *a, diagnostics *d, data_cache *cache, const data_set *set,
+                           const data_column *column) {
+  const char *error = NULL;
+  const char *path = data_find(a, &cache->path, set->folder, column->file, &error);
+  for (int i = 0; path && i < cache->count; i++)
+    if (strcmp(cache->arrays[i]->path, path) == 0) return cache->arrays[i];
+  array *x = path ? data_read(a, column->reader, path, &error) : NULL;
+  if (x) arena_push(a, cache->arrays, cache->count) = x;
+  else diag_error(d, column->at, "%s", error);
+  return x;
+}
+
+/* The rows of a column are what the input wants, whatever their number. */
+static bool column_fits(const array *x, const tensor_type *type) {
+  bool fits = x->element == type->element && x->rank == type->rank && x->rank > 0;
+  for (int i = 1; fits && i < x->rank; i++) fits = x->extents[i] == type->dims[i].maximum;
+  return fits;
+}
+
+static void connect_column(arena *a, diagnostics *d, data_cache *cache, const data_set *set,
+                           const data_column *column, feed *f, feed_input *input) {
+  const array *x = cached(a, d, cache, set, column);
+  if (!x) return;
+  input->column = x;
+  int64_t batch = input->type.rank ? input->type.dims[0].maximum : 0;
+  if (!column_fits(x, &input->type)) {
+    diag_error(d, column->at, "column %s does not fit the input of entry %s", column->name,
+               f->entry->name);
+    diag_note(d, "    %s holds %s", x->path, array_text(a, x));
+    diag_note(d, "    the entry takes %s, a batch of such rows", type_text(a, &input->type));
+  } else if (f->rows && (x->extents[0] != f->rows || batch != f->batch)) {
+    diag_error(d, f->run->at, "the columns of entry %s differ in their rows", f->entry->name);
+    diag_note(d, "    %s has %lld rows, %lld in a batch; another column has %lld, %lld in a batch",
+              column->name, (long long)x->extents[0], (long long)batch, (long long)f->rows,
+              (long long)f->batch);
+  } else {
+    f->rows = x->extents[0];
+    f->batch = batch;
+  }
+}
+
+static const data_column *find_column(const data_split *split, const char *name) {
+  for (int i = 0; split && i < split->column_count; i++)
+    if (strcmp(split->columns[i].name, name) == 0) return &split->columns[i];
+  return NULL;
+}
+
+static const graph *find_argument(const task_run *run, const char *name) {
+  for (int i = 0; i < run->argument_count; i++)
+    if (strcmp(run->arguments[i].name, name) == 0) return run->arguments[i].value;
+  return NULL;
+}
+
+static void connect(arena *a, diagnostics *d, data_cache *cache, const task *t, feed *f, int i) {
+  const task_run *run = f->run;
+  const data_set *set = run->data >= 0 ? &t->sets[run->data] : NULL;
+  const char *name = f->entry->inputs[i].name;
+  feed_input *input = &f->inputs[i];
+  input->type = f->entry->inputs[i].node->type;
+  input->value = find_argument(run, name);
+  const data_column *column = find_column(set ? &set->splits[run->split] : NULL, name);
+  if (input->value && input->type.rank) {
+    diag_error(d, run->at, "input %s of entry %s is no scalar: %s", name, f->entry->name,
+               type_text(a, &input->type));
+  } else if (column && !input->value) {
+    connect_column(a, d, cache, set, column, f, input);
+  } else if (!input->value) {
+    diag_error(d, run->at, "input %s of entry %s gets no value: %s", name, f->entry->name,
+               set ? "the data has no column of this name" : "the run names no data");
+  }
+  input->memory = arena_alloc(a, (size_t)type_bytes(&input->type));
+  f->pointers[i] = input->memory;
+}
+
+static void check_arguments(diagnostics *d, const feed *f) {
+  for (int i = 0; i < f->run->argument_count; i++) {
+    bool known = false;
+    for (int k = 0; k < f->input_count; k++)
+      known |= strcmp(f->entry->inputs[k].name, f->run->arguments[i].name) == 0;
+    if (!known)
+      diag_error(d, f->run->arguments[i].at, "entry %s has no input %s", f->entry->name,
+                 f->run->arguments[i].name);
+  }
+}
+
+/* Keeps the rows that the run asks for. */
+static void take_slice(diagnostics *d, feed *f) {
+  const task_run *run = f->run;
+  int64_t last = run->last < 0 ? f->rows : run->last, all = f->rows;
+  if (!all) return;
+  if (run->first < 0 || run->first >= last || last > all) {
+    diag_error(d, run->at, "rows %lld to %lld of %lld", (long long)run->first, (long long)last,
+               (long long)all);
+  }
+  f->first = run->first;
+  f->rows = last - run->first;
+}
+
+feed *feed_new(arena *a, diagnostics *d, data_cache *cache, const program *p, const task *t,
+               const task_run *run) {
+  int errors = diag_count(d);
+  feed *f = arena_new_of(a, feed);
+  *f = (feed){.run = run, .entry = program_entry(p, run->entry), .batch = 1};
+  if (!f->entry) {
+    diag_error(d, run->at, "there is no entry %s", run->entry);
+    return NULL;
+  }
+  f->input_count = f->entry->input_count;
+  f->inputs = arena_array_of(a, f->input_count, feed_input);
+  f->pointers = arena_array_of(a, f->input_count, const void *);
+  for (int i = 0; i < f->input_count; i++) connect(a, d, cache, t, f, i);
+  check_arguments(d, f);
+  if (diag_count(d) == errors) take_slice(d, f);
+  return diag_count(d) == errors ? f : NULL;
+}
+
+int64_t feed_batches(const feed *f) { return f->rows ? f->rows / f->batch : 1; }
+
+int64_t feed_remainder(const feed *f) { return f->rows % f->batch; }
+
+/* A number from 0 to limit - 1. The bias of the product is below limit / 2^64. */
+static int64_t draw_below(const uint32_t key[2], uint64_t index, int64_t limit) {
+  uint64_t bits = (uint64_t)philox_element(key, 2 * index, 0) << 32 |
+                  philox_element(key, 2 * index + 1, 0);
+  return (int64_t)(((unsigned __int128)bits * (uint64_t)limit) >> 64);
+}
+
+/* Fisher and Yates (Durstenfeld, 1964), from the identity, so that no epoch depends on another. */
+void feed_shuffle(arena *a, feed *f, uint64_t seed, uint64_t stream, int64_t epoch) {
+  static const uint64_t shuffle_site = 0x73687566666c6521; /* "shuffle!" */
+  if (!f->rows) return;
+  if (!f->order) f->order = arena_array_of(a, f->rows, int64_t);
+  for (int64_t i = 0; i < f->rows; i++) f->order[i] = i;
+  uint32_t key[2];
+  philox_key(key, seed, shuffle_site + stream, (uint64_t)epoch);
+  for (int64_t i = f->rows - 1; i > 0; i--) {
+    int64_t k = draw_below(key, (uint64_t)i, i + 1), row = f->order[i];
+    f->order[i] = f->order[k];
+    f->order[k] = row;
+  }
+}
+
+static void copy_rows(const feed *f, const feed_input *input, int64_t start, int64_t rows) {
+  const array *x = input->column;
+  size_t bytes = (size_t)(array_bytes(x) / x->extents[0]);
+  const char *from = (const char *)x->data + (size_t)f->first * bytes;
+  if (!f->order) {
+    memcpy(input->memory, from + (size_t)start * bytes, (size_t)rows * bytes);
+    return;
+  }
+  for (int64_t i = 0; i < rows; i++)
+    memcpy((char *)input->memory + (size_t)i * bytes, from + (size_t)f->order[start + i] * bytes,
+           bytes);
+}
+
+const void *const *feed_batch(feed *f, int64_t batch, feed_time time) {
+  int64_t start = batch * f->batch, left = f->rows - start;
+  for (int i = 0; i < f->input_count; i++) {
+    feed_input *input = &f->inputs[i];
+    if (input->column) copy_rows(f, input, start, left < f->batch ? left : f->batch);
+    else element_set_real(input->type.element, input->memory, 0, expression_value(input->value, time));
+  }
+  return f->pointers;
+}
+
+static const tensor *no_slot(void *context, const char *path) {
+  (void)context;
+  (void)path;
+  return NULL;
+}
+
+double expression_value(const graph *expression, feed_time time) {
+  arena *a = arena_new();
+  const tensor **inputs = arena_array_of(a, expression->input_count, const tensor *);
+  for (int i = 0; i < expression->input_count; i++) {
+    const char *name = expression->inputs[i].name;
+    tensor *x = tensor_new(a, &expression->inputs[i].node->type);
+    x->reals[0] = (double)(strcmp(name, "step") == 0    ? time.step
+                           : strcmp(name, "epoch") == 0 ? time.epoch
+                                                        : time.steps);
+    inputs[i] = x;
+  }
+  tensor **outputs = arena_array_of(a, expression->output_count, tensor *);
+  evaluation e = {.arena = a};
+  graph_eval(&e, expression, inputs, no_slot, NULL, outputs, NULL);
+  double value = outputs[0]->reals[0];
+  arena_free(a);
+  return value;
+}

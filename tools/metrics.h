@@ -1,0 +1,66 @@
+/* What a training reports: means of an entry's scalar outputs over rows, and their history, which
+ * is kept as a table in CSV. */
+#ifndef METRICS_H
+#define METRICS_H
+
+#include "dnn_rt.h"
+#include "type.h"
+
+/* Means over the calls of one entry, weighted by rows. */
+typedef struct averages {
+  const dnn_entry *entry;
+  const char **names; /* of the scalar outputs that are no integers */
+  int *outputs;       /* their positions */
+  double *sums;
+  int count;
+  double rows;
+} averages;
+
+averages averages_new(arena *a, const dnn_entry *entry);
+void averages_clear(averages *m);
+void averages_add(averages *m, void *const *outputs, int64_t rows);
+double averages_mean(const averages *m, int metric);
+
+/* "loss 0.2713  accuracy 0.9034", in arena memory. */
+const char *averages_text(arena *a, const averages *m);
+
+/* The exact state as text, and back; false where the text is not of these averages. */
+const char *averages_save(arena *a, const averages *m);
+bool averages_restore(averages *m, const char *text);
+
+/* The first output that tells that training failed, not being finite: among those with "loss" in
+ * their name, or among all where none has. -1 where there is none. */
+int averages_not_finite(const averages *m, void *const *outputs);
+
+/* A figure as it is printed: four digits behind the point where that shows it well. */
+const char *metric_text(arena *a, double value);
+
+/* One line of metrics.csv. */
+typedef struct metric_row {
+  int stage;      /* of the task, from 0 */
+  double epoch;   /* epochs of the stage that were done */
+  int64_t step;   /* steps of the stage that were done */
+  const char *entry, *metric;
+  double value;
+} metric_row;
+
+typedef struct history {
+  arena *arena;
+  metric_row *rows;
+  int count;
+} history;
+
+/* Adds the averages; a row of the same place takes the place of the earlier one. */
+void history_add(history *h, int stage, double epoch, int64_t step, const averages *m);
+
+/* Reads a table and keeps what is not later than a place; a missing file is an empty one. False
+ * with a message where the file is none of ours. */
+bool history_read(history *h, const char *path, int stage, int64_t step, const char **error);
+
+/* Replaces the file by the table. */
+bool history_write(const history *h, const char *path, const char **error);
+
+/* The last value of an entry's metric; false where there is none. */
+bool history_last(const history *h, const char *entry, const char *metric, double *value);
+
+#endif

@@ -1,0 +1,33 @@
+/* From a file named on the command line to a model that runs. */
+#ifndef MODEL_H
+#define MODEL_H
+
+#include "dnn_rt.h"
+#include "options.h"
+
+/* Reads and elaborates a .dnn file with the options' definitions. NULL after an error, which is in
+ * the diagnostics. */
+program *model_elaborate(arena *a, diagnostics *d, const options *o, elaborate_options how);
+
+/* Compiles a program for this machine and loads it; nothing stays on the disk. False after an
+ * error, which has been printed. The program's graphs are replaced by simplified ones. */
+bool model_compile(arena *a, program *p, diagnostics *d, const options *o, dnn_library *library);
+
+/* Opens a .so, or compiles a .dnn. False after an error, which has been printed. */
+bool model_open(arena *a, const options *o, dnn_library *library);
+
+/* The type of an array at a model's interface. */
+tensor_type model_type(const dnn_tensor *t);
+
+/* Memory, first values and packed constants for a loaded model. False with a message printed. */
+bool model_start(dnn_instance *instance, const dnn_model *model, const dnn_threads *threads,
+                 uint64_t seed);
+
+/* Calls an entry; false with a message printed. */
+bool model_call(dnn_instance *instance, const dnn_entry *entry, const void *const *inputs,
+                void *const *outputs);
+
+/* Memory for the outputs of an entry, one region each. */
+void **model_outputs(arena *a, const dnn_entry *entry);
+
+#endif

@@ -1,0 +1,206 @@
+#include "options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TRAIN = COMMAND_TRAIN, RUN = COMMAND_RUN, CHECK = COMMAND_CHECK, INFO = COMMAND_INFO };
+enum { EVERY = TRAIN | RUN | CHECK | INFO, MOST_THREADS = 1024 };
+
+/* One row per option: name, letter or 0, argument or NULL, commands that take it, help. */
+typedef struct row {
+  const char *name;
+  char letter;
+  const char *argument;
+  unsigned commands;
+  const char *help;
+} row;
+
+typedef enum option_code {
+  TASK, OUT, DATA, WEIGHTS, RESUME, OVERWRITE, EPOCHS, SEED, THREADS, DEFINE, BATCH, RANGE,
+  DIRECTIONS, STEPS, CC, HELP, OPTIONS
+} option_code;
+
+static const row rows[OPTIONS] = {
+    [TASK] = {"task", 0, "NAME", TRAIN, "the task to follow; default: the first of the file"},
+    [OUT] = {"out", 'o', "FOLDER", TRAIN | RUN, "where results go; train: MODEL-TASK"},
+    [DATA] = {"data", 0, "FOLDERS", TRAIN, "where data sets lie (a:b), before DNN_DATA"},
+    [WEIGHTS] = {"weights", 'w', "FILE", TRAIN | RUN, "start from the parameters of a checkpoint"},
+    [RESUME] = {"resume", 0, NULL, TRAIN, "go on from the checkpoint in the folder"},
+    [OVERWRITE] = {"overwrite", 0, NULL, TRAIN, "start anew although the folder holds a training"},
+    [EPOCHS] = {"epochs", 0, "N", TRAIN, "length of every phase that is given in epochs"},
+    [SEED] = {"seed", 's', "N", EVERY & ~INFO, "of every random draw; default: 0"},
+    [THREADS] = {"threads", 't', "N", EVERY & ~INFO, "default: one per core"},
+    [DEFINE] = {"define", 'D', "NAME=VALUE", EVERY, "another value for a constant of the file"},
+    [BATCH] = {"batch", 0, "N", CHECK, "rows in gradient checks; default: 3"},
+    [RANGE] = {"range", 0, "NAME=LO:HI", CHECK, "the random integers given to an input"},
+    [DIRECTIONS] = {"directions", 0, "N", CHECK, "random directions per parameter; default: 3"},
+    [STEPS] = {"steps", 0, "N", CHECK, "calls of each entry to compare; default: 3"},
+    [CC] = {"cc", 0, "PROGRAM", EVERY, "the C compiler; default: cc"},
+    [HELP] = {"help", 'h', NULL, EVERY, "this text"},
+};
+
+static const struct {
+  command command;
+  const char *usage, *about;
+} commands[] = {
+    {COMMAND_TRAIN, "train FILE.dnn [options]",
+     "Follows a task of the file: trains, evaluates, and writes metrics.csv, curves.png and\n"
+     "checkpoint.safetensors into a folder. Interrupted, it writes the checkpoint and ends."},
+    {COMMAND_RUN, "run FILE ENTRY [INPUT=FILE.npy|FILE.idx|NUMBER …] [options]",
+     "Calls one entry of a model (.dnn or .so) and prints its outputs, or writes them as npy\n"
+     "files. Arrays with a multiple of the entry's rows are run in several calls."},
+    {COMMAND_CHECK, "check FILE.dnn [options]",
+     "Compares the gradient of every entry's results by every parameter with finite\n"
+     "differences, and the compiled code with the interpreter, in f64 and in f32."},
+    {COMMAND_INFO, "info FILE [options]",
+     "Prints the entries, parameters and memory of a model (.dnn or .so)."},
+};
+
+static void print_help(command c) {
+  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+    if (commands[i].command == c)
+      printf("usage: dnn %s\n%s\n\n", commands[i].usage, commands[i].about);
+  for (int i = 0; i < OPTIONS; i++) {
+    if (!(rows[i].commands & c)) continue;
+    char left[40];
+    int length = rows[i].letter ? snprintf(left, sizeof left, "-%c, ", rows[i].letter)
+                                : snprintf(left, sizeof left, "    ");
+    snprintf(left + length, sizeof left - (size_t)length, "--%s%s%s", rows[i].name,
+             rows[i].argument ? "=" : "", rows[i].argument ? rows[i].argument : "");
+    printf("  %-24s %s\n", left, rows[i].help);
+  }
+}
+
+static int wrong_use(const char *format, const char *text) {
+  fprintf(stderr, "dnn: ");
+  fprintf(stderr, format, text);
+  fprintf(stderr, "\nTry 'dnn --help'.\n");
+  return STATUS_USAGE;
+}
+
+static bool whole_number(const char *text, int64_t least, int64_t most, int64_t *value) {
+  char *end;
+  errno = 0;
+  *value = strtoll(text, &end, 0);
+  return end != text && !*end && !errno && *value >= least && *value <= most;
+}
+
+static bool parse_seed(const char *text, uint64_t *seed) {
+  char *end;
+  errno = 0;
+  *seed = strtoull(text, &end, 0);
+  return end != text && !*end && !errno && !strchr(text, '-');
+}
+
+static bool parse_definition(arena *a, options *o, const char *text) {
+  const char *equals = strchr(text, '=');
+  if (!equals || equals == text) return false;
+  arena_push(a, o->definitions, o->definition_count) =
+      (definition){arena_text_n(a, text, (size_t)(equals - text)), equals + 1};
+  return true;
+}
+
+static bool parse_range(arena *a, options *o, const char *text) {
+  const char *equals = strchr(text, '='), *colon = equals ? strchr(equals, ':') : NULL;
+  input_range range;
+  if (!colon || !whole_number(colon + 1, INT64_MIN, INT64_MAX, &range.high)) return false;
+  const char *low = arena_text_n(a, equals + 1, (size_t)(colon - equals - 1));
+  if (!whole_number(low, INT64_MIN, range.high, &range.low)) return false;
+  range.input = arena_text_n(a, text, (size_t)(equals - text));
+  arena_push(a, o->ranges, o->range_count) = range;
+  return true;
+}
+
+/* False where the argument is not what the option wants. */
+static bool set_option(arena *a, options *o, option_code code, const char *text) {
+  int64_t threads;
+  switch (code) {
+    case TASK: o->task = text; return true;
+    case OUT: o->out = text; return *text;
+    case DATA: o->data = text; return true;
+    case WEIGHTS: o->weights = text; return true;
+    case CC: o->cc = text; return true;
+    case RESUME: return o->resume = true;
+    case OVERWRITE: return o->overwrite = true;
+    case EPOCHS: return whole_number(text, 0, INT32_MAX, &o->epochs);
+    case SEED: return (o->seed_given = parse_seed(text, &o->seed));
+    case THREADS:
+      if (!whole_number(text, 1, MOST_THREADS, &threads)) return false;
+      o->threads = (int)threads;
+      return true;
+    case DEFINE: return parse_definition(a, o, text);
+    case BATCH: return whole_number(text, 1, INT32_MAX, &o->batch);
+    case RANGE: return parse_range(a, o, text);
+    case DIRECTIONS: return whole_number(text, 1, INT32_MAX, &o->directions);
+    case STEPS: return whole_number(text, 1, INT32_MAX, &o->steps);
+    case HELP:
+    case OPTIONS: break;
+  }
+  internal_error("option %d", code);
+}
+
+/* getopt's tables of the options that a command takes. */
+static void getopt_tables(command c, struct option longs[OPTIONS + 1], char letters[2 * OPTIONS + 1]) {
+  int count = 0;
+  for (int i = 0; i < OPTIONS; i++) {
+    if (!(rows[i].commands & c)) continue;
+    longs[count++] = (struct option){rows[i].name, rows[i].argument ? required_argument : no_argument,
+                                     NULL, 256 + i};
+    if (rows[i].letter) *letters++ = rows[i].letter;
+    if (rows[i].letter && rows[i].argument) *letters++ = ':';
+  }
+  longs[count] = (struct option){0};
+  *letters = 0;
+}
+
+static option_code code_of(int value) {
+  if (value >= 256) return (option_code)(value - 256);
+  for (int i = 0; i < OPTIONS; i++)
+    if (rows[i].letter == value) return (option_code)i;
+  return OPTIONS;
+}
+
+int options_parse(arena *a, command c, int argc, char **argv, options *o) {
+  *o = (options){.epochs = -1, .batch = 3, .directions = 3, .steps = 3};
+  struct option longs[OPTIONS + 1];
+  char letters[2 * OPTIONS + 1];
+  getopt_tables(c, longs, letters);
+  optind = 1;
+  for (int value; (value = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
+    option_code code = code_of(value);
+    if (code == OPTIONS) return wrong_use("%s", "wrong option"); /* getopt said which */
+    if (code == HELP) {
+      print_help(c);
+      return 0;
+    }
+    if (!set_option(a, o, code, optarg)) {
+      fprintf(stderr, "dnn: --%s wants %s, not '%s'\n", rows[code].name, rows[code].argument, optarg);
+      return STATUS_USAGE;
+    }
+  }
+  if (optind == argc) return wrong_use("%s", "no file was given");
+  o->file = argv[optind];
+  o->rest = (const char **)(argv + optind + 1);
+  o->rest_count = argc - optind - 1;
+  if (o->rest_count && c != COMMAND_RUN) return wrong_use("one file at a time; what is '%s'?", o->rest[0]);
+  if (o->resume && o->overwrite) return wrong_use("%s", "--resume and --overwrite exclude each other");
+  return -1;
+}
+
+int tool_error(const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  fputs("dnn: error: ", stderr);
+  vfprintf(stderr, format, arguments);
+  fputc('\n', stderr);
+  va_end(arguments);
+  return STATUS_ERROR;
+}
+
+int tool_diagnostics(const diagnostics *d) {
+  diag_print(d, stderr);
+  return diag_count(d) ? STATUS_ERROR : 0;
+}

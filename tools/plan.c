@@ -1,0 +1,102 @@
+#include "plan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const task *plan_task(const program *p, const char *name) {
+  for (int i = 0; i < p->task_count; i++)
+    if (!name || strcmp(p->tasks[i].name, name) == 0) return &p->tasks[i];
+  if (p->task_count == 0) tool_error("%s has no task", p->name);
+  else tool_error("there is no task %s in %s", name, p->name);
+  for (int i = 0; i < p->task_count; i++) fprintf(stderr, "    task %s\n", p->tasks[i].name);
+  return NULL;
+}
+
+static bool is_phase(const task_run *run) { return run->epochs >= 0 || run->steps >= 0; }
+
+static bool is_attached(const task_run *run) {
+  return run->every_epochs > 0 || run->every_steps > 0 || run->at_end;
+}
+
+/* A phase without data has no epochs of its own. */
+static int64_t lap_steps(const task *t, const task_run *run, int64_t steps) {
+  int64_t least = 0;
+  for (const task_run *r = run + 1; r < t->runs + t->run_count && is_attached(r); r++)
+    if (r->every_steps > 0 && (!least || r->every_steps < least)) least = r->every_steps;
+  return least ? least : (steps + 99) / 100;
+}
+
+static void measure(diagnostics *d, const task *t, const options *o, stage *s) {
+  const task_run *run = s->main->run;
+  int64_t epochs = run->epochs >= 0 && o->epochs >= 0 ? o->epochs : run->epochs;
+  if (s->main->rows && !feed_batches(s->main)) {
+    diag_error(d, run->at, "the data has %lld rows, a batch of entry %s %lld",
+               (long long)s->main->rows, run->entry, (long long)s->main->batch);
+    return;
+  }
+  s->epoch_steps = feed_batches(s->main);
+  if (epochs < 0 && !s->main->rows) s->epoch_steps = lap_steps(t, run, run->steps);
+  if (s->epoch_steps < 1) s->epoch_steps = 1;
+  if (epochs < 0) s->steps = run->steps;
+  else if (__builtin_mul_overflow(epochs, s->epoch_steps, &s->steps))
+    diag_error(d, run->at, "too many epochs: %lld", (long long)epochs);
+}
+
+static void add_run(arena *a, diagnostics *d, const options *o, plan *p, feed *f) {
+  const task_run *run = f->run;
+  stage *last = p->stage_count ? &p->stages[p->stage_count - 1] : NULL;
+  if (is_attached(run) && last && !last->pass) {
+    arena_push(a, last->attached, last->attached_count) = f;
+  } else if (is_attached(run) && !run->at_end) {
+    diag_error(d, run->at, "a run with every_epochs or every_steps belongs to a run with epochs or "
+                           "steps before it; there is none");
+  } else {
+    arena_push(a, p->stages, p->stage_count) = (stage){.main = f, .pass = !is_phase(run)};
+    if (is_phase(run)) measure(d, p->task, o, &p->stages[p->stage_count - 1]);
+  }
+}
+
+plan *plan_new(arena *a, diagnostics *d, const program *p, const task *t, const options *o) {
+  int errors = diag_count(d);
+  plan *result = arena_new_of(a, plan);
+  *result = (plan){.program = p, .task = t};
+  data_cache cache = {.path = data_path_new(a, o->data)};
+  for (int i = 0; i < t->run_count; i++) {
+    feed *f = feed_new(a, d, &cache, p, t, &t->runs[i]);
+    bool good = diag_count(d) == errors; /* else the phase of attached runs may be missing */
+    if (f && (good || !is_attached(f->run))) add_run(a, d, o, result, f);
+  }
+  return diag_count(d) == errors ? result : NULL;
+}
+
+static void add_specialisation(arena *a, const plan *p, const feed *f, specialisation **list,
+                               int *count) {
+  int64_t rows = feed_remainder(f);
+  if (!rows) return;
+  for (int i = 0; i < *count; i++)
+    if (strcmp((*list)[i].entry, f->run->entry) == 0 && (*list)[i].value == rows) return;
+  const char *constant = program_batch_constant(p->program, f->run->entry);
+  if (constant) {
+    arena_push(a, *list, *count) = (specialisation){f->run->entry, constant, rows};
+  } else {
+    fprintf(stderr, "dnn: warning: entry %s leaves out the last %lld of %lld rows: no constant "
+                    "gives the size of its batches\n",
+            f->run->entry, (long long)rows, (long long)f->rows);
+  }
+}
+
+specialisation *plan_specialisations(arena *a, const plan *p, int *count) {
+  specialisation *list = NULL;
+  *count = 0;
+  for (int i = 0; i < p->stage_count; i++) {
+    const stage *s = &p->stages[i];
+    if (s->pass) add_specialisation(a, p, s->main, &list, count);
+    for (int k = 0; k < s->attached_count; k++)
+      add_specialisation(a, p, s->attached[k], &list, count);
+  }
+  return list;
+}
+
+const char *plan_remainder_entry(arena *a, const feed *f) {
+  return arena_printf(a, "%s_%lld", f->run->entry, (long long)feed_remainder(f));
+}

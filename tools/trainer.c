@@ -1,0 +1,361 @@
+#include "trainer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "checkpoint.h"
+#include "curves.h"
+#include "file.h"
+#include "metrics.h"
+#include "model.h"
+#include "picture.h"
+#include "progress.h"
+
+/* A run with the code that it calls. */
+typedef struct runner {
+  feed *feed;
+  const dnn_entry *entry, *remainder; /* remainder: for the last, smaller batch; or NULL */
+  void **outputs;
+  averages averages;
+} runner;
+
+typedef struct trainer {
+  arena *arena;
+  const plan *plan;
+  dnn_instance *instance;
+  const char *folder, *checkpoint, *metrics, *curves;
+  training_place place;
+  history history;
+  progress progress;
+  runner **runners; /* one per feed, made when first used */
+  int runner_count;
+  const char *line; /* results of the epoch's runs, for one printed line */
+} trainer;
+
+/* Set by the first SIGINT or SIGTERM; a second one ends the process at once. */
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int number) {
+  (void)number;
+  interrupted = 1;
+}
+
+static void catch_signals(void) {
+  struct sigaction action = {.sa_handler = interrupt, .sa_flags = SA_RESETHAND | SA_RESTART};
+  interrupted = 0;
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+}
+
+static runner *runner_of(trainer *t, feed *f) {
+  for (int i = 0; i < t->runner_count; i++)
+    if (t->runners[i]->feed == f) return t->runners[i];
+  const dnn_model *model = t->instance->model;
+  runner *r = arena_new_of(t->arena, runner);
+  *r = (runner){.feed = f, .entry = dnn_find_entry(model, f->run->entry)};
+  if (!r->entry) internal_error("the compiled model has no entry %s", f->run->entry);
+  if (feed_remainder(f))
+    r->remainder = dnn_find_entry(model, plan_remainder_entry(t->arena, f));
+  r->outputs = model_outputs(t->arena, r->entry);
+  r->averages = averages_new(t->arena, r->entry);
+  arena_push(t->arena, t->runners, t->runner_count) = r;
+  return r;
+}
+
+static int64_t epoch_of(const stage *s, int64_t step) { return step / s->epoch_steps; }
+
+static double epochs_done(const stage *s, int64_t step) {
+  return (double)step / (double)s->epoch_steps;
+}
+
+/* One call of an entry on a batch. Entries that write nothing do not advance the step themselves:
+ * it is the batch's number for them, so that every pass draws the same. */
+static bool call(trainer *t, runner *r, const dnn_entry *entry, int64_t batch, feed_time time) {
+  dnn_context *context = &t->instance->context;
+  uint64_t step = context->step;
+  const void *const *inputs = feed_batch(r->feed, batch, time);
+  if (!entry->writes) context->step = (uint64_t)batch;
+  bool called = model_call(t->instance, entry, inputs, r->outputs);
+  if (!entry->writes) context->step = step;
+  return called;
+}
+
+static bool write_results(trainer *t, const runner *r) {
+  const char *error = NULL;
+  if (!r->feed->run->to) return true;
+  const char *path = arena_printf(t->arena, "%s/%s", t->folder, r->feed->run->to);
+  if (picture_write(t->arena, r->entry, r->outputs, r->feed->run->as, path, &error)) return true;
+  tool_error("%s", error);
+  return false;
+}
+
+/* A run over all of its rows, in order, the last smaller batch included. */
+static bool run_pass(trainer *t, feed *f, const stage *s, feed_time time) {
+  runner *r = runner_of(t, f);
+  int64_t batches = feed_batches(f);
+  averages_clear(&r->averages);
+  if (f->run->shuffle) feed_shuffle(t->arena, f, t->instance->context.seed, 0, time.epoch);
+  for (int64_t i = 0; i < batches; i++) {
+    if (!call(t, r, r->entry, i, time)) return false;
+    averages_add(&r->averages, r->outputs, f->batch);
+  }
+  if (r->remainder) {
+    if (!call(t, r, r->remainder, batches, time)) return false;
+    averages_add(&r->averages, r->outputs, feed_remainder(f));
+  }
+  if (r->averages.count && r->averages.rows > 0) {
+    history_add(&t->history, t->place.stage, s ? epochs_done(s, t->place.step) : 0, t->place.step,
+                &r->averages);
+    t->line = arena_printf(t->arena, "%s  %s: %s", t->line, r->entry->name,
+                           averages_text(t->arena, &r->averages));
+  }
+  return write_results(t, r);
+}
+
+static bool save_checkpoint(trainer *t) {
+  const char *message = NULL;
+  arena *a = arena_new();
+  bool saved = checkpoint_write(t->checkpoint, t->instance, &t->place, a, &message);
+  if (!saved) tool_error("%s", message);
+  arena_free(a);
+  return saved;
+}
+
+/* Metrics, curves and, last, the checkpoint: what lies behind it is dropped on resuming. */
+static bool save(trainer *t) {
+  const char *error = NULL;
+  if (history_write(&t->history, t->metrics, &error) &&
+      curves_write(&t->history,
+                   arena_printf(t->arena, "%s: %s", t->instance->model->name, t->place.task),
+                   t->curves, &error))
+    return save_checkpoint(t);
+  tool_error("%s", error);
+  return false;
+}
+
+static void print_line(trainer *t, const char *start) {
+  progress_clear(&t->progress);
+  printf("%s%s\n", start, t->line);
+  fflush(stdout);
+  t->line = "";
+}
+
+typedef enum moment { AFTER_STEP, AFTER_EPOCH, AT_END } moment;
+
+static bool is_due(const task_run *run, const stage *s, moment m, int64_t step) {
+  switch (m) {
+    case AFTER_STEP: return run->every_steps > 0 && step % run->every_steps == 0;
+    case AFTER_EPOCH:
+      return run->every_epochs > 0 && step % s->epoch_steps == 0 &&
+             epoch_of(s, step) % run->every_epochs == 0;
+    case AT_END: return run->at_end;
+  }
+  return false;
+}
+
+static bool run_attached(trainer *t, const stage *s, moment m, feed_time time) {
+  for (int i = 0; i < s->attached_count; i++)
+    if (is_due(s->attached[i]->run, s, m, t->place.step) && !run_pass(t, s->attached[i], s, time))
+      return false;
+  return true;
+}
+
+static bool check_finite(const trainer *t, const stage *s, const runner *r, int64_t step) {
+  int output = averages_not_finite(&r->averages, r->outputs);
+  if (output < 0) return true;
+  progress_clear(&t->progress);
+  tool_error("%s of entry %s is not finite at step %lld (epoch %lld of the phase); the "
+             "checkpoint of the last whole epoch is kept",
+             r->entry->outputs[output].name, r->entry->name, (long long)step,
+             (long long)epoch_of(s, step) + 1);
+  return false;
+}
+
+static void show_progress(trainer *t, const stage *s, const runner *r) {
+  if (!progress_due(&t->progress)) return;
+  int64_t epoch = epoch_of(s, t->place.step - 1);
+  arena *a = arena_new();
+  progress_show(&t->progress,
+                &(progress_state){.entry = r->entry->name,
+                                  .metrics = averages_text(a, &r->averages),
+                                  .epoch = epoch + 1,
+                                  .epochs = epoch_of(s, s->steps - 1) + 1,
+                                  .step = t->place.step - epoch * s->epoch_steps,
+                                  .epoch_steps = s->epoch_steps,
+                                  .done = t->place.step,
+                                  .steps = s->steps,
+                                  .rows = r->feed->batch});
+  arena_free(a);
+}
+
+/* One step of a phase, with what follows after every so many steps. */
+static bool train_step(trainer *t, const stage *s, runner *r) {
+  int64_t step = t->place.step, batch = step % s->epoch_steps;
+  feed_time time = {step, epoch_of(s, step), s->steps};
+  if (!call(t, r, r->entry, r->feed->rows ? batch : 0, time)) return false;
+  if (!check_finite(t, s, r, step)) return false;
+  averages_add(&r->averages, r->outputs, r->feed->batch);
+  t->place.step++;
+  show_progress(t, s, r);
+  if (!run_attached(t, s, AFTER_STEP, time)) return false;
+  if (*t->line)
+    print_line(t, arena_printf(t->arena, "step %lld/%lld", (long long)t->place.step,
+                               (long long)s->steps));
+  return true;
+}
+
+static bool end_epoch(trainer *t, const stage *s, runner *r, double start) {
+  feed_time time = {t->place.step - 1, epoch_of(s, t->place.step - 1), s->steps};
+  t->place.epoch = epoch_of(s, t->place.step);
+  history_add(&t->history, t->place.stage, epochs_done(s, t->place.step), t->place.step,
+              &r->averages);
+  t->line = arena_printf(t->arena, "  %s: %s", r->entry->name,
+                         averages_text(t->arena, &r->averages));
+  averages_clear(&r->averages);
+  t->place.sums = averages_save(t->arena, &r->averages);
+  if (!run_attached(t, s, AFTER_EPOCH, time)) return false;
+  t->line = arena_printf(t->arena, "%s  (%.1f s)", t->line, progress_clock() - start);
+  print_line(t, arena_printf(t->arena, "epoch %lld/%lld", (long long)time.epoch + 1,
+                             (long long)epoch_of(s, s->steps - 1) + 1));
+  return save(t);
+}
+
+/* Steps up to the next end of an epoch. An interruption ends it early, with a checkpoint. */
+static bool train_epoch(trainer *t, const stage *s, runner *r) {
+  double start = progress_clock();
+  int64_t epoch = epoch_of(s, t->place.step), end = (epoch + 1) * s->epoch_steps;
+  if (end > s->steps) end = s->steps;
+  if (r->feed->run->shuffle)
+    feed_shuffle(t->arena, r->feed, t->instance->context.seed, (uint64_t)t->place.stage + 1, epoch);
+  while (t->place.step < end && !interrupted)
+    if (!train_step(t, s, r)) return false;
+  if (t->place.step == end) return end_epoch(t, s, r, start);
+  t->place.sums = averages_save(t->arena, &r->averages);
+  return save(t);
+}
+
+static bool close_stage(trainer *t, const stage *s) {
+  feed_time time = {t->place.step, epoch_of(s, t->place.step), s->steps};
+  if (!run_attached(t, s, AT_END, time)) return false;
+  t->place.closed = true;
+  if (*t->line) print_line(t, "at the end");
+  return save(t);
+}
+
+static bool run_phase(trainer *t, const stage *s) {
+  runner *r = runner_of(t, s->main);
+  if (*t->place.sums && !averages_restore(&r->averages, t->place.sums)) {
+    tool_error("%s: its averages are not those of entry %s", t->checkpoint, r->entry->name);
+    return false;
+  }
+  t->place.closed = false;
+  t->progress = progress_new(t->place.step);
+  while (t->place.step < s->steps && !interrupted)
+    if (!train_epoch(t, s, r)) return false;
+  return interrupted || close_stage(t, s);
+}
+
+static bool run_single_pass(trainer *t, const stage *s) {
+  if (!run_pass(t, s->main, NULL, (feed_time){0, 0, 1})) return false;
+  t->place.closed = true;
+  if (*t->line) print_line(t, "once");
+  return save(t);
+}
+
+static void print_results(const trainer *t) {
+  const dnn_model *model = t->instance->model;
+  for (int i = 0; i < model->entry_count; i++) {
+    double value;
+    const char *text = "";
+    averages m = averages_new(t->arena, &model->entries[i]);
+    for (int k = 0; k < m.count; k++)
+      if (history_last(&t->history, m.entry->name, m.names[k], &value))
+        text = arena_printf(t->arena, "%s%s%s %s", text, *text ? "  " : "", m.names[k],
+                            metric_text(t->arena, value));
+    if (*text) printf("%s: %s\n", m.entry->name, text);
+  }
+}
+
+/* A stage that is done and that the options have not made longer. */
+static bool is_done(const trainer *t, const stage *s) {
+  return t->place.closed && (s->pass || t->place.step >= s->steps);
+}
+
+static bool run_stages(trainer *t) {
+  for (; t->place.stage < t->plan->stage_count && !interrupted; t->place.stage++) {
+    const stage *s = &t->plan->stages[t->place.stage];
+    if (!is_done(t, s) && !(s->pass ? run_single_pass(t, s) : run_phase(t, s))) return false;
+    if (interrupted) return true;
+    if (t->place.stage + 1 < t->plan->stage_count)
+      t->place = (training_place){t->place.task, t->place.stage, 0, 0, false, ""};
+  }
+  return true;
+}
+
+static bool resume(trainer *t, bool seed_given) {
+  const char *error = NULL, *task_name = t->place.task;
+  uint64_t seed = t->instance->context.seed;
+  if (!checkpoint_resume(t->arena, t->checkpoint, t->instance, &t->place, &error) ||
+      !history_read(&t->history, t->metrics, t->place.stage, t->place.step, &error)) {
+    tool_error("%s", error);
+  } else if (strcmp(t->place.task, task_name)) {
+    tool_error("%s is of task %s, not %s", t->checkpoint, t->place.task, task_name);
+  } else if (seed_given && seed != t->instance->context.seed) {
+    tool_error("%s has seed %llu, not %llu", t->checkpoint,
+               (unsigned long long)t->instance->context.seed, (unsigned long long)seed);
+  } else if (t->place.stage >= t->plan->stage_count) {
+    tool_error("%s stands at run %d of the task, which has %d", t->checkpoint, t->place.stage + 1,
+               t->plan->stage_count);
+  } else {
+    return true;
+  }
+  return false;
+}
+
+int train_plan(arena *a, const plan *p, dnn_instance *instance, const options *o,
+               const char *folder) {
+  trainer t = {.arena = a,
+               .plan = p,
+               .instance = instance,
+               .folder = folder,
+               .checkpoint = arena_printf(a, "%s/checkpoint.safetensors", folder),
+               .metrics = arena_printf(a, "%s/metrics.csv", folder),
+               .curves = arena_printf(a, "%s/curves.png", folder),
+               .place = {.task = p->task->name, .sums = ""},
+               .history = {.arena = a},
+               .line = ""};
+  if (o->resume && !resume(&t, o->seed_given)) return STATUS_ERROR;
+  catch_signals();
+  if (!run_stages(&t)) return STATUS_ERROR;
+  if (interrupted) {
+    progress_clear(&t.progress);
+    fprintf(stderr, "dnn: interrupted at step %lld; --resume goes on\n", (long long)t.place.step);
+    return STATUS_INTERRUPTED;
+  }
+  print_results(&t);
+  return 0;
+}
+
+bool train_hold_folder(arena *a, const char *folder) {
+  const char *error = NULL, *path = arena_printf(a, "%s/lock", folder);
+  if (!folder_make(a, folder, &error)) {
+    tool_error("%s", error);
+    return false;
+  }
+  int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666); /* held until the process ends */
+  if (file < 0) {
+    tool_error("cannot write %s: %s", path, strerror(errno));
+  } else if (flock(file, LOCK_EX | LOCK_NB)) {
+    if (errno == EWOULDBLOCK) tool_error("another training writes to %s; choose another --out", folder);
+    else tool_error("cannot lock %s: %s", path, strerror(errno));
+    close(file);
+  } else {
+    return true;
+  }
+  return false;
+}
