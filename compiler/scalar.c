@@ -80,6 +80,7 @@ double scalar_real(scalar_function f, const double *x) {
   case SCALAR_FLOORDIV: return floor(x[0] / x[1]);
   case SCALAR_MOD: return real_mod(x[0], x[1]);
   case SCALAR_FMA: return fma(x[0], x[1], x[2]);
+  case SCALAR_STOP: return x[0];
   case SCALAR_NEG: return -x[0];
   case SCALAR_ABS: return fabs(x[0]);
   case SCALAR_SIGN: return sign(x[0]);
@@ -151,6 +152,7 @@ static uint64_t int_value(scalar_function f, dtype element, const int64_t *x) {
   case SCALAR_MUL: return a * b;
   case SCALAR_FLOORDIV: return (uint64_t)int_floordiv(x[0], x[1]);
   case SCALAR_MOD: return (uint64_t)int_mod(x[0], x[1]);
+  case SCALAR_STOP: return a;
   case SCALAR_NEG: return 0 - a;
   case SCALAR_ABS: return x[0] < 0 ? 0 - a : a;
   case SCALAR_SIGN: return (uint64_t)((x[0] > 0) - (x[0] < 0));

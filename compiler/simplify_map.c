@@ -180,6 +180,7 @@ static node *by_function(graph *g, node *n) {
   case SCALAR_FLOORDIV:
   case SCALAR_MOD: return simplify_integer_division(g, n, x, y);
   case SCALAR_POW: return simplify_pow(g, x, y);
+  case SCALAR_STOP: return x; /* derivatives were taken before */
   case SCALAR_NEG: return simplify_neg(g, x);
   case SCALAR_NOT: return is_map(x, SCALAR_NOT) ? x->operands[0] : NULL;
   case SCALAR_AND:

@@ -6,9 +6,10 @@
 #include "op.h"
 #include "scalar.h"
 
-/* sum, prod, max, min
- *   C1  axes lie within the rank, in increasing order
- *   C2  sum and prod take numbers (max and min of bool are any and all) */
+/* sum, prod, max, min (of bool: any and all)
+ *   C1  axes lie within the rank, in increasing order */
+/* sum, prod
+ *   C2  the operand is not bool */
 static const char *reduce_type(arena *a, const node *n, tensor_type *result) {
   const tensor_type *from = &n->operands[0]->type;
   const char *name = op_infos[n->op].name;
@@ -34,7 +35,7 @@ static int64_t reduced_count(const node *n) {
 }
 
 /* argmax, argmin: the flat row-major index over the reduced axes, as i32
- *   C1  as above
+ *   C1  axes lie within the rank, in increasing order
  *   C3  the number of reduced elements fits i32 */
 static const char *place_type(arena *a, const node *n, tensor_type *result) {
   const char *message = reduce_type(a, n, result);

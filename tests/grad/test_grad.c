@@ -1,0 +1,533 @@
+/* Derivatives of first and second order, of every operator and every elementwise function, against
+ * signed central differences of the interpreter in double. */
+#include <math.h>
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "build.h"
+#include "compare.h"
+#include "grad.h"
+#include "graph_case.h"
+#include "op.h"
+#include "scalar.h"
+#include "verify.h"
+
+enum { VARIANTS = 4 };
+
+/* Extents that vary with the variant: 1, then odd, even and mixed ones. */
+static int64_t extent(int variant, int axis) {
+  static const int64_t extents[VARIANTS][3] = {{1, 1, 1}, {3, 5, 7}, {4, 2, 1}, {1, 6, 3}};
+  return extents[variant][axis];
+}
+
+static node *input(graph *g, int rank, const int64_t *extents) {
+  tensor_type type = type_of(DTYPE_F64, rank, extents);
+  return graph_add_input(g, "x", &type);
+}
+
+static node *input3(graph *g, int v) {
+  return input(g, 3, (int64_t[]){extent(v, 0), extent(v, 1), extent(v, 2)});
+}
+
+/* Builds a floating value over inputs that it adds to the graph. */
+typedef node *build_case(graph *g, int variant);
+
+static node *reshape_case(graph *g, int v) {
+  return build_reshape(g, input3(g, v), 2, (dim[]){dim_fixed(extent(v, 0) * extent(v, 1)),
+                                                   dim_fixed(extent(v, 2))});
+}
+
+static node *transpose_case(graph *g, int v) {
+  return build_transpose(g, input3(g, v), (int64_t[]){1, 2, 0});
+}
+
+static node *broadcast_case(graph *g, int v) {
+  node *x = input(g, 2, (int64_t[]){extent(v, 0), 1});
+  tensor_type type = type_of(DTYPE_F64, 3, (int64_t[]){2, extent(v, 0), extent(v, 1)});
+  return build_broadcast(g, x, &type, (int64_t[]){1, 2});
+}
+
+static node *broadcast_scalar_case(graph *g, int v) {
+  tensor_type type = type_of(DTYPE_F64, 2, (int64_t[]){extent(v, 0), extent(v, 1)});
+  return build_broadcast_to(g, input(g, 0, NULL), &type);
+}
+
+/* Two operands, each repeated along the other's axis. */
+static node *broadcast_both_case(graph *g, int v) {
+  tensor_type type = type_of(DTYPE_F64, 2, (int64_t[]){extent(v, 0), extent(v, 1)});
+  node *column = input(g, 2, (int64_t[]){extent(v, 0), 1});
+  node *row = input(g, 1, (int64_t[]){extent(v, 1)});
+  return build_map2(g, SCALAR_MUL, build_broadcast_to(g, column, &type),
+                    build_broadcast_to(g, row, &type));
+}
+
+static node *slice_case(graph *g, int v) {
+  node *x = input(g, 2, (int64_t[]){extent(v, 0) + 2, 2 * extent(v, 1) + 1});
+  return build_slice(g, x, (int64_t[]){1, 0},
+                     (int64_t[]){1 + extent(v, 0), 2 * extent(v, 1)}, (int64_t[]){1, 2});
+}
+
+static node *pad_case(graph *g, int v) {
+  node *x = input(g, 2, (int64_t[]){extent(v, 0), extent(v, 1)});
+  return build_pad(g, x, (int64_t[]){1, 2}, (int64_t[]){0, 3}, (int64_t[]){2, v % 2});
+}
+
+/* Negative padding crops, also within the zeros between neighbours. */
+static node *crop_case(graph *g, int v) {
+  node *x = input(g, 2, (int64_t[]){extent(v, 0) + 3, extent(v, 1) + 2});
+  return build_pad(g, x, (int64_t[]){-2, -1}, (int64_t[]){-1, 2}, (int64_t[]){1, 0});
+}
+
+static node *reverse_case(graph *g, int v) {
+  return build_reverse(g, input3(g, v), 2, (int64_t[]){0, 2});
+}
+
+static node *concat_case(graph *g, int v) {
+  node *x = input(g, 2, (int64_t[]){extent(v, 0), extent(v, 1)});
+  node *y = input(g, 2, (int64_t[]){extent(v, 0), extent(v, 2)});
+  return build_concat(g, 3, (node *[]){x, y, x}, 1);
+}
+
+static node *reduce_case(graph *g, op_code op, int v) {
+  static const struct { int count; int64_t axes[3]; } choices[VARIANTS] = {
+      {3, {0, 1, 2}}, {2, {0, 2}}, {1, {1}}, {1, {2}}};
+  return build_reduce(g, op, input3(g, v), choices[v].count, choices[v].axes);
+}
+
+static node *sum_case(graph *g, int v) { return reduce_case(g, OP_SUM, v); }
+static node *prod_case(graph *g, int v) { return reduce_case(g, OP_PROD, v); }
+static node *max_case(graph *g, int v) { return reduce_case(g, OP_MAX, v); }
+static node *min_case(graph *g, int v) { return reduce_case(g, OP_MIN, v); }
+
+/* Some factors are zero: 0, 1, 2, … of them per product. */
+static node *prod_zeros_case(graph *g, int v) {
+  node *x = input(g, 2, (int64_t[]){4, extent(v, 1) + 1});
+  tensor_type type = x->type;
+  node *row = build_iota(g, &type, 0), *column = build_iota(g, &type, 1);
+  node *live = build_map2(g, SCALAR_GE, column, row); /* row i has i zeros */
+  node *masked = build_map3(g, SCALAR_SELECT, live, x, build_splat(g, &type, 0));
+  node *scaled = build_map2(g, SCALAR_ADD, masked,
+                            build_map2(g, SCALAR_MUL, x, build_splat(g, &type, 1e-3)));
+  return build_reduce(g, OP_PROD, v % 2 ? masked : scaled, 1, (int64_t[]){1});
+}
+
+static node *cast_case(graph *g, int v) {
+  return build_cast(g, build_cast(g, input3(g, v), DTYPE_F32), DTYPE_F64);
+}
+
+static node *dot_case(graph *g, int v) {
+  node *x = input(g, 2, (int64_t[]){extent(v, 0), extent(v, 1)});
+  node *y = input(g, 2, (int64_t[]){extent(v, 1), extent(v, 2)});
+  return build_matmul(g, x, y);
+}
+
+/* Batch axes in the middle, two contracted axes in different orders, free axes on both sides. */
+static node *dot_general_case(graph *g, int v) {
+  int64_t b = extent(v, 0), k = extent(v, 1), m = extent(v, 2);
+  node *x = input(g, 4, (int64_t[]){k, b, 2, m});
+  node *y = input(g, 5, (int64_t[]){3, m, k, b, 2});
+  dot_axes axes = {1, 2, (int64_t[]){1}, (int64_t[]){3}, (int64_t[]){0, 3}, (int64_t[]){2, 1}};
+  return build_dot(g, x, y, &axes);
+}
+
+static node *dot_outer_case(graph *g, int v) {
+  dot_axes none = {0, 0, NULL, NULL, NULL, NULL};
+  return build_dot(g, input(g, 1, (int64_t[]){extent(v, 0)}),
+                   input(g, 1, (int64_t[]){extent(v, 1)}), &none);
+}
+
+static node *conv_case(graph *g, int v) {
+  node *x = input(g, 4, (int64_t[]){extent(v, 0), 2, 5, 6});
+  node *w = input(g, 4, (int64_t[]){3, 2, 1 + v % 3, 2});
+  conv_shape shape = {.strides = {1, 1}, .low = {1, 0}, .high = {1, 0}, .left_dilation = {1, 1},
+                      .right_dilation = {1, 1}, .groups = 1};
+  return build_conv(g, x, w, &shape);
+}
+
+/* Strides with a remainder, dilation of both sides, negative padding, groups. */
+static node *conv_strides_case(graph *g, int v) {
+  node *x = input(g, 3, (int64_t[]){2, 4, 8 + v});
+  node *w = input(g, 3, (int64_t[]){6, 2, 3});
+  conv_shape shape = {.strides = {3}, .low = {v - 1}, .high = {2 - v}, .left_dilation = {1 + v % 2},
+                      .right_dilation = {1 + v / 2}, .groups = 2};
+  return build_conv(g, x, w, &shape);
+}
+
+static node *conv_depthwise_case(graph *g, int v) {
+  node *x = input(g, 4, (int64_t[]){2, 3, 5, 4 + v});
+  node *w = input(g, 4, (int64_t[]){6, 1, 3, 2});
+  conv_shape shape = {.strides = {2, 1}, .low = {1, 2}, .high = {0, -1}, .left_dilation = {1, 2},
+                      .right_dilation = {2, 1}, .groups = 3};
+  return build_conv(g, x, w, &shape);
+}
+
+static node *conv_volume_case(graph *g, int v) {
+  node *x = input(g, 5, (int64_t[]){1, 2, 3, 2 + v, 4});
+  node *w = input(g, 5, (int64_t[]){2, 2, 2, 1, 3});
+  conv_shape shape = {.strides = {1, 2, 2}, .low = {0, 1, 1}, .high = {1, 0, 1},
+                      .left_dilation = {1, 1, 1}, .right_dilation = {1, 1, 1}, .groups = 1};
+  return build_conv(g, x, w, &shape);
+}
+
+/* A value used many times: its cotangents are added. */
+static node *shared_case(graph *g, int v) {
+  node *x = input3(g, v), *y = build_map1(g, SCALAR_TANH, x), *sum = y;
+  for (int i = 0; i < 5; i++)
+    sum = build_map2(g, SCALAR_MUL, build_map2(g, SCALAR_ADD, sum, y), build_map1(g, SCALAR_SIN, x));
+  return sum;
+}
+
+static node *softmax_case(graph *g, int v) {
+  node *x = input(g, 2, (int64_t[]){extent(v, 0), extent(v, 1) + 1});
+  const int64_t last[] = {1};
+  node *top = build_keep(g, build_reduce(g, OP_MAX, x, 1, last), &x->type, 1, last);
+  node *e = build_map1(g, SCALAR_EXP, build_map2(g, SCALAR_SUB, x, build_broadcast_to(g, top, &x->type)));
+  node *sum = build_keep(g, build_reduce(g, OP_SUM, e, 1, last), &x->type, 1, last);
+  return build_map2(g, SCALAR_DIV, e, build_broadcast_to(g, sum, &x->type));
+}
+
+typedef struct grad_case {
+  const char *name; /* begins with the row that it stands for */
+  build_case *build;
+  double low, high; /* of the inputs */
+} grad_case;
+
+static const grad_case op_cases[] = {
+    {"cast", cast_case, -2, 2},
+    {"reshape", reshape_case, -2, 2},
+    {"transpose", transpose_case, -2, 2},
+    {"broadcast", broadcast_case, -2, 2},
+    {"broadcast of a scalar", broadcast_scalar_case, -2, 2},
+    {"broadcast both ways", broadcast_both_case, -2, 2},
+    {"slice", slice_case, -2, 2},
+    {"pad", pad_case, -2, 2},
+    {"pad that crops", crop_case, -2, 2},
+    {"reverse", reverse_case, -2, 2},
+    {"concat", concat_case, -2, 2},
+    {"sum", sum_case, -2, 2},
+    {"prod", prod_case, 0.5, 1.5},
+    {"prod with zeros", prod_zeros_case, 0.5, 1.5},
+    {"max", max_case, -2, 2},
+    {"min", min_case, -2, 2},
+    {"dot", dot_case, -2, 2},
+    {"dot general", dot_general_case, -1, 1},
+    {"dot outer", dot_outer_case, -2, 2},
+    {"conv", conv_case, -1, 1},
+    {"conv with strides, dilation, groups", conv_strides_case, -1, 1},
+    {"conv depthwise", conv_depthwise_case, -1, 1},
+    {"conv of volumes", conv_volume_case, -1, 1},
+    {"shared values", shared_case, -2, 2},
+    {"softmax", softmax_case, -2, 2},
+};
+enum { OP_CASES = sizeof op_cases / sizeof *op_cases };
+
+/* Operators without a case of their own, and why. */
+static const struct { op_code op; const char *reason; } ungraded[] = {
+    {OP_INPUT, "leaf"}, {OP_SLOT, "leaf"}, {OP_CONSTANT, "leaf"}, {OP_IOTA, "leaf"},
+    {OP_KEY, "integers"}, {OP_BITS, "integers"}, {OP_ARGMAX, "integers"}, {OP_ARGMIN, "integers"},
+    {OP_MAP, "one case per function"},
+};
+
+/* Where the elementwise functions are differentiable; flat: the derivative is zero. */
+static const struct scalar_case {
+  scalar_function function;
+  double low, high;
+  bool flat;
+} scalar_cases[] = {
+    {SCALAR_ADD, -2, 2, false},      {SCALAR_SUB, -2, 2, false},
+    {SCALAR_MUL, -2, 2, false},      {SCALAR_DIV, 0.5, 2, false},
+    {SCALAR_FLOORDIV, 0.5, 2, true}, {SCALAR_MOD, 0.5, 4, false},
+    {SCALAR_FMA, -2, 2, false},      {SCALAR_NEG, -2, 2, false},
+    {SCALAR_ABS, -2, 2, false},      {SCALAR_SIGN, -2, 2, true},
+    {SCALAR_FLOOR, -2, 2, true},     {SCALAR_MAXIMUM, -2, 2, false},
+    {SCALAR_MINIMUM, -2, 2, false},  {SCALAR_SQRT, 0.5, 3, false},
+    {SCALAR_RSQRT, 0.5, 3, false},   {SCALAR_EXP, -2, 1, false},
+    {SCALAR_EXPM1, -2, 1, false},    {SCALAR_LOG, 0.5, 3, false},
+    {SCALAR_LOG1P, -0.5, 3, false},  {SCALAR_TANH, -2, 2, false},
+    {SCALAR_SIGMOID, -3, 3, false},  {SCALAR_SIN, -3, 3, false},
+    {SCALAR_COS, -3, 3, false},      {SCALAR_POW, 0.5, 2, false},
+    {SCALAR_SELECT, -2, 2, false},
+};
+enum { SCALAR_CASES = sizeof scalar_cases / sizeof *scalar_cases };
+
+static node *build_function(graph *g, scalar_function f, int v) {
+  node *operands[3];
+  for (int i = 0; i < scalar_infos[f].operands; i++) operands[i] = input3(g, v);
+  if (f == SCALAR_SELECT)
+    operands[0] = build_map2(g, SCALAR_GT, operands[0], build_splat(g, &operands[0]->type, 0));
+  return graph_node(g, OP_MAP, f, scalar_infos[f].operands, operands, 0, NULL);
+}
+
+/* The checker ---------------------------------------------------------------------------------- */
+
+typedef enum tampering { AS_IT_IS, NEGATED, ZEROED } tampering;
+
+/* sum(r * y + s * y * y) with random r and s, so that second derivatives of linear operators do not
+ * vanish, nor first ones of squares. */
+static node *loss_of(graph *g, node *y) {
+  tensor_type type = y->type;
+  node *r = graph_add_input(g, "r", &type), *s = graph_add_input(g, "s", &type);
+  node *line = build_map2(g, SCALAR_MUL, r, y);
+  node *square = build_map2(g, SCALAR_MUL, s, build_map2(g, SCALAR_MUL, y, y));
+  int64_t axes[MAX_RANK];
+  for (int i = 0; i < type.rank; i++) axes[i] = i;
+  return build_reduce(g, OP_SUM, build_map2(g, SCALAR_ADD, line, square), type.rank, axes);
+}
+
+static node *tampered(graph *g, node *gradient, tampering how) {
+  if (how == NEGATED) return build_map1(g, SCALAR_NEG, gradient);
+  if (how == ZEROED) return build_splat(g, &gradient->type, 0);
+  return gradient;
+}
+
+/* The derivative of a scalar along directions u, as a scalar: sum of <gradient, u>; u are inputs that
+ * this adds, one for each of the first count. */
+static node *directional(graph *g, node *loss, int count, tampering how) {
+  node *wanted[8], *total = build_real(g, DTYPE_F64, 0);
+  for (int i = 0; i < count; i++) wanted[i] = g->inputs[i].node;
+  gradients *s = grad_sweep(g, loss, count, wanted);
+  for (int i = 0; i < count; i++) {
+    node *gradient = grad_of(s, wanted[i]);
+    tensor_type type = wanted[i]->type;
+    node *u = graph_add_input(g, "u", &type);
+    if (!gradient) continue;
+    assert_true(type_equal(&gradient->type, &type));
+    int64_t axes[MAX_RANK];
+    for (int k = 0; k < type.rank; k++) axes[k] = k;
+    node *product = build_map2(g, SCALAR_MUL, tampered(g, gradient, how), u);
+    total = build_map2(g, SCALAR_ADD, total, build_reduce(g, OP_SUM, product, type.rank, axes));
+  }
+  return total;
+}
+
+static double output_of(const graph *g, const tensor *const *inputs, int output) {
+  arena *a = arena_new();
+  double value = evaluate(a, g, inputs)[output]->reals[0];
+  arena_free(a);
+  return value;
+}
+
+/* (output at inputs + h u) - (output at inputs - h u), over 2 h, where u are the inputs from `first`. */
+static double difference(arena *a, const graph *g, const tensor *const *inputs, int output,
+                         int count, int first) {
+  const double h = 1e-5;
+  double values[2];
+  for (int side = 0; side < 2; side++) {
+    const tensor **moved = arena_array_of(a, g->input_count, const tensor *);
+    memcpy(moved, inputs, (size_t)g->input_count * sizeof *moved);
+    for (int i = 0; i < count; i++) {
+      tensor *x = tensor_new(a, &inputs[i]->type);
+      for (int64_t k = 0; k < type_elements(&x->type); k++)
+        x->reals[k] = inputs[i]->reals[k] + (side ? -h : h) * inputs[first + i]->reals[k];
+      moved[i] = x;
+    }
+    values[side] = output_of(g, moved, output);
+  }
+  return (values[0] - values[1]) / (2 * h);
+}
+
+/* Both orders along random directions; NULL where all agree. */
+static const char *check(arena *a, const graph *built, node *value, double low, double high,
+                         tampering how, uint64_t seed) {
+  graph *g = (graph *)built;
+  int count = g->input_count;
+  node *loss = loss_of(g, value);
+  int first_u = g->input_count;
+  node *first = directional(g, loss, count, how);
+  int second_u = g->input_count;
+  node *second = directional(g, first, count, how);
+  graph_add_output(g, "loss", loss);
+  graph_add_output(g, "first", first);
+  graph_add_output(g, "second", second);
+  graph_verify(g, "grad");
+  const tensor **inputs = random_inputs(a, g, seed, low, high);
+  for (int i = count; i < g->input_count; i++)
+    inputs[i] = random_tensor(a, &inputs[i]->type, seed + 100 + (uint64_t)i, -1, 1);
+  for (int order = 1; order <= 2; order++) {
+    double expected = difference(a, g, inputs, order - 1, count, order == 1 ? first_u : second_u);
+    double actual = output_of(g, inputs, order);
+    if (!compare_real(actual, expected, (tolerance){1e-6, 1e-6}))
+      return arena_printf(a, "order %d: %.12g where differences give %.12g", order, actual, expected);
+  }
+  return NULL;
+}
+
+static void check_op(const grad_case *c, int v, tampering how) {
+  arena *a = arena_new();
+  graph *g = graph_new(a, NULL, c->name);
+  node *value = c->build(g, v);
+  const char *message = check(a, g, value, c->low, c->high, how, 1000 + (uint64_t)v);
+  if (how == AS_IT_IS && message) fail_msg("%s, variant %d: %s", c->name, v, message);
+  if (how != AS_IT_IS && !message)
+    fail_msg("%s, variant %d: a wrong gradient passes", c->name, v);
+  arena_free(a);
+}
+
+static void check_function(const struct scalar_case *c, int v, tampering how) {
+  arena *a = arena_new();
+  const char *name = scalar_infos[c->function].name;
+  graph *g = graph_new(a, NULL, name);
+  node *value = build_function(g, c->function, v);
+  const char *message = check(a, g, value, c->low, c->high, how, 2000 + (uint64_t)v);
+  if (how == AS_IT_IS && message) fail_msg("%s, variant %d: %s", name, v, message);
+  if (how != AS_IT_IS && !c->flat && !message)
+    fail_msg("%s, variant %d: a wrong gradient passes", name, v);
+  arena_free(a);
+}
+
+static void check_everything(tampering how) {
+  for (int v = 0; v < VARIANTS; v++) {
+    for (int i = 0; i < OP_CASES; i++) check_op(&op_cases[i], v, how);
+    for (int i = 0; i < SCALAR_CASES; i++) check_function(&scalar_cases[i], v, how);
+  }
+}
+
+static void derivatives_agree(void **state) {
+  (void)state;
+  check_everything(AS_IT_IS);
+}
+
+static void negated_gradients_are_caught(void **state) {
+  (void)state;
+  check_everything(NEGATED);
+}
+
+static void zeroed_gradients_are_caught(void **state) {
+  (void)state;
+  check_everything(ZEROED);
+}
+
+static bool graded(op_code op) {
+  size_t length = strlen(op_infos[op].name);
+  for (int i = 0; i < OP_CASES; i++)
+    if (strncmp(op_cases[i].name, op_infos[op].name, length) == 0 &&
+        (op_cases[i].name[length] == 0 || op_cases[i].name[length] == ' '))
+      return true;
+  return false;
+}
+
+static void every_row_has_a_case(void **state) {
+  (void)state;
+  for (int op = 0; op < OP_COUNT; op++) {
+    bool excused = false;
+    for (size_t i = 0; i < sizeof ungraded / sizeof *ungraded; i++)
+      excused = excused || ungraded[i].op == (op_code)op;
+    if (!excused && !graded((op_code)op)) fail_msg("no derivative of %s is checked", op_infos[op].name);
+    if (excused && op != OP_MAP) assert_null(op_definitions[op]->grad);
+  }
+  for (int f = 0; f < SCALAR_COUNT; f++) {
+    scalar_kind kind = scalar_infos[f].kind;
+    if (f == SCALAR_STOP) continue; /* stop_has_no_derivative */
+    bool found = kind != SCALAR_KIND_SAME && kind != SCALAR_KIND_REAL && kind != SCALAR_KIND_SELECT;
+    for (int i = 0; i < SCALAR_CASES; i++) found = found || scalar_cases[i].function == (scalar_function)f;
+    if (!found) fail_msg("no derivative of %s is checked", scalar_infos[f].name);
+  }
+}
+
+/* Particular points ---------------------------------------------------------------------------- */
+
+/* The gradient of output 0 by input 0, with constants for all inputs. */
+static const tensor *gradient_at(arena *a, const char *text, const double *x) {
+  graph *g = graph_from_text(a, text);
+  node *wanted[] = {g->inputs[0].node};
+  gradients *s = grad_sweep(g, g->outputs[0].node, 1, wanted);
+  node *gradient = grad_of(s, wanted[0]);
+  assert_non_null(gradient);
+  graph_add_output(g, "gradient", gradient);
+  const tensor input_value = {.type = wanted[0]->type, .reals = (double *)x};
+  return evaluate(a, g, (const tensor *[]){&input_value})[1];
+}
+
+static void expect_gradient(const char *text, const double *x, const double *expected) {
+  arena *a = arena_new();
+  const tensor *actual = gradient_at(a, text, x);
+  const tensor wanted = {.type = actual->type, .reals = (double *)expected};
+  const char *message = compare_tensors(a, actual, &wanted, (tolerance){1e-12, 1e-12});
+  if (message) fail_msg("%s\n%s", text, message);
+  arena_free(a);
+}
+
+static void ties_and_kinks(void **state) {
+  (void)state;
+  expect_gradient("entry f(x: f64) { %1 = maximum %0, %0: f64 return y = %1 }", (double[]){2},
+                  (double[]){1});
+  expect_gradient("entry f(x: f64) { %1 = abs %0: f64 return y = %1 }", (double[]){0},
+                  (double[]){0});
+  expect_gradient("entry f(x: f64[4]) { %1 = max %0 axes=[0]: f64 return y = %1 }",
+                  (double[]){1, 3, 3, 2}, (double[]){0, 1, 0, 0});
+  expect_gradient("entry f(x: f64[4]) { %1 = min %0 axes=[0]: f64 return y = %1 }",
+                  (double[]){4, 1, 1, 2}, (double[]){0, 1, 0, 0});
+  expect_gradient("entry f(x: f64[2, 2]) { %1 = max %0 axes=[0, 1]: f64 return y = %1 }",
+                  (double[]){1, 3, 3, 2}, (double[]){0, 1, 0, 0});
+}
+
+static void powers(void **state) {
+  (void)state;
+  static const char cube[] =
+      "entry f(x: f64) { %1 = constant reals=[3]: f64 %2 = pow %0, %1: f64 return y = %2 }";
+  static const char square[] =
+      "entry f(x: f64) { %1 = constant reals=[2]: f64 %2 = pow %0, %1: f64 return y = %2 }";
+  static const char exponent[] =
+      "entry f(y: f64) { %1 = constant reals=[0]: f64 %2 = pow %1, %0: f64 return z = %2 }";
+  static const char variable[] =
+      "entry f(x: f64[2]) {\n"
+      "  %1 = slice %0 starts=[0] limits=[1] steps=[1]: f64[1]\n"
+      "  %2 = slice %0 starts=[1] limits=[2] steps=[1]: f64[1]\n"
+      "  %3 = pow %1, %2: f64[1]\n"
+      "  %4 = reshape %3: f64\n"
+      "  return y = %4\n"
+      "}\n";
+  expect_gradient(square, (double[]){-3}, (double[]){-6});
+  expect_gradient(square, (double[]){0}, (double[]){0});
+  expect_gradient(cube, (double[]){-2}, (double[]){12});
+  expect_gradient(exponent, (double[]){2}, (double[]){0});
+  expect_gradient(variable, (double[]){0, 0}, (double[]){0, 0});
+  expect_gradient(variable, (double[]){2, 3}, (double[]){12, 8 * log(2)});
+}
+
+static void independent_values_have_no_gradient(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  graph *g = graph_from_text(a, "entry f(x: f64, y: f64, i: i32) {\n"
+                                "  %3 = exp %0: f64\n"
+                                "  %4 = floor %1: f64\n"
+                                "  %5 = cast %4: i32\n"
+                                "  %6 = add %5, %2: i32\n"
+                                "  %7 = cast %6: f64\n"
+                                "  %8 = mul %3, %7: f64\n"
+                                "  return z = %8\n"
+                                "}\n");
+  node *wanted[] = {g->inputs[0].node, g->inputs[1].node, g->nodes[3]};
+  gradients *s = grad_sweep(g, g->outputs[0].node, 3, wanted);
+  assert_non_null(grad_of(s, wanted[0]));
+  assert_null(grad_of(s, wanted[1]));
+  assert_non_null(grad_of(s, wanted[2]));
+  assert_true(grad_depends(g, g->nodes[8], wanted[0]));
+  assert_false(grad_depends(g, g->nodes[8], wanted[1]));
+  assert_false(grad_depends(g, wanted[0], g->nodes[8]));
+  arena_free(a);
+}
+
+static void stop_has_no_derivative(void **state) {
+  (void)state;
+  expect_gradient("entry f(x: f64) { %1 = stop %0: f64 %2 = mul %0, %1: f64 return y = %2 }",
+                  (double[]){3}, (double[]){3});
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(derivatives_agree),
+      cmocka_unit_test(negated_gradients_are_caught),
+      cmocka_unit_test(zeroed_gradients_are_caught),
+      cmocka_unit_test(every_row_has_a_case),
+      cmocka_unit_test(ties_and_kinks),
+      cmocka_unit_test(powers),
+      cmocka_unit_test(stop_has_no_derivative),
+      cmocka_unit_test(independent_values_have_no_gradient),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
