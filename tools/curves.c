@@ -143,6 +143,7 @@ static void draw_axes(arena *a, const panel *p) {
 static bool draw_curve(const panel *p, const char *entry, const double colour[3]) {
   cairo_t *c = p->cairo;
   int points = 0;
+  cairo_new_path(c);
   cairo_set_source_rgb(c, colour[0], colour[1], colour[2]);
   cairo_set_line_width(c, 2);
   for (int i = 0; i < p->history->count; i++) {

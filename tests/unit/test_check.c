@@ -1,0 +1,209 @@
+/* The checks of `dnn check`: they accept what is right and must catch a negated and a zeroed
+ * gradient, a wrong result and a wrong slot. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "build.h"
+#include "check.h"
+
+enum { BATCH = 4, N = 3 };
+
+static arena *memory;
+static dnn_library library;
+
+static options check_options(void) {
+  return (options){.directions = 3, .steps = 3, .threads = 1, .epochs = -1};
+}
+
+/* A program with one slot w: f64[N] and one entry with one scalar result. */
+static program *scalar_program(node *(*result)(graph *, node *w)) {
+  static const int64_t extents[] = {N};
+  static const double first[] = {0.5, -1.25, 2};
+  tensor_type type = type_of(DTYPE_F64, 1, extents);
+  program *p = arena_new_of(memory, program);
+  *p = (program){.arena = memory, .name = "control", .slot_count = 1, .entry_count = 1};
+  p->slots = arena_new_of(memory, slot);
+  *p->slots = (slot){.path = "w", .kind = SLOT_PARAM, .type = type};
+  p->initial = graph_new(memory, NULL, "init");
+  graph_set_update(p->initial, "w", build_constant(p->initial, &type, NULL, first));
+  graph *g = graph_new(memory, NULL, "entry");
+  graph_add_output(g, "loss", result(g, build_slot(g, "w", &type)));
+  p->entries = arena_new_of(memory, graph *);
+  p->entries[0] = g;
+  return p;
+}
+
+static node *sum(graph *g, node *x) {
+  static const int64_t axes[] = {0};
+  return build_reduce(g, OP_SUM, x, 1, axes);
+}
+
+static node *sum_of_tanh(graph *g, node *w) { return sum(g, build_map1(g, SCALAR_TANH, w)); }
+
+/* The value is the sum of w, the gradient that of its negation: 2 stop(w) - w. */
+static node *negated(graph *g, node *w) {
+  node *stopped = build_map1(g, SCALAR_STOP, w);
+  return sum(g, build_map2(g, SCALAR_SUB, build_map2(g, SCALAR_ADD, stopped, stopped), w));
+}
+
+/* The value is the sum of w, the gradient zero: 0 w + stop(w). */
+static node *zeroed(graph *g, node *w) {
+  node *nothing = build_map2(g, SCALAR_MUL, w, build_splat(g, &w->type, 0));
+  return sum(g, build_map2(g, SCALAR_ADD, nothing, build_map1(g, SCALAR_STOP, w)));
+}
+
+/* Not a number at two of the three elements. */
+static node *sum_of_logarithms(graph *g, node *w) {
+  return sum(g, build_map1(g, SCALAR_LOG, build_map1(g, SCALAR_NEG, w)));
+}
+
+static int gradient_failures(node *(*result)(graph *, node *w), bool hold) {
+  options o = check_options();
+  program *p = scalar_program(result);
+  random_numbers r = random_new(0, 0);
+  slot_values slots = check_initial(memory, p, 0);
+  return check_entry_gradients(p->entries[0], &slots, &o, &r, hold);
+}
+
+static void right_gradients_pass(void **state) {
+  (void)state;
+  options o = check_options();
+  assert_int_equal(gradient_failures(sum_of_tanh, true), 0);
+  assert_int_equal(gradient_failures(negated, true), 0); /* with stop_gradient's value held */
+  assert_int_equal(gradient_failures(zeroed, true), 0);
+  assert_int_equal(check_gradients(memory, scalar_program(sum_of_tanh), &o), 0);
+}
+
+static void wrong_gradients_are_caught(void **state) {
+  (void)state;
+  assert_int_equal(gradient_failures(negated, false), 1);
+  assert_int_equal(gradient_failures(zeroed, false), 1);
+  assert_int_equal(gradient_failures(sum_of_logarithms, true), 1);
+}
+
+/* What the fixture's evaluate computes, times a factor: mean((x w + b - y)^2). */
+static graph *line_entry(double factor) {
+  static const int64_t extents[] = {BATCH, N}, last[] = {1}, first[] = {0};
+  tensor_type x_type = type_of(DTYPE_F32, 2, extents), y_type = type_of(DTYPE_F32, 1, extents);
+  tensor_type w_type = type_of(DTYPE_F32, 1, extents + 1), scalar = type_scalar(DTYPE_F32);
+  graph *g = graph_new(memory, NULL, "evaluate");
+  node *x = graph_add_input(g, "x", &x_type), *y = graph_add_input(g, "y", &y_type);
+  node *w = build_broadcast_to(g, build_slot(g, "w", &w_type), &x_type);
+  node *b = build_broadcast_to(g, build_slot(g, "b", &scalar), &y_type);
+  node *product = build_reduce(g, OP_SUM, build_map2(g, SCALAR_MUL, x, w), 1, last);
+  node *error = build_map2(g, SCALAR_SUB, build_map2(g, SCALAR_ADD, product, b), y);
+  node *loss = build_mean(g, build_map2(g, SCALAR_MUL, error, error), 1, first);
+  graph_add_output(g, "loss", build_map2(g, SCALAR_MUL, loss, build_real(g, DTYPE_F32, factor)));
+  return g;
+}
+
+/* The fixture as a program whose first w[0] is as given. */
+static program *line_program(double first, double factor) {
+  static const int64_t extents[] = {N};
+  tensor_type vector = type_of(DTYPE_F32, 1, extents), scalar = type_scalar(DTYPE_F32);
+  const double w[N] = {first, 0.25, 0.375};
+  program *p = arena_new_of(memory, program);
+  *p = (program){.arena = memory, .name = "line", .slot_count = 3, .entry_count = 1};
+  p->slots = arena_array_of(memory, 3, slot);
+  p->slots[0] = (slot){.path = "b", .kind = SLOT_PARAM, .type = scalar};
+  p->slots[1] = (slot){.path = "momentum", .kind = SLOT_STATE, .type = vector};
+  p->slots[2] = (slot){.path = "w", .kind = SLOT_PARAM, .type = vector};
+  p->initial = graph_new(memory, NULL, "init");
+  graph_set_update(p->initial, "b", build_real(p->initial, DTYPE_F32, 0));
+  graph_set_update(p->initial, "momentum", build_splat(p->initial, &vector, 0));
+  graph_set_update(p->initial, "w", build_constant(p->initial, &vector, NULL, w));
+  p->entries = arena_new_of(memory, graph *);
+  p->entries[0] = line_entry(factor);
+  return p;
+}
+
+static int model_failures(const program *p) {
+  options o = check_options();
+  return check_model(memory, p, library.model, &o, false);
+}
+
+static void right_models_pass(void **state) {
+  (void)state;
+  assert_int_equal(model_failures(line_program(0.125, 1)), 0);
+}
+
+static void wrong_models_are_caught(void **state) {
+  (void)state;
+  assert_int_equal(model_failures(line_program(0.126, 1)), 1);      /* a first value */
+  assert_int_equal(model_failures(line_program(0.125, 1.001)), 1);  /* a result */
+  assert_int_equal(model_failures(line_program(0.125, NAN)), 1);
+  program *p = line_program(0.125, 1);                               /* a slot left as it was */
+  graph_set_update(p->entries[0], "b", build_real(p->entries[0], DTYPE_F32, 1));
+  assert_int_equal(model_failures(p), 1);
+}
+
+static void random_inputs_keep_to_their_ranges(void **state) {
+  (void)state;
+  static const int64_t extents[] = {1000, 2};
+  input_range range = {"far", -3, 1};
+  options o = check_options();
+  o.ranges = &range;
+  o.range_count = 1;
+  graph *g = graph_new(memory, NULL, "entry");
+  tensor_type label = type_of(DTYPE_U8, 1, extents), image = type_of(DTYPE_U8, 2, extents);
+  tensor_type far = type_of(DTYPE_I32, 1, extents), rate = type_scalar(DTYPE_F32);
+  graph_add_input(g, "label", &label);
+  graph_add_input(g, "image", &image);
+  graph_add_input(g, "far", &far);
+  graph_add_input(g, "rate", &rate);
+  random_numbers r = random_new(1, 2);
+  tensor **inputs = check_inputs(memory, g, &o, &r);
+  const int64_t low[] = {0, 0, -3}, high[] = {9, 255, 1};
+  for (int i = 0; i < 3; i++) {
+    int64_t least = INT64_MAX, most = INT64_MIN;
+    for (int64_t k = 0; k < type_elements(&inputs[i]->type); k++) {
+      least = inputs[i]->ints[k] < least ? inputs[i]->ints[k] : least;
+      most = inputs[i]->ints[k] > most ? inputs[i]->ints[k] : most;
+    }
+    assert_int_equal(least, low[i]);
+    assert_int_equal(most, high[i]);
+  }
+  assert_true(inputs[3]->reals[0] > 0 && inputs[3]->reals[0] <= 0.1);
+}
+
+static int set_up(void **state) {
+  (void)state;
+  char message[DNN_MESSAGE_BYTES], folder[] = "/tmp/dnn-check-XXXXXX";
+  memory = arena_new();
+  if (!mkdtemp(folder)) return -1;
+  const char *path = arena_printf(memory, "%s/model.so", folder);
+  if (system(arena_printf(memory, "cc -std=c11 -D_GNU_SOURCE -O1 -ffp-contract=off -shared -fPIC "
+                                  "-Iruntime -o %s tests/unit/fixture/line.c",
+                          path)))
+    return -1;
+  bool loaded = dnn_load(&library, path, message);
+  unlink(path);
+  rmdir(folder);
+  return loaded ? 0 : -1;
+}
+
+static int tear_down(void **state) {
+  (void)state;
+  dnn_unload(&library);
+  arena_free(memory);
+  return 0;
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(right_gradients_pass),
+      cmocka_unit_test(wrong_gradients_are_caught),
+      cmocka_unit_test(right_models_pass),
+      cmocka_unit_test(wrong_models_are_caught),
+      cmocka_unit_test(random_inputs_keep_to_their_ranges),
+  };
+  return cmocka_run_group_tests_name("check", tests, set_up, tear_down);
+}

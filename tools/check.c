@@ -1,0 +1,123 @@
+#include "check.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "model.h"
+
+random_numbers random_new(uint64_t seed, uint64_t purpose) {
+  static const uint64_t site = 0x636865636b; /* "check" */
+  random_numbers r = {.drawn = 0};
+  philox_key(r.key, seed, site, purpose);
+  return r;
+}
+
+double random_uniform(random_numbers *r) {
+  return ((double)philox_element(r->key, r->drawn++, 0) + 0.5) * 0x1p-32;
+}
+
+double random_normal(random_numbers *r) {
+  double radius = sqrt(-2 * log(random_uniform(r)));
+  return radius * cos(2 * M_PI * random_uniform(r));
+}
+
+int64_t random_integer(random_numbers *r, int64_t low, int64_t high) {
+  uint64_t span = (uint64_t)high - (uint64_t)low;
+  if (span == UINT64_MAX) span--;
+  return (int64_t)((uint64_t)low + (uint64_t)(random_uniform(r) * ((double)span + 1)));
+}
+
+static input_range range_of(const options *o, const char *name, const tensor_type *type) {
+  for (int i = 0; i < o->range_count; i++)
+    if (strcmp(o->ranges[i].input, name) == 0) return o->ranges[i];
+  input_range range = {name, 0, type->rank < 2 ? 9 : 255};
+  int64_t smallest, largest;
+  dtype_range(type->element, &smallest, &largest);
+  if (range.high > largest) range.high = largest;
+  return range;
+}
+
+static void fill(tensor *t, const options *o, const char *name, random_numbers *r) {
+  int64_t elements = type_elements(&t->type);
+  if (!dtype_is_float(t->type.element)) {
+    input_range range = range_of(o, name, &t->type);
+    for (int64_t i = 0; i < elements; i++) t->ints[i] = random_integer(r, range.low, range.high);
+  } else if (t->type.rank == 0) {
+    t->reals[0] = 0.01 + 0.09 * random_uniform(r);
+  } else {
+    for (int64_t i = 0; i < elements; i++) t->reals[i] = random_normal(r);
+  }
+}
+
+tensor **check_inputs(arena *a, const graph *entry, const options *o, random_numbers *r) {
+  tensor **inputs = arena_array_of(a, entry->input_count, tensor *);
+  for (int i = 0; i < entry->input_count; i++) {
+    inputs[i] = tensor_new(a, &entry->inputs[i].node->type);
+    fill(inputs[i], o, entry->inputs[i].name, r);
+  }
+  return inputs;
+}
+
+const tensor *check_slot(void *context, const char *path) {
+  const slot_values *slots = context;
+  for (int i = 0; i < slots->program->slot_count; i++)
+    if (strcmp(slots->program->slots[i].path, path) == 0) return slots->values[i];
+  return NULL;
+}
+
+slot_values check_initial(arena *a, const program *p, uint64_t seed) {
+  const graph *g = p->initial;
+  slot_values slots = {p, arena_array_of(a, p->slot_count, tensor *)};
+  tensor **updates = arena_array_of(a, g->update_count, tensor *);
+  evaluation e = {.arena = a, .seed = seed};
+  for (int i = 0; i < p->slot_count; i++) slots.values[i] = tensor_new(a, &p->slots[i].type);
+  graph_eval(&e, g, NULL, check_slot, &slots, NULL, updates);
+  for (int i = 0; i < p->slot_count; i++)
+    for (int k = 0; k < g->update_count; k++)
+      if (strcmp(g->updates[k].name, p->slots[i].path) == 0) slots.values[i] = updates[k];
+  return slots;
+}
+
+/* The options with a small value for every constant that gives a batch, unless one was given. */
+static options with_small_batches(arena *a, const program *p, const options *o) {
+  options small = *o;
+  small.definitions = arena_array_of(a, o->definition_count, definition);
+  small.definition_count = 0;
+  for (int i = 0; i < o->definition_count; i++)
+    arena_push(a, small.definitions, small.definition_count) = o->definitions[i];
+  for (int i = 0; i < p->entry_count; i++) {
+    const char *name = program_batch_constant(p, p->entries[i]->name);
+    bool given = !name;
+    for (int k = 0; !given && k < small.definition_count; k++)
+      given = strcmp(small.definitions[k].name, name) == 0;
+    if (!given)
+      arena_push(a, small.definitions, small.definition_count) =
+          (definition){name, arena_printf(a, "%lld", (long long)o->batch)};
+  }
+  return small;
+}
+
+static int elaborate_and_check_gradients(arena *a, diagnostics *d, const options *o) {
+  const program *p = model_elaborate(a, d, o, (elaborate_options){0});
+  if (!p) return -1;
+  options small = with_small_batches(a, p, o);
+  p = model_elaborate(a, d, &small, (elaborate_options){0});
+  return p ? check_gradients(a, p, &small) : -1;
+}
+
+int command_check(arena *a, const options *o) {
+  diagnostics *d = diag_new(a);
+  int gradients = elaborate_and_check_gradients(a, d, o);
+  int in_f64 = gradients < 0 ? -1 : check_compiled(a, d, o, true);
+  int in_f32 = in_f64 < 0 ? -1 : check_compiled(a, d, o, false);
+  if (in_f32 < 0) {
+    tool_diagnostics(d);
+    return STATUS_ERROR;
+  }
+  int failures = gradients + in_f64 + in_f32;
+  if (failures) printf("%d checks FAILED\n", failures);
+  else printf("all checks passed\n");
+  return failures ? STATUS_ERROR : 0;
+}

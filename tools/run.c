@@ -1,0 +1,212 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "checkpoint.h"
+#include "commands.h"
+#include "data.h"
+#include "element.h"
+#include "file.h"
+#include "model.h"
+
+enum { MOST_PRINTED = 128 };
+
+/* What is given to one input: an array, of which each call takes the next rows or all, or a
+ * number. */
+typedef struct given_input {
+  const array *array;
+  void *number;
+  int64_t stride; /* bytes from one call's rows to the next; 0: every call gets the same */
+} given_input;
+
+/* One entry's run: calls on consecutive rows. */
+typedef struct entry_run {
+  const dnn_entry *entry;
+  given_input *inputs;
+  int64_t calls;
+  array *results; /* one per output, of all calls */
+} entry_run;
+
+static const char *value_for(const options *o, const char *name) {
+  for (int i = 1; i < o->rest_count; i++) {
+    size_t length = strlen(name);
+    if (strncmp(o->rest[i], name, length) == 0 && o->rest[i][length] == '=')
+      return o->rest[i] + length + 1;
+  }
+  return NULL;
+}
+
+static bool parse_number(arena *a, const tensor_type *type, const char *text, given_input *in) {
+  char *end;
+  errno = 0;
+  in->number = arena_alloc(a, sizeof(double));
+  if (dtype_is_float(type->element))
+    element_set_real(type->element, in->number, 0, strtod(text, &end));
+  else
+    element_set_int(type->element, in->number, 0, strtoll(text, &end, 10));
+  return end != text && !*end && !errno;
+}
+
+/* The calls that an array is good for: 0 where it does not fit the type. */
+static int64_t calls_of(const array *x, const tensor_type *type) {
+  if (x->element != type->element || x->rank != type->rank) return 0;
+  for (int i = 1; i < x->rank; i++)
+    if (x->extents[i] != type->dims[i].maximum) return 0;
+  if (x->rank == 0) return 1;
+  return x->extents[0] % type->dims[0].maximum ? 0 : x->extents[0] / type->dims[0].maximum;
+}
+
+static bool take_input(arena *a, const options *o, entry_run *run, int index) {
+  const dnn_tensor *t = &run->entry->inputs[index];
+  given_input *in = &run->inputs[index];
+  const char *text = value_for(o, t->name), *error = NULL;
+  tensor_type type = model_type(t);
+  if (!text) {
+    tool_error("input %s: %s is not given; write %s=…", t->name, type_text(a, &type), t->name);
+    return false;
+  }
+  if (type.rank == 0 && parse_number(a, &type, text, in)) return true;
+  array *x = data_read(a, NULL, text, &error);
+  if (!x) {
+    tool_error("%s", error);
+    return false;
+  }
+  int64_t calls = calls_of(x, &type);
+  if (!calls) {
+    tool_error("%s holds %s, but input %s takes %s, or a multiple of its rows", text,
+               array_text(a, x), t->name, type_text(a, &type));
+  } else if (calls > 1 && run->calls > 1 && calls != run->calls) {
+    tool_error("%s is good for %lld calls, an input before it for %lld", text, (long long)calls,
+               (long long)run->calls);
+  } else {
+    if (calls > 1) run->calls = calls;
+    in->array = x;
+    in->stride = calls > 1 ? type_bytes(&type) : 0;
+    return true;
+  }
+  return false;
+}
+
+static bool known_names(const options *o, const dnn_entry *entry) {
+  for (int i = 1; i < o->rest_count; i++) {
+    bool known = false;
+    for (int k = 0; k < entry->input_count; k++) {
+      size_t length = strlen(entry->inputs[k].name);
+      known |= strncmp(o->rest[i], entry->inputs[k].name, length) == 0 && o->rest[i][length] == '=';
+    }
+    if (known) continue;
+    tool_error("entry %s has no input for '%s'", entry->name, o->rest[i]);
+    return false;
+  }
+  return true;
+}
+
+static bool take_inputs(arena *a, const options *o, entry_run *run) {
+  if (!known_names(o, run->entry)) return false;
+  run->inputs = arena_array_of(a, run->entry->input_count, given_input);
+  for (int i = 0; i < run->entry->input_count; i++)
+    if (!take_input(a, o, run, i)) return false;
+  return true;
+}
+
+/* Room for the outputs of all calls: those of a batch follow each other along the first axis,
+ * scalars become a vector. */
+static void make_results(arena *a, entry_run *run) {
+  run->results = arena_array_of(a, run->entry->output_count, array);
+  for (int i = 0; i < run->entry->output_count; i++) {
+    const dnn_tensor *t = &run->entry->outputs[i];
+    array *x = &run->results[i];
+    *x = (array){.element = (dtype)t->element, .rank = t->rank, .path = t->name};
+    for (int k = 0; k < t->rank; k++) x->extents[k] = t->extents[k];
+    if (x->rank == 0 && run->calls > 1) {
+      x->rank = 1;
+      x->extents[0] = 1;
+    }
+    if (x->rank) x->extents[0] *= run->calls;
+    x->data = arena_alloc(a, (size_t)array_bytes(x));
+  }
+}
+
+static bool call_all(arena *a, dnn_instance *instance, entry_run *run) {
+  const void **inputs = arena_array_of(a, run->entry->input_count, const void *);
+  void **outputs = arena_array_of(a, run->entry->output_count, void *);
+  for (int64_t call = 0; call < run->calls; call++) {
+    for (int i = 0; i < run->entry->input_count; i++) {
+      const given_input *in = &run->inputs[i];
+      inputs[i] = in->number ? in->number : (char *)in->array->data + call * in->stride;
+    }
+    for (int i = 0; i < run->entry->output_count; i++) {
+      array *x = &run->results[i];
+      outputs[i] = (char *)x->data + call * (array_bytes(x) / run->calls);
+    }
+    if (!run->entry->writes) instance->context.step = (uint64_t)call;
+    if (!model_call(instance, run->entry, inputs, outputs)) return false;
+  }
+  return true;
+}
+
+static void print_array(arena *a, const array *x) {
+  int64_t elements = array_elements(x), row = x->rank ? x->extents[x->rank - 1] : 1;
+  printf("%s: %s", x->path, array_text(a, x));
+  for (int64_t i = 0; i < elements && i < MOST_PRINTED; i++) {
+    fputs(i % row || x->rank == 0 ? " " : "\n    ", stdout);
+    if (dtype_is_float(x->element)) printf("%.6g", element_real(x->element, x->data, i));
+    else printf("%lld", (long long)element_int(x->element, x->data, i));
+  }
+  puts(elements > MOST_PRINTED ? " …" : "");
+}
+
+static bool write_results(arena *a, const options *o, const entry_run *run) {
+  const char *error = NULL;
+  for (int i = 0; i < run->entry->output_count; i++) {
+    const array *x = &run->results[i];
+    print_array(a, x);
+    if (!o->out) continue;
+    const char *path = arena_printf(a, "%s/%s.npy", o->out, x->path);
+    if (folder_make(a, o->out, &error) && npy_write(a, path, x, &error)) continue;
+    tool_error("%s", error);
+    return false;
+  }
+  return true;
+}
+
+static bool run_entry(arena *a, const dnn_model *model, const options *o, entry_run *run) {
+  dnn_threads *threads = dnn_threads_new(o->threads);
+  dnn_instance instance = {0};
+  const char *error = NULL;
+  bool good = threads && model_start(&instance, model, threads, o->seed);
+  if (!threads) tool_error("cannot start threads");
+  if (good && o->weights && !checkpoint_weights(a, o->weights, &instance, true, &error))
+    good = tool_error("%s", error) == 0;
+  good = good && call_all(a, &instance, run);
+  dnn_instance_free(&instance);
+  dnn_threads_free(threads);
+  return good && write_results(a, o, run);
+}
+
+static bool no_entry(const dnn_model *model, const char *name) {
+  tool_error("model %s has no entry %s; it has", model->name, name);
+  for (int i = 0; i < model->entry_count; i++)
+    fprintf(stderr, "    %s\n", model->entries[i].name);
+  return false;
+}
+
+int command_run(arena *a, const options *o) {
+  dnn_library library;
+  if (!o->rest_count) {
+    fputs("dnn: no entry was given\nTry 'dnn run --help'.\n", stderr);
+    return STATUS_USAGE;
+  }
+  if (!model_open(a, o, &library)) return STATUS_ERROR;
+  entry_run run = {.entry = dnn_find_entry(library.model, o->rest[0]), .calls = 1};
+  bool good = run.entry || no_entry(library.model, o->rest[0]);
+  if (good && take_inputs(a, o, &run)) {
+    make_results(a, &run);
+    good = run_entry(a, library.model, o, &run);
+  } else {
+    good = false;
+  }
+  dnn_unload(&library);
+  return good ? 0 : STATUS_ERROR;
+}
