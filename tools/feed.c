@@ -64,29 +64,12 @@ static void connect(arena *a, diagnostics *d, data_cache *cache, const task *t, 
   feed_input *input = &f->inputs[i];
   input->type = f->entry->inputs[i].node->type;
   input->value = find_argument(run, name);
-  const data_column *column = find_column(set ? &set->splits[run->split] : NULL, name);
-  if (input->value && input->type.rank) {
-    diag_error(d, run->at, "input %s of entry %s is no scalar: %s", name, f->entry->name,
-               type_text(a, &input->type));
-  } else if (column && !input->value) {
-    connect_column(a, d, cache, set, column, f, input);
-  } else if (!input->value) {
-    diag_error(d, run->at, "input %s of entry %s gets no value: %s", name, f->entry->name,
-               set ? "the data has no column of this name" : "the run names no data");
-  }
+  const data_column *column =
+      input->value ? NULL : find_column(set ? &set->splits[run->split] : NULL, name);
+  if (column) connect_column(a, d, cache, set, column, f, input);
+  ensure(column || (input->value && !input->type.rank)); /* elaboration has seen to it */
   input->memory = arena_alloc(a, (size_t)type_bytes(&input->type));
   f->pointers[i] = input->memory;
-}
-
-static void check_arguments(diagnostics *d, const feed *f) {
-  for (int i = 0; i < f->run->argument_count; i++) {
-    bool known = false;
-    for (int k = 0; k < f->input_count; k++)
-      known |= strcmp(f->entry->inputs[k].name, f->run->arguments[i].name) == 0;
-    if (!known)
-      diag_error(d, f->run->arguments[i].at, "entry %s has no input %s", f->entry->name,
-                 f->run->arguments[i].name);
-  }
 }
 
 /* Keeps the rows that the run asks for. */
@@ -107,15 +90,11 @@ feed *feed_new(arena *a, diagnostics *d, data_cache *cache, const program *p, co
   int errors = diag_count(d);
   feed *f = arena_new_of(a, feed);
   *f = (feed){.run = run, .entry = program_entry(p, run->entry), .batch = 1};
-  if (!f->entry) {
-    diag_error(d, run->at, "there is no entry %s", run->entry);
-    return NULL;
-  }
+  ensure(f->entry);
   f->input_count = f->entry->input_count;
   f->inputs = arena_array_of(a, f->input_count, feed_input);
   f->pointers = arena_array_of(a, f->input_count, const void *);
   for (int i = 0; i < f->input_count; i++) connect(a, d, cache, t, f, i);
-  check_arguments(d, f);
   if (diag_count(d) == errors) take_slice(d, f);
   return diag_count(d) == errors ? f : NULL;
 }

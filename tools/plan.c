@@ -42,18 +42,21 @@ static void measure(diagnostics *d, const task *t, const options *o, stage *s) {
     diag_error(d, run->at, "too many epochs: %lld", (long long)epochs);
 }
 
+/* The phase to which an attached run belongs; NULL where none stands before it. */
+static stage *last_phase(const plan *p) {
+  for (int i = p->stage_count; i-- > 0;)
+    if (!p->stages[i].pass) return &p->stages[i];
+  return NULL;
+}
+
 static void add_run(arena *a, diagnostics *d, const options *o, plan *p, feed *f) {
-  const task_run *run = f->run;
-  stage *last = p->stage_count ? &p->stages[p->stage_count - 1] : NULL;
-  if (is_attached(run) && last && !last->pass) {
-    arena_push(a, last->attached, last->attached_count) = f;
-  } else if (is_attached(run) && !run->at_end) {
-    diag_error(d, run->at, "a run with every_epochs or every_steps belongs to a run with epochs or "
-                           "steps before it; there is none");
-  } else {
-    arena_push(a, p->stages, p->stage_count) = (stage){.main = f, .pass = !is_phase(run)};
-    if (is_phase(run)) measure(d, p->task, o, &p->stages[p->stage_count - 1]);
+  stage *phase = is_attached(f->run) ? last_phase(p) : NULL;
+  if (phase) {
+    arena_push(a, phase->attached, phase->attached_count) = f;
+    return;
   }
+  arena_push(a, p->stages, p->stage_count) = (stage){.main = f, .pass = !is_phase(f->run)};
+  if (is_phase(f->run)) measure(d, p->task, o, &p->stages[p->stage_count - 1]);
 }
 
 plan *plan_new(arena *a, diagnostics *d, const program *p, const task *t, const options *o) {
@@ -63,8 +66,7 @@ plan *plan_new(arena *a, diagnostics *d, const program *p, const task *t, const 
   data_cache cache = {.path = data_path_new(a, o->data)};
   for (int i = 0; i < t->run_count; i++) {
     feed *f = feed_new(a, d, &cache, p, t, &t->runs[i]);
-    bool good = diag_count(d) == errors; /* else the phase of attached runs may be missing */
-    if (f && (good || !is_attached(f->run))) add_run(a, d, o, result, f);
+    if (f) add_run(a, d, o, result, f);
   }
   return diag_count(d) == errors ? result : NULL;
 }
