@@ -9,7 +9,7 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -MMD -MP -I. -Icompile
 B := build
 
 COMPILER_SOURCES := $(filter-out compiler/main.c,$(wildcard compiler/*.c compiler/ops/*.c dsl/*.c grammar/*.c backends/*.c))
-COMPILER_OBJECTS := $(COMPILER_SOURCES:%.c=$(B)/%.o) $(B)/grammar/dnn.tab.o $(B)/grammar/dnn.lex.o
+COMPILER_OBJECTS := $(COMPILER_SOURCES:%.c=$(B)/%.o) $(B)/grammar/dnn.tab.o $(B)/grammar/dnn.lex.o $(B)/std_text.o
 RUNTIME_OBJECTS  := $(patsubst %.c,$(B)/%.o,$(filter-out runtime/safetensors.c,$(wildcard runtime/*.c)))
 TOOL_OBJECTS     := $(patsubst %.c,$(B)/%.o,$(filter-out tools/dnn.c,$(wildcard tools/*.c)) runtime/safetensors.c)
 PROGRAMS         := $(B)/dnnc $(B)/dnn
@@ -50,6 +50,13 @@ $(B)/dnnc: $(B)/compiler/main.o $(B)/libdnnc.a
 	$(CC) $(CFLAGS) -o $@ $^ -lm
 $(B)/dnn: $(B)/tools/dnn.o $(B)/libdnntool.a $(B)/libdnnc.a $(B)/libdnnrt.a
 	$(CC) $(CFLAGS) -o $@ $^ -lcjson -lcairo -lz -lm -ldl -lpthread
+
+# The library of the language, as text in the compiler.
+$(B)/std_text.c: tools/embed.sh $(wildcard dsl/std/*.dnn)
+	@mkdir -p $(@D)
+	tools/embed.sh $(filter %.dnn,$^) >$@
+$(B)/std_text.o: $(B)/std_text.c
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)

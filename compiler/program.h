@@ -64,6 +64,7 @@ typedef struct program {
   int slot_count;
   graph *initial;     /* "init": no inputs, one update for every slot */
   graph **entries;
+  const char **batch_constants; /* one per entry: see program_batch_constant */
   int entry_count;
   task *tasks;
   int task_count;

@@ -1,0 +1,115 @@
+/* What the parts of elaboration share: the state of one run, frames of calls, errors with their
+ * call path, and the bounds on work. */
+#ifndef ELABORATOR_H
+#define ELABORATOR_H
+
+#include "lexical.h"
+#include "names.h"
+#include "program.h"
+
+enum {
+  MOST_CALLS_DEEP = 48,      /* calls within calls */
+  MOST_TURNS = 100000,       /* of one static loop */
+  MOST_WORK = 2000000,       /* expressions evaluated in one run */
+};
+
+/* Values that the turns of a static `for` emit. */
+typedef struct emission {
+  value *items;
+  int count;
+  location at; /* of the last */
+} emission;
+
+/* The call of a function, an entry, or the evaluation of an initial value. */
+typedef struct frame frame;
+struct frame {
+  frame *caller;
+  const char *name;         /* "mlp[512]" for messages; NULL: not shown */
+  location called_at;
+  const lexical *lexical;
+  instance *self;           /* owns the slots and anonymous instances of this body */
+  scope *scope;
+  const char *site;         /* elaboration path, which identifies random draws */
+  const char *indices;      /* turns of the static loops around: "[2][0]" */
+  const tensor_type *initial; /* in an initial value: the declared type */
+  emission *emission;       /* of the innermost static loop */
+  bool training;
+  bool body;                /* of a function or entry: locals may not hide functions it calls */
+  int depth;
+};
+
+struct library;
+
+typedef struct elaborator {
+  arena *arena;
+  diagnostics *diagnostics;
+  const elaborate_options *options;
+  program *program;
+  graph *initial;           /* the initial values of all slots */
+  graph *graph;             /* under construction; top-level statements build in `initial` */
+  frame *frame;
+  instance *model;          /* the root of all instances */
+  slot_record **slots;
+  int slot_count;
+  struct library *library;
+  const lexical **lexicals;
+  int lexical_count;
+  const char **sites;       /* of draws, for collisions */
+  uint64_t *site_hashes;
+  int site_count;
+  struct sweep *sweeps;     /* gradients taken so far, see gradient.c */
+  int sweep_count;
+  const ast *file;          /* the file's statements, as one block */
+  scope *scope;             /* the file's names */
+  task *task;               /* being elaborated, or NULL */
+  bool training_used;       /* `training` was asked for in this entry … */
+  bool param_written;       /* … and a param updated */
+  int updates;              /* slots written so far */
+  bool in_arguments;        /* of a run: `step`, `steps` and `epoch` have values */
+  int64_t work;
+  int noted;                /* errors that have their call path */
+  bool halted;              /* a bound was passed: everything else is poison */
+  dtype real;               /* of f32: f64 with --real=f64 */
+} elaborator;
+
+/* Reports an error with the call path below it, and gives poison. */
+value elaborator_error(elaborator *e, location at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The same for what the language has and this compiler does not have yet. */
+value elaborator_refuse(elaborator *e, location at, const char *what);
+
+/* Reports an unknown name with the nearest of those given. */
+value elaborator_unknown(elaborator *e, location at, const char *kind, const char *name,
+                         const char *const *names, int count);
+
+/* Adds the call path to an error that a graph builder reported. */
+void elaborator_path(elaborator *e);
+
+/* Places the nodes built next, and counts work: false when the run has been halted. */
+bool elaborator_at(elaborator *e, location at);
+
+/* The node as a value; where a builder refused it, the error gets its call path. */
+value elaborator_node(elaborator *e, node *n);
+
+/* Enters a frame (which the caller allocates) with what it inherits from the current one; false,
+ * with an error, where calls nest too deep. */
+bool elaborator_enter(elaborator *e, frame *f);
+void elaborator_leave(elaborator *e);
+
+const lexical *elaborator_lexical(elaborator *e, const ast *root);
+
+/* Label of a call site: "linear_0", and with the turns of static loops "linear_0[2]". */
+const char *elaborator_label(elaborator *e, const ast *site);
+
+/* The elaboration path of a call at this place. */
+const char *elaborator_site(elaborator *e, const char *label);
+
+/* The element type of this name, with --real applied; false with an error if there is none or it
+ * is not supported yet. */
+bool elaborator_element(elaborator *e, location at, const char *name, dtype *out);
+
+/* An integer for use as size, axis or count; false with an error for anything else. */
+bool elaborator_integer(elaborator *e, location at, value v, const char *what, int64_t *out);
+
+#endif

@@ -1,0 +1,141 @@
+#include "entry.h"
+
+#include <string.h>
+
+#include "build.h"
+#include "call.h"
+#include "expression.h"
+#include "operate.h"
+#include "slots.h"
+#include "statement.h"
+#include "training.h"
+
+/* Binds the entry's static arguments to their defaults; `training` sets the frame's. True where it
+ * is set. */
+static bool bind_statics(elaborator *e, const ast *entry) {
+  bool set = false;
+  for (int i = 0; i < entry->statics.count; i++) {
+    const ast *s = entry->statics.items[i];
+    value v = {0};
+    if (s->bound) elaborator_refuse(e, s->at, "a bounded size");
+    else if (s->value) v = expression_value(e, s->value);
+    else elaborator_refuse(e, s->at, "a static argument of an entry without a default");
+    if (strcmp(s->name, "training")) {
+      call_check_hidden(e, s->name, v, s->at);
+      scope_bind(e->arena, e->frame->scope, s->name, v, s->at);
+    } else if (value_is(v, VALUE_TRUTH)) {
+      e->frame->training = v.truth;
+      set = true;
+    } else {
+      elaborator_error(e, s->at, "`training` is true or false");
+    }
+  }
+  return set;
+}
+
+static void add_input(elaborator *e, const ast *parameter) {
+  value v = {0};
+  tensor_type type;
+  e->graph->at = parameter->at;
+  if (!parameter->type)
+    elaborator_error(e, parameter->at, "an entry's input needs a type: `%s: f32[…]`",
+                     parameter->name);
+  else if (expression_type(e, parameter->type, &type))
+    v = value_tensor(graph_add_input(e->graph, parameter->name, &type));
+  if (scope_find_here(e->frame->scope, parameter->name))
+    elaborator_error(e, parameter->at, "two inputs or sizes are named `%s`", parameter->name);
+  if (parameter->value) elaborator_refuse(e, parameter->value->at, "a default of an input");
+  call_check_hidden(e, parameter->name, v, parameter->at);
+  scope_bind(e->arena, e->frame->scope, parameter->name, v, parameter->at);
+}
+
+static void add_output(elaborator *e, const ast *at, const char *name, const ast *type, value v) {
+  if (value_is_poison(v)) return;
+  node *n = operate_tensor(e, at->at, v, DTYPE_COUNT);
+  const char *what = arena_printf(e->arena, "the result `%s`", name);
+  if (n && (!type || call_match_type(e, type, &n->type, what, at->at)))
+    graph_add_output(e->graph, name, n);
+}
+
+static void add_results(elaborator *e, const ast *entry) {
+  const scope *names = e->frame->scope;
+  for (int i = 0; i < entry->results.count; i++) {
+    const ast *r = entry->results.items[i];
+    binding *b = scope_find_here(names, r->name);
+    if (b) {
+      add_output(e, r, r->name, r->type, expression_binding(e, b, r->at));
+      continue;
+    }
+    const char **known = NULL;
+    int count = 0;
+    for (int k = 0; k < names->count; k++)
+      arena_push(e->arena, known, count) = names->bindings[k]->name;
+    elaborator_unknown(e, r->at, "value in this entry for the result", r->name, known, count);
+  }
+}
+
+static void add_updates(elaborator *e) {
+  for (int i = 0; i < e->slot_count; i++) {
+    const slot_record *s = e->slots[i];
+    if (s->graph == e->graph && s->written && s->current)
+      graph_set_update(e->graph, s->slot.path, s->current);
+  }
+}
+
+/* The constant that all inputs with axes name as their leading extent, or NULL. */
+static const char *batch_constant(const elaborator *e, const ast *entry) {
+  const char *name = NULL;
+  for (int i = 0; i < entry->parameters.count; i++) {
+    const ast *type = entry->parameters.items[i]->type;
+    if (!type || !type->items.count) continue;
+    const ast *size = type->items.items[0];
+    const binding *b = size->kind == AST_NAME ? scope_find_here(e->scope, size->name) : NULL;
+    if (!b || !b->expression || (name && strcmp(name, size->name))) return NULL;
+    for (int k = 0; k < entry->statics.count; k++)
+      if (!strcmp(entry->statics.items[k]->name, size->name)) return NULL;
+    name = size->name;
+  }
+  return name;
+}
+
+static void run_body(elaborator *e, const ast *entry, bool training_set) {
+  if (!training_set) e->frame->training = training_reaches(e, entry);
+  for (int i = 0; i < entry->parameters.count; i++) add_input(e, entry->parameters.items[i]);
+  value v = statement_block(e, entry->body, entry->type != NULL);
+  if (entry->type) add_output(e, entry->body, "value", entry->type, v);
+  add_results(e, entry);
+  add_updates(e);
+  if (!training_set && e->training_used && e->param_written && !e->frame->training)
+    elaborator_error(e, entry->at, "this entry updates a param in a way that was not foreseen; "
+                     "set [training = true]");
+}
+
+/* The place in the tree of instances for what the entry owns. NULL after an error. */
+static instance *entry_instance(elaborator *e, const ast *entry) {
+  instance *i = instance_child(e, e->model, entry->name);
+  if (i->definition || i->unnamed_in_entry || instance_find_slot(e->model, entry->name)) {
+    elaborator_error(e, entry->at, "two things are named `%s`", entry->name);
+    return NULL;
+  }
+  i->unnamed_in_entry = true;
+  return i;
+}
+
+void entry_elaborate(elaborator *e, const ast *entry) {
+  instance *self = entry_instance(e, entry);
+  if (!self) return;
+  graph *outer = e->graph;
+  frame own = {.lexical = elaborator_lexical(e, entry), .called_at = entry->at, .self = self,
+               .scope = scope_new(e->arena, e->scope), .site = entry->name, .body = true};
+  e->graph = graph_new(e->arena, e->diagnostics, entry->name);
+  e->training_used = e->param_written = false;
+  if (elaborator_enter(e, &own)) {
+    run_body(e, entry, bind_statics(e, entry));
+    elaborator_leave(e);
+  }
+  program *p = e->program;
+  int same = p->entry_count;
+  arena_push(e->arena, p->batch_constants, same) = batch_constant(e, entry);
+  arena_push(e->arena, p->entries, p->entry_count) = e->graph;
+  e->graph = outer;
+}

@@ -1,0 +1,210 @@
+#include "native.h"
+
+#include <string.h>
+
+#include "operate.h"
+
+/* --- the table ---------------------------------------------------------------------------------- */
+
+static const native *const families[] = {native_elementwise, native_shapes, native_reductions,
+                                         native_random, native_calculus};
+enum { FAMILY_COUNT = sizeof families / sizeof *families };
+
+const native *native_find(const char *name) {
+  for (int i = 0; i < FAMILY_COUNT; i++)
+    for (const native *n = families[i]; n->name; n++)
+      if (!strcmp(n->name, name)) return n;
+  return NULL;
+}
+
+void native_names(arena *a, const char ***names, int *count) {
+  for (int i = 0; i < FAMILY_COUNT; i++)
+    for (const native *n = families[i]; n->name; n++) arena_push(a, *names, *count) = n->name;
+}
+
+/* --- arguments ---------------------------------------------------------------------------------- */
+
+static bool is_option(const char *options, const char *name) {
+  size_t length = strlen(name);
+  for (const char *at = options; at && *at; at += strcspn(at, " "), at += *at == ' ')
+    if (strcspn(at, " ") == length && !strncmp(at, name, length)) return true;
+  return false;
+}
+
+static bool check_count(elaborator *e, const native_call *c, int given, int least, int most,
+                        const char *kind) {
+  if (given >= least && given <= most) return true;
+  elaborator_error(e, c->at, "%s takes %s%d %s, but %d %s given", c->native->name,
+                   least == most ? "" : given < least ? "at least " : "at most ",
+                   given < least ? least : most, kind, given, given == 1 ? "is" : "are");
+  return false;
+}
+
+static bool check_names(elaborator *e, const native_call *c, int *positional) {
+  *positional = 0;
+  for (int i = 0; i < c->statics.count; i++) {
+    const char *name = c->statics.items[i].name;
+    *positional += !name;
+    if (!name || is_option(c->native->options, name)) continue;
+    elaborator_unknown(e, c->at, arena_printf(e->arena, "option of %s named", c->native->name),
+                       name, &c->native->options, c->native->options ? 1 : 0);
+    return false;
+  }
+  for (int i = 0; i < c->arguments.count; i++)
+    if (c->arguments.items[i].name) {
+      elaborator_error(e, c->at, "%s takes its arguments by position", c->native->name);
+      return false;
+    }
+  return true;
+}
+
+value native_apply(elaborator *e, const native_call *c) {
+  int statics;
+  const native *n = c->native;
+  if (!check_names(e, c, &statics) ||
+      !check_count(e, c, statics, n->least_statics, n->most_statics, "static arguments") ||
+      !check_count(e, c, c->arguments.count, n->least, n->most, "arguments"))
+    return (value){0};
+  e->graph->at = c->at;
+  return n->call(e, c);
+}
+
+value native_option(const native_call *c, const char *name, bool *given) {
+  *given = false;
+  for (int i = 0; i < c->statics.count; i++) {
+    const argument *a = &c->statics.items[i];
+    if (!a->name || strcmp(a->name, name)) continue;
+    *given = true;
+    return a->value;
+  }
+  return (value){0};
+}
+
+bool native_integer_option(elaborator *e, const native_call *c, const char *name, int64_t *out) {
+  bool given;
+  value v = native_option(c, name, &given);
+  return !given || elaborator_integer(e, c->at, v, name, out);
+}
+
+bool native_truth_option(elaborator *e, const native_call *c, const char *name, bool *out) {
+  bool given;
+  value v = native_option(c, name, &given);
+  if (!given) return true;
+  if (value_is(v, VALUE_TRUTH)) *out = v.truth;
+  else elaborator_error(e, c->at, "`%s` is true or false", name);
+  return value_is(v, VALUE_TRUTH);
+}
+
+/* --- axes and sizes ----------------------------------------------------------------------------- */
+
+/* Appends an integer, or the items of a tuple of integers. */
+static bool splice(elaborator *e, location at, value v, const char *what, int *count,
+                   int64_t out[MAX_RANK]) {
+  if (value_is(v, VALUE_TUPLE)) {
+    for (int i = 0; i < v.tuple->count; i++)
+      if (!splice(e, at, v.tuple->items[i], what, count, out)) return false;
+    return true;
+  }
+  if (*count == MAX_RANK) {
+    elaborator_error(e, at, "a tensor has at most %d axes", MAX_RANK);
+    return false;
+  }
+  return elaborator_integer(e, at, v, what, &out[(*count)++]);
+}
+
+static bool splice_all(elaborator *e, const native_call *c, const char *what, int *count,
+                       int64_t out[MAX_RANK]) {
+  *count = 0;
+  for (int i = 0; i < c->statics.count; i++)
+    if (!c->statics.items[i].name &&
+        !splice(e, c->at, c->statics.items[i].value, what, count, out))
+      return false;
+  return true;
+}
+
+static int positional_statics(const native_call *c) {
+  int count = 0;
+  for (int i = 0; i < c->statics.count; i++) count += !c->statics.items[i].name;
+  return count;
+}
+
+static bool check_axis(elaborator *e, const native_call *c, int rank, int64_t *axis,
+                       const int64_t *before, int count) {
+  int64_t given = *axis;
+  if (*axis < 0) *axis += rank;
+  if (*axis < 0 || *axis >= rank) {
+    elaborator_error(e, c->at, "there is no axis %lld among %d", (long long)given, rank);
+    return false;
+  }
+  for (int i = 0; i < count; i++)
+    if (before[i] == *axis) {
+      elaborator_error(e, c->at, "the axis %lld is given twice", (long long)given);
+      return false;
+    }
+  return true;
+}
+
+bool native_axes(elaborator *e, const native_call *c, int rank, int fallback, int *count,
+                 int64_t axes[MAX_RANK]) {
+  if (!splice_all(e, c, "an axis", count, axes)) return false;
+  if (!positional_statics(c) && fallback == MAX_RANK) {
+    for (int i = 0; i < rank; i++) axes[i] = i;
+    *count = rank;
+  } else if (!positional_statics(c)) {
+    axes[0] = fallback;
+    *count = 1;
+  }
+  for (int i = 0; i < *count; i++)
+    if (!check_axis(e, c, rank, &axes[i], axes, i)) return false;
+  return true;
+}
+
+static bool check_size(elaborator *e, location at, int64_t size) {
+  if (size >= 1) return true;
+  elaborator_error(e, at, "a size is at least 1, not %lld", (long long)size);
+  return false;
+}
+
+bool native_sizes(elaborator *e, const native_call *c, int *count, int64_t sizes[MAX_RANK]) {
+  if (!splice_all(e, c, "a size", count, sizes)) return false;
+  for (int i = 0; i < *count; i++)
+    if (!check_size(e, c->at, sizes[i])) return false;
+  tensor_type type = type_of(DTYPE_F64, *count, sizes);
+  if (type_check(&type)) return true;
+  elaborator_error(e, c->at, "the tensor is too large");
+  return false;
+}
+
+bool native_each(elaborator *e, location at, value v, const char *what, int count, int64_t *out) {
+  if (!value_is(v, VALUE_TUPLE)) {
+    if (!elaborator_integer(e, at, v, what, &out[0])) return false;
+    for (int i = 1; i < count; i++) out[i] = out[0];
+    return true;
+  }
+  if (v.tuple->count != count) {
+    elaborator_error(e, at, "`%s` is one number or %d", what, count);
+    return false;
+  }
+  for (int i = 0; i < count; i++)
+    if (!elaborator_integer(e, at, v.tuple->items[i], what, &out[i])) return false;
+  return true;
+}
+
+bool native_result_type(elaborator *e, const native_call *c, dtype element,
+                        const tensor_type *like, tensor_type *type) {
+  const tensor_type *initial = e->frame->initial;
+  if (positional_statics(c)) {
+    int count;
+    int64_t sizes[MAX_RANK];
+    if (!native_sizes(e, c, &count, sizes)) return false;
+    *type = type_of(element, count, sizes);
+    return true;
+  }
+  *type = like ? *like : initial ? *initial : type_scalar(element);
+  type->element = element;
+  return true;
+}
+
+node *native_tensor(elaborator *e, const native_call *c, int i) {
+  return operate_tensor(e, c->at, c->arguments.items[i].value, DTYPE_COUNT);
+}

@@ -1,0 +1,201 @@
+/* Shapes: making, reading and changing them. */
+#include <string.h>
+
+#include "build.h"
+#include "native.h"
+#include "operate.h"
+
+/* --- fills -------------------------------------------------------------------------------------- */
+
+/* In an initial value a fill has the declared element type. */
+static dtype fill_element(const elaborator *e) {
+  return e->frame->initial ? e->frame->initial->element : e->real;
+}
+
+/* zeros[B, H](), ones[shape](), full[B](v): f32, or as the declared slot. */
+static value fill(elaborator *e, const native_call *c) {
+  tensor_type type;
+  if (!native_result_type(e, c, fill_element(e), NULL, &type)) return (value){0};
+  value v = c->arguments.count ? c->arguments.items[0].value : value_integer(c->native->code);
+  if (value_is(v, VALUE_TENSOR)) type.element = v.node->type.element;
+  node *n = operate_convert(e, c->at, v, &type, true, "the filling");
+  return elaborator_node(e, n);
+}
+
+/* zeros_like(x), ones_like(x): x's type; only the type is read, so x may be of another graph. */
+static value fill_like(elaborator *e, const native_call *c) {
+  value v = c->arguments.items[0].value;
+  if (!value_is(v, VALUE_TENSOR))
+    return elaborator_error(e, c->at, "%s takes a tensor, not %s", c->native->name,
+                            value_words(e->arena, v));
+  return elaborator_node(e, build_splat(e->graph, &v.node->type, c->native->code));
+}
+
+/* iota[n, m, axis: 1](): i32, each element its index along the axis (0 by default). */
+static value iota(elaborator *e, const native_call *c) {
+  int count;
+  int64_t sizes[MAX_RANK], axis = 0;
+  if (!native_sizes(e, c, &count, sizes) || !native_integer_option(e, c, "axis", &axis))
+    return (value){0};
+  if (axis < 0) axis += count;
+  if (axis < 0 || axis >= count)
+    return elaborator_error(e, c->at, "iota has no such axis among %d", count);
+  tensor_type type = type_of(DTYPE_I32, count, sizes);
+  return elaborator_node(e, build_iota(e->graph, &type, (int)axis));
+}
+
+/* --- facts -------------------------------------------------------------------------------------- */
+
+static value shape(elaborator *e, const native_call *c) {
+  value v = c->arguments.items[0].value;
+  if (value_is(v, VALUE_NUMBER)) return value_tuple(e->arena, 0, NULL, NULL);
+  if (!value_is(v, VALUE_TENSOR))
+    return elaborator_error(e, c->at, "%s has no shape", value_words(e->arena, v));
+  return value_shape(e->arena, &v.node->type);
+}
+
+static value length(elaborator *e, const native_call *c) {
+  value v = c->arguments.items[0].value;
+  if (value_is(v, VALUE_TUPLE)) return value_integer(v.tuple->count);
+  if (value_is(v, VALUE_TENSOR) && v.node->type.rank)
+    return value_integer(v.node->type.dims[0].maximum);
+  return elaborator_error(e, c->at, "%s has no length", value_words(e->arena, v));
+}
+
+/* --- changes ------------------------------------------------------------------------------------ */
+
+/* Resolves the one size that may be -1. */
+static bool infer_size(elaborator *e, const native_call *c, int64_t elements, int count,
+                       int64_t *sizes) {
+  int64_t known = 1;
+  int open = -1;
+  for (int i = 0; i < count; i++) {
+    if (sizes[i] == -1 && open < 0) {
+      open = i;
+    } else if (sizes[i] < 1 || __builtin_mul_overflow(known, sizes[i], &known)) {
+      elaborator_error(e, c->at, "a size is at least 1, or -1 once, not %lld",
+                       (long long)sizes[i]);
+      return false;
+    }
+  }
+  if (open >= 0 && elements % known == 0) sizes[open] = elements / known;
+  if (open >= 0 ? elements % known == 0 : elements == known) return true;
+  tensor_type target = type_of(DTYPE_F32, count, sizes);
+  elaborator_error(e, c->at, "reshape: %lld elements do not fill %s", (long long)elements,
+                   shape_text(e->arena, &target));
+  return false;
+}
+
+/* Sizes in brackets without the check that they are positive. */
+static bool raw_sizes(elaborator *e, const native_call *c, int *count, int64_t *sizes) {
+  *count = 0;
+  for (int i = 0; i < c->statics.count; i++) {
+    value v = c->statics.items[i].value;
+    bool splice = value_is(v, VALUE_TUPLE);
+    for (int k = 0; k < (splice ? v.tuple->count : 1); k++) {
+      if (*count == MAX_RANK) {
+        elaborator_error(e, c->at, "a tensor has at most %d axes", MAX_RANK);
+        return false;
+      }
+      if (!elaborator_integer(e, c->at, splice ? v.tuple->items[k] : v, "a size",
+                              &sizes[(*count)++]))
+        return false;
+    }
+  }
+  return true;
+}
+
+static value reshape(elaborator *e, const native_call *c) {
+  int count;
+  int64_t sizes[MAX_RANK];
+  node *x = native_tensor(e, c, 0);
+  if (!x || !raw_sizes(e, c, &count, sizes) ||
+      !infer_size(e, c, type_elements(&x->type), count, sizes))
+    return (value){0};
+  dim dims[MAX_RANK];
+  for (int i = 0; i < count; i++) dims[i] = dim_fixed(sizes[i]);
+  return elaborator_node(e, build_reshape(e->graph, x, count, dims));
+}
+
+/* transpose[1, 0, 2](x): result axis i is x's axis number i of the brackets. */
+static value transpose(elaborator *e, const native_call *c) {
+  int count;
+  int64_t axes[MAX_RANK];
+  node *x = native_tensor(e, c, 0);
+  if (!x || !native_axes(e, c, x->type.rank, MAX_RANK, &count, axes)) return (value){0};
+  if (count != x->type.rank)
+    return elaborator_error(e, c->at, "transpose names %d of %d axes", count, x->type.rank);
+  if (!c->statics.count)
+    for (int i = 0; i < count; i++) axes[i] = count - 1 - i;
+  return elaborator_node(e, build_transpose(e->graph, x, axes));
+}
+
+static int gather_parts(elaborator *e, const native_call *c, node **parts, int most) {
+  int count = 0;
+  for (int i = 0; i < c->arguments.count; i++) {
+    value v = c->arguments.items[i].value;
+    bool splice = value_is(v, VALUE_TUPLE);
+    for (int k = 0; k < (splice ? v.tuple->count : 1); k++) {
+      if (count == most) {
+        elaborator_error(e, c->at, "concat joins at most %d tensors", most);
+        return 0;
+      }
+      parts[count] = operate_tensor(e, c->at, splice ? v.tuple->items[k] : v, DTYPE_COUNT);
+      if (!parts[count++]) return 0;
+    }
+  }
+  if (!count) elaborator_error(e, c->at, "concat of nothing");
+  return count;
+}
+
+/* concat[axis](a, b, …), tuples spliced; the axis is 0 by default. */
+static value concat(elaborator *e, const native_call *c) {
+  enum { MOST = 1024 };
+  node **parts = arena_array_of(e->arena, MOST, node *);
+  int count = gather_parts(e, c, parts, MOST), axis_count;
+  int64_t axes[MAX_RANK];
+  if (!count || !native_axes(e, c, parts[0]->type.rank, 0, &axis_count, axes)) return (value){0};
+  return elaborator_node(e, build_concat(e->graph, count, parts, (int)axes[0]));
+}
+
+/* split[k, axis](x): k equal parts as a tuple; the axis is 0 by default. */
+static value split(elaborator *e, const native_call *c) {
+  int count;
+  int64_t statics[MAX_RANK];
+  node *x = native_tensor(e, c, 0);
+  if (!x || !raw_sizes(e, c, &count, statics)) return (value){0};
+  int rank = x->type.rank;
+  int64_t parts = statics[0], axis = count > 1 ? statics[1] : 0;
+  if (axis < 0) axis += rank;
+  if (axis < 0 || axis >= rank)
+    return elaborator_error(e, c->at, "split has no such axis among %d", rank);
+  int64_t extent = x->type.dims[axis].maximum;
+  if (parts < 1 || extent % parts)
+    return elaborator_error(e, c->at, "a length of %lld is not split into %lld equal parts",
+                            (long long)extent, (long long)parts);
+  int64_t starts[MAX_RANK] = {0}, limits[MAX_RANK], steps[MAX_RANK];
+  for (int i = 0; i < rank; i++) limits[i] = x->type.dims[i].maximum, steps[i] = 1;
+  value *items = arena_array_of(e->arena, parts, value);
+  for (int64_t i = 0; i < parts; i++) {
+    starts[axis] = i * (extent / parts);
+    limits[axis] = starts[axis] + extent / parts;
+    items[i] = elaborator_node(e, build_slice(e->graph, x, starts, limits, steps));
+  }
+  return value_tuple(e->arena, (int)parts, items, NULL);
+}
+
+const native native_shapes[] = {
+    {"zeros", 0, 0, 0, MAX_RANK, NULL, fill, 0},
+    {"ones", 0, 0, 0, MAX_RANK, NULL, fill, 1},
+    {"full", 1, 1, 0, MAX_RANK, NULL, fill, 0},
+    {"zeros_like", 1, 1, 0, 0, NULL, fill_like, 0},
+    {"ones_like", 1, 1, 0, 0, NULL, fill_like, 1},
+    {"iota", 0, 0, 1, MAX_RANK, "axis", iota, 0},
+    {"shape", 1, 1, 0, 0, NULL, shape, 0},
+    {"len", 1, 1, 0, 0, NULL, length, 0},
+    {"reshape", 1, 1, 0, MAX_RANK, NULL, reshape, 0},
+    {"transpose", 1, 1, 0, MAX_RANK, NULL, transpose, 0},
+    {"concat", 1, 1024, 0, 1, NULL, concat, 0},
+    {"split", 1, 1, 1, 2, NULL, split, 0},
+    {0},
+};

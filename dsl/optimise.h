@@ -1,0 +1,11 @@
+/* minimize and maximize. */
+#ifndef OPTIMISE_H
+#define OPTIMISE_H
+
+#include "elaborator.h"
+
+/* Takes the gradients of the loss with respect to all parameters, sends them through the stages
+ * after `with`, and updates the parameters. */
+void optimise_minimize(elaborator *e, const ast *n);
+
+#endif

@@ -1,0 +1,136 @@
+#include "slots.h"
+
+#include <string.h>
+
+#include "build.h"
+#include "call.h"
+
+static const char *joined(arena *a, const instance *owner, const char *name) {
+  return *owner->path ? arena_printf(a, "%s.%s", owner->path, name) : name;
+}
+
+instance *instance_find_child(const instance *parent, const char *name) {
+  for (int i = 0; i < parent->child_count; i++)
+    if (!strcmp(parent->children[i]->name, name)) return parent->children[i];
+  return NULL;
+}
+
+instance *instance_child(elaborator *e, instance *parent, const char *name) {
+  instance *child = instance_find_child(parent, name);
+  if (child) return child;
+  child = arena_new_of(e->arena, instance);
+  child->name = arena_text(e->arena, name);
+  child->path = joined(e->arena, parent, child->name);
+  child->parent = parent;
+  child->unnamed_in_entry = parent->unnamed_in_entry;
+  return arena_push(e->arena, parent->children, parent->child_count) = child;
+}
+
+slot_record *instance_find_slot(const instance *owner, const char *name) {
+  for (int i = 0; i < owner->slot_count; i++)
+    if (!strcmp(owner->slots[i]->name, name)) return owner->slots[i];
+  return NULL;
+}
+
+slot_record *slot_new(elaborator *e, instance *owner, const char *name, slot_kind kind,
+                      const tensor_type *type, location at) {
+  const char *path = joined(e->arena, owner, name);
+  for (int i = 0; i < e->slot_count; i++) {
+    if (strcmp(e->slots[i]->slot.path, path)) continue;
+    elaborator_error(e, at, "`%s` is declared twice, first at %s", path,
+                     diag_place(e->arena, e->slots[i]->slot.at));
+    return NULL;
+  }
+  slot_record *s = arena_new_of(e->arena, slot_record);
+  *s = (slot_record){.slot = {path, kind, *type, at}, .name = name, .owner = owner};
+  arena_push(e->arena, owner->slots, owner->slot_count) = s;
+  return arena_push(e->arena, e->slots, e->slot_count) = s;
+}
+
+value slot_read(elaborator *e, slot_record *s) {
+  value v = {.kind = VALUE_TENSOR, .slot = s};
+  if (e->graph == e->initial) {
+    v.node = s->initial;
+  } else {
+    if (s->graph != e->graph) {
+      s->graph = e->graph;
+      s->current = s->first = build_slot(e->graph, s->slot.path, &s->slot.type);
+      s->written = false;
+    }
+    v.node = s->current;
+  }
+  return v.node ? v : (value){0};
+}
+
+void slot_write(elaborator *e, slot_record *s, node *next, location at) {
+  slot_read(e, s); /* its first version */
+  s->current = next;
+  s->written = true;
+  s->written_at = at;
+  e->updates++;
+  if (s->slot.kind == SLOT_PARAM) e->param_written = true;
+}
+
+typedef struct slot_list {
+  value *items;
+  const char **keys;
+  int count, key_count;
+} slot_list;
+
+static void collect(elaborator *e, const instance *i, slot_kind kind, size_t prefix,
+                    slot_list *list) {
+  for (int k = 0; k < i->slot_count; k++) {
+    slot_record *s = i->slots[k];
+    if (s->slot.kind != kind) continue;
+    arena_push(e->arena, list->items, list->count) = slot_read(e, s);
+    arena_push(e->arena, list->keys, list->key_count) = s->slot.path + prefix;
+  }
+  for (int k = 0; k < i->child_count; k++) collect(e, i->children[k], kind, prefix, list);
+}
+
+value instance_slots(elaborator *e, instance *i, slot_kind kind) {
+  slot_list list = {0};
+  collect(e, i, kind, *i->path ? strlen(i->path) + 1 : 0, &list);
+  return value_tuple(e->arena, list.count, list.items, list.keys);
+}
+
+/* Instances made in the turns of a static loop, "linear_0[0]", "linear_0[1]", …, as a tuple. */
+static value turns_of(elaborator *e, const instance *i, const char *name) {
+  value *items = NULL;
+  int count = 0;
+  size_t length = strlen(name);
+  for (int k = 0; k < i->child_count; k++) {
+    const char *child = i->children[k]->name;
+    if (!strncmp(child, name, length) && child[length] == '[')
+      arena_push(e->arena, items, count) = value_instance(i->children[k]);
+  }
+  return count ? value_tuple(e->arena, count, items, NULL) : (value){0};
+}
+
+static value unknown_member(elaborator *e, const instance *i, const char *name, location at) {
+  const char **names = NULL;
+  int count = 0;
+  for (int k = 0; k < i->slot_count; k++) arena_push(e->arena, names, count) = i->slots[k]->name;
+  for (int k = 0; k < i->child_count; k++)
+    arena_push(e->arena, names, count) = i->children[k]->name;
+  const char *nearest = diag_nearest(name, names, count);
+  if (nearest)
+    return elaborator_error(e, at, "`%s` has no `%s`; do you mean `%s`?", i->path, name, nearest);
+  if (!count)
+    return elaborator_error(
+        e, at, "`%s` has no `%s` yet: its parameters exist from the first call in the text",
+        i->path, name);
+  return elaborator_error(e, at, "`%s` has no `%s`", i->path, name);
+}
+
+value instance_member(elaborator *e, instance *i, const char *name, location at) {
+  scope *members = call_members(e, i, at);
+  binding *b = members ? scope_find_here(members, name) : NULL;
+  if (b && !value_is(b->value, VALUE_SLOT)) return b->value;
+  slot_record *s = instance_find_slot(i, name);
+  if (s) return slot_read(e, s);
+  instance *child = instance_find_child(i, name);
+  if (child) return value_instance(child);
+  value turns = turns_of(e, i, name);
+  return value_is_poison(turns) && !e->halted ? unknown_member(e, i, name, at) : turns;
+}

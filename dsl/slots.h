@@ -1,0 +1,58 @@
+/* Instances and their slots. Instances form a tree; a slot is known by its path in it, such as
+ * "net.linear_0.w", which is its name in checkpoints too. */
+#ifndef SLOTS_H
+#define SLOTS_H
+
+#include "elaborator.h"
+
+struct instance {
+  const char *name, *path;    /* "linear_0", "net.linear_0"; the root's path is "" */
+  instance *parent;
+  const callable *function;   /* NULL: the root, an entry, a place without a function */
+  const ast *definition;      /* the `=` that named it; NULL: anonymous */
+  instance **children;
+  int child_count;
+  slot_record **slots;        /* in the order of declaration */
+  int slot_count;
+  bool unnamed_in_entry;      /* here or above: it may not own params */
+  scope *members;             /* of a bundle: its body's names … */
+  const graph *graph;         /* … in this graph */
+  bool busy;                  /* the bundle's body is being evaluated */
+};
+
+struct slot_record {
+  slot slot;
+  const char *name;           /* last part of the path */
+  instance *owner;
+  node *initial;              /* in the graph of initial values; NULL after an error */
+  const graph *graph;         /* to which current and first belong */
+  node *current, *first;      /* its value now and at the start of the entry */
+  bool written;
+  location written_at;
+};
+
+/* The child of this name, made if missing; its path follows from its parent's. */
+instance *instance_child(elaborator *e, instance *parent, const char *name);
+instance *instance_find_child(const instance *parent, const char *name);
+slot_record *instance_find_slot(const instance *owner, const char *name);
+
+/* Adds a slot to an instance that has none of this name. NULL, with an error, where the path is
+ * taken. */
+slot_record *slot_new(elaborator *e, instance *owner, const char *name, slot_kind kind,
+                      const tensor_type *type, location at);
+
+/* The slot's value in the graph under construction: its latest version, or its initial value in
+ * the graph of those. */
+value slot_read(elaborator *e, slot_record *s);
+
+/* Gives the slot its next version, which has the slot's type. */
+void slot_write(elaborator *e, slot_record *s, node *next, location at);
+
+/* The slots of one kind in an instance and below: a tuple keyed by path, relative to the
+ * instance. */
+value instance_slots(elaborator *e, instance *i, slot_kind kind);
+
+/* instance.name: a slot, a part, or a member of a bundle. */
+value instance_member(elaborator *e, instance *i, const char *name, location at);
+
+#endif

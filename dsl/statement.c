@@ -1,0 +1,373 @@
+#include "statement.h"
+
+#include <string.h>
+
+#include "build.h"
+#include "call.h"
+#include "expression.h"
+#include "operate.h"
+#include "optimise.h"
+#include "slots.h"
+
+/* --- definitions -------------------------------------------------------------------------------- */
+
+void statement_bind(elaborator *e, const ast *pattern, value v) {
+  if (pattern->kind == AST_NAME) {
+    call_check_hidden(e, pattern->name, v, pattern->at);
+    scope_bind(e->arena, e->frame->scope, pattern->name, v, pattern->at);
+    return;
+  }
+  if (pattern->kind != AST_TUPLE) {
+    elaborator_refuse(e, pattern->at, "index notation");
+    return;
+  }
+  int count = pattern->items.count;
+  bool fits = value_is(v, VALUE_TUPLE) && v.tuple->count == count;
+  if (!fits && !value_is_poison(v))
+    elaborator_error(e, pattern->at, "%d names need a tuple of %d, not %s", count, count,
+                     value_words(e->arena, v));
+  for (int i = 0; i < count; i++)
+    statement_bind(e, pattern->items.items[i], fits ? v.tuple->items[i] : (value){0});
+}
+
+/* Names bound by `=` are plain: `<-` may not change them. */
+static void mark_plain(elaborator *e, const ast *pattern) {
+  if (pattern->kind == AST_NAME) scope_find_here(e->frame->scope, pattern->name)->plain = true;
+  for (int i = 0; pattern->kind == AST_TUPLE && i < pattern->items.count; i++)
+    mark_plain(e, pattern->items.items[i]);
+}
+
+static void define(elaborator *e, const ast *n) {
+  const ast *target = n->target;
+  if (target->kind == AST_BRACKETS) {
+    elaborator_refuse(e, target->at, "index notation");
+    return;
+  }
+  value v = expression_value(e, n->value);
+  if (value_is(v, VALUE_NONE))
+    v = elaborator_error(e, n->value->at, "this has no value that a name could stand for");
+  if (target->kind == AST_NAME) {
+    const binding *b = scope_find_here(e->frame->scope, target->name);
+    if (b && value_is(b->value, VALUE_SLOT)) {
+      elaborator_error(e, n->at, "`%s` is a slot, declared at %s; update it with `<-`",
+                       target->name, diag_place(e->arena, b->at));
+      return;
+    }
+    v = call_named(e, n, target->name, v);
+  }
+  statement_bind(e, target, v);
+  mark_plain(e, target);
+}
+
+static void define_function(elaborator *e, const ast *n) {
+  callable *f = arena_new_of(e->arena, callable);
+  *f = (callable){.name = n->name, .function = n, .scope = e->frame->scope, .training = -1};
+  scope_bind(e->arena, e->frame->scope, n->name, value_function(f), n->at);
+}
+
+static void define_constant(elaborator *e, const ast *n) {
+  value v = expression_value(e, n->value);
+  if (value_is(v, VALUE_TENSOR))
+    v = elaborator_error(e, n->value->at, "the constant `%s` is not known at compile time", n->name);
+  scope_bind(e->arena, e->frame->scope, n->name, v, n->at)->plain = true;
+}
+
+/* --- slots -------------------------------------------------------------------------------------- */
+
+/* The value of an initial expression. A function that is named without a call gets the shape. */
+static value initial_value(elaborator *e, const ast *n, const tensor_type *type) {
+  value v = expression_value(e, n->value);
+  if (!value_is(v, VALUE_FUNCTION)) return v;
+  if (type && !v.function->bracketed) {
+    argument *shape = arena_new_of(e->arena, argument);
+    shape->value = value_shape(e->arena, type);
+    v = call_brackets(e, n->value->at, v, (argument_list){shape, 1});
+  }
+  return call_value(e, n->value->at, n->value, v.function->name, v, (argument_list){0});
+}
+
+/* Evaluates the initial value in its graph, in a frame of its own in which `shape` is known. With
+ * no type written, the value's becomes the type. NULL after an error. */
+static node *initial_node(elaborator *e, const ast *n, const char *path, bool typed,
+                          tensor_type *type) {
+  graph *outer = e->graph;
+  frame own = {
+      .lexical = elaborator_lexical(e, n->value),
+      .called_at = n->at,
+      .self = e->frame->self,
+      .scope = scope_new(e->arena, e->frame->scope),
+      .site = path,
+      .initial = typed ? type : NULL,
+      .training = e->frame->training,
+  };
+  if (!elaborator_enter(e, &own)) return NULL;
+  if (typed)
+    scope_bind(e->arena, own.scope, "shape", value_shape(e->arena, type), n->at);
+  e->graph = e->initial;
+  value v = initial_value(e, n, typed ? type : NULL);
+  e->initial->at = n->value->at;
+  node *result = typed ? operate_convert(e, n->value->at, v, type, true, "the initial value")
+                       : operate_tensor(e, n->value->at, v, DTYPE_COUNT);
+  if (result && !typed) *type = result->type;
+  e->graph = outer;
+  elaborator_leave(e);
+  return result;
+}
+
+static bool may_declare(elaborator *e, const ast *n) {
+  const instance *self = e->frame->self;
+  for (const frame *f = e->frame; f; f = f->caller)
+    if (!f->body && f->caller) {
+      elaborator_error(e, n->at, "an initial value cannot declare slots");
+      return false;
+    }
+  if (n->kind != AST_PARAM || !self->unnamed_in_entry) return true;
+  elaborator_error(e, n->at, "a param belongs to a named instance at top level, or every entry "
+                   "would have its own: write name = function[…] there");
+  return false;
+}
+
+static slot_record *declare_new(elaborator *e, const ast *n, const char *name, slot_kind kind,
+                                bool typed, tensor_type type) {
+  const instance *self = e->frame->self;
+  const char *path = *self->path ? arena_printf(e->arena, "%s.%s", self->path, name) : name;
+  node *initial = initial_node(e, n, path, typed, &type);
+  if (!initial && !typed) return NULL;
+  slot_record *s = slot_new(e, e->frame->self, name, kind, &type, n->at);
+  if (s) s->initial = initial;
+  return s;
+}
+
+/* A later visit of a declaration, by another call or entry, must find the same type. */
+static void check_again(elaborator *e, const ast *n, const slot_record *s, slot_kind kind,
+                        bool typed, tensor_type type) {
+  if (!typed && !initial_node(e, n, s->slot.path, false, &type)) return;
+  if (kind == s->slot.kind && type_equal(&type, &s->slot.type)) return;
+  elaborator_error(e, n->at, "`%s` is %s here, but %s at %s", s->slot.path,
+                   type_text(e->arena, &type), type_text(e->arena, &s->slot.type),
+                   diag_place(e->arena, s->slot.at));
+}
+
+static void declare(elaborator *e, const ast *n) {
+  slot_kind kind = n->kind == AST_PARAM ? SLOT_PARAM : SLOT_STATE;
+  const char *name = arena_printf(e->arena, "%s%s", n->name, e->frame->indices);
+  tensor_type type = {0};
+  bool typed = n->type != NULL;
+  binding *before = scope_find_here(e->frame->scope, n->name);
+  scope_bind(e->arena, e->frame->scope, n->name, (value){0}, n->at);
+  if (!may_declare(e, n)) return;
+  if (!n->value) {
+    elaborator_error(e, n->at, "`%s` needs an initial value: = …", n->name);
+    return;
+  }
+  if (typed && !expression_type(e, n->type, &type)) return;
+  slot_record *s = instance_find_slot(e->frame->self, name);
+  if (s && before && value_is(before->value, VALUE_SLOT) && before->value.slot == s) {
+    elaborator_error(e, n->at, "`%s` is declared twice, first at %s", n->name,
+                     diag_place(e->arena, s->slot.at));
+    return;
+  }
+  if (s) check_again(e, n, s, kind, typed, type);
+  else s = declare_new(e, n, name, kind, typed, type);
+  if (s) scope_bind(e->arena, e->frame->scope, n->name, (value){.kind = VALUE_SLOT, .slot = s}, n->at);
+}
+
+/* --- updates ------------------------------------------------------------------------------------ */
+
+static void update_leaves(elaborator *e, const ast *n, value target, value v) {
+  if (value_is_poison(target) || value_is_poison(v)) return;
+  if (value_is(target, VALUE_TUPLE)) {
+    const tuple *t = target.tuple;
+    if (!value_is(v, VALUE_TUPLE) || v.tuple->count != t->count) {
+      elaborator_error(e, n->at, "a tuple of %d is updated with a tuple of %d, not %s", t->count,
+                       t->count, value_words(e->arena, v));
+      return;
+    }
+    for (int i = 0; i < t->count; i++) {
+      int other = t->keys && t->keys[i] && v.tuple->keys ? tuple_find(v.tuple, t->keys[i]) : i;
+      if (other < 0)
+        elaborator_error(e, n->at, "the new value has no `%s`", t->keys[i]);
+      else update_leaves(e, n, t->items[i], v.tuple->items[other]);
+    }
+    return;
+  }
+  if (!value_is(target, VALUE_TENSOR) || !target.slot) {
+    elaborator_error(e, n->target->at, "`<-` gives a param or state its next value; this is %s",
+                     value_words(e->arena, target));
+    return;
+  }
+  slot_record *s = target.slot;
+  node *next = operate_convert(e, n->at, v, &s->slot.type, false,
+                               arena_printf(e->arena, "the new value of `%s`", s->slot.path));
+  if (next) slot_write(e, s, next, n->at);
+}
+
+static void update(elaborator *e, const ast *n) {
+  const ast *target = n->target;
+  value v = expression_value(e, n->value);
+  if (e->graph == e->initial) {
+    elaborator_error(e, n->at, "`<-` belongs into an entry or into what an entry calls");
+    return;
+  }
+  if (target->kind == AST_BRACKETS) {
+    elaborator_refuse(e, target->at, "an update of a part");
+    return;
+  }
+  binding *b = target->kind == AST_NAME ? scope_find(e->frame->scope, target->name) : NULL;
+  if (b && b->plain) {
+    elaborator_error(e, target->at, "`%s` is a plain name, which `=` binds again; `<-` is for "
+                     "param and state", target->name);
+    return;
+  }
+  update_leaves(e, n, expression_value(e, target), v);
+  if (b && value_is(b->value, VALUE_TENSOR) && b->value.slot)
+    b->value = slot_read(e, b->value.slot);
+}
+
+/* --- control ------------------------------------------------------------------------------------ */
+
+value statement_if(elaborator *e, const ast *n) {
+  value condition = expression_value(e, n->condition);
+  if (value_is_poison(condition)) return condition;
+  if (!value_is(condition, VALUE_TRUTH))
+    return elaborator_error(e, n->condition->at,
+                            "the condition of `if` is known at compile time, not %s; "
+                            "use condition ? a : b", value_words(e->arena, condition));
+  if (condition.truth) return statement_block(e, n->then, true);
+  if (!n->otherwise) return value_none();
+  return n->otherwise->kind == AST_IF ? statement_if(e, n->otherwise)
+                                      : statement_block(e, n->otherwise, true);
+}
+
+/* What a `for` walks: turns of a range or items of tuples. */
+typedef struct walk {
+  int count;
+  int64_t *firsts;  /* of ranges */
+  value *sequences; /* NONE: a range */
+  int64_t turns;
+} walk;
+
+static bool range_turns(elaborator *e, const ast *n, int64_t *first, int64_t *turns) {
+  int64_t last;
+  if (!elaborator_integer(e, n->start->at, expression_value(e, n->start), "the start", first) ||
+      !elaborator_integer(e, n->stop->at, expression_value(e, n->stop), "the end", &last))
+    return false;
+  if (last < *first) last = *first;
+  if (__builtin_sub_overflow(last, *first, turns) || *turns > MOST_TURNS) {
+    elaborator_error(e, n->at, "a static `for` of more than %d turns; it is unrolled", MOST_TURNS);
+    return false;
+  }
+  return true;
+}
+
+static bool walk_sequence(elaborator *e, const ast *n, walk *w, int i) {
+  int64_t turns;
+  w->sequences[i] = value_none();
+  if (n->kind == AST_RANGE) {
+    if (!range_turns(e, n, &w->firsts[i], &turns)) return false;
+  } else {
+    value v = w->sequences[i] = expression_value(e, n);
+    if (value_is_poison(v)) return false;
+    if (!value_is(v, VALUE_TUPLE)) {
+      elaborator_error(e, n->at, "`for` walks a range or a tuple, not %s%s",
+                       value_words(e->arena, v),
+                       value_is(v, VALUE_TENSOR) ? "; `scan` walks a tensor" : "");
+      return false;
+    }
+    turns = v.tuple->count;
+  }
+  if (i && turns != w->turns) {
+    elaborator_error(e, n->at, "the sequences have %lld and %lld turns", (long long)w->turns,
+                     (long long)turns);
+    return false;
+  }
+  w->turns = turns;
+  return true;
+}
+
+static void run_turn(elaborator *e, const ast *n, const walk *w, int64_t turn) {
+  for (int i = 0; i < w->count; i++)
+    statement_bind(e, n->patterns.items[i],
+                   value_is(w->sequences[i], VALUE_NONE) ? value_integer(w->firsts[i] + turn)
+                                                         : w->sequences[i].tuple->items[turn]);
+  statement_block(e, n->body, false);
+}
+
+value statement_for(elaborator *e, const ast *n) {
+  walk w = {.count = n->sequences.count,
+            .firsts = arena_array_of(e->arena, n->sequences.count, int64_t),
+            .sequences = arena_array_of(e->arena, n->sequences.count, value)};
+  if (n->patterns.count != w.count)
+    return elaborator_error(e, n->at, "%d names for %d sequences", n->patterns.count, w.count);
+  for (int i = 0; i < w.count; i++)
+    if (!walk_sequence(e, n->sequences.items[i], &w, i)) return (value){0};
+  frame *f = e->frame;
+  const char *indices = f->indices;
+  emission own = {0}, *outer = f->emission;
+  f->emission = &own;
+  for (int64_t turn = 0; turn < w.turns && !e->halted; turn++) {
+    f->indices = arena_printf(e->arena, "%s[%lld]", indices, (long long)turn);
+    run_turn(e, n, &w, turn);
+  }
+  f->indices = indices;
+  f->emission = outer;
+  if (!own.count) return value_none();
+  return value_tuple(e->arena, own.count, own.items, NULL);
+}
+
+static void emit(elaborator *e, const ast *n) {
+  value v = expression_value(e, n->value);
+  emission *own = e->frame->emission;
+  if (!own) {
+    elaborator_error(e, n->at, "`emit` belongs into a `for` or `scan`");
+    return;
+  }
+  arena_push(e->arena, own->items, own->count) = v;
+  own->at = n->at;
+}
+
+/* --- blocks ------------------------------------------------------------------------------------- */
+
+value statement_run(elaborator *e, const ast *n) {
+  if (!elaborator_at(e, n->at)) return (value){0};
+  switch (n->kind) {
+    case AST_DEFINE: define(e, n); break;
+    case AST_CONST: define_constant(e, n); break;
+    case AST_FUNCTION: define_function(e, n); break;
+    case AST_PARAM:
+    case AST_STATE: declare(e, n); break;
+    case AST_UPDATE: update(e, n); break;
+    case AST_EMIT: emit(e, n); break;
+    case AST_MINIMIZE: optimise_minimize(e, n); break;
+    case AST_DERIVATIVE: elaborator_refuse(e, n->at, "`derivative`"); break;
+    default: return expression_value(e, n);
+  }
+  return value_none();
+}
+
+static void define_functions(elaborator *e, const ast *block) {
+  for (int i = 0; i < block->items.count; i++)
+    if (block->items.items[i]->kind == AST_FUNCTION) define_function(e, block->items.items[i]);
+}
+
+/* Runs a statement whose value nobody takes. */
+static void run_unused(elaborator *e, const ast *n) {
+  int updates = e->updates, errors = diag_count(e->diagnostics);
+  value v = statement_run(e, n);
+  if (value_is(v, VALUE_NONE) || value_is_poison(v) || updates != e->updates ||
+      errors != diag_count(e->diagnostics))
+    return;
+  elaborator_error(e, n->at, "the value of this expression is not used");
+}
+
+value statement_block(elaborator *e, const ast *block, bool used) {
+  value last = value_none();
+  define_functions(e, block); /* they are known in all of their block */
+  for (int i = 0; i < block->items.count && !e->halted; i++) {
+    const ast *n = block->items.items[i];
+    if (n->kind == AST_FUNCTION) continue;
+    if (used && i + 1 == block->items.count) last = statement_run(e, n);
+    else run_unused(e, n);
+  }
+  return e->halted ? (value){0} : last;
+}
