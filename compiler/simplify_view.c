@@ -154,7 +154,7 @@ static node *simplify_reverse(graph *g, node *n, node *x) {
     if (axes_contain(axes, count, axis) != axes_contain(inner, inner_count, axis) &&
         n->type.dims[axis].maximum > 1)
       once[kept++] = axis;
-  if (kept == count && inner_count == 0) return NULL;
+  if (kept == count && inner_count == 0 && count > 0) return NULL;
   node *from = inner_count > 0 ? x->operands[0] : x;
   return kept == 0 ? from : build_reverse(g, from, kept, once);
 }
