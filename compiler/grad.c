@@ -20,7 +20,8 @@ static void mark_dependents(const graph *g, int last, bool *marked) {
   for (int id = 0; id <= last; id++) {
     const node *n = g->nodes[id];
     if (marked[id] || !op_definitions[n->op]->grad || !dtype_is_float(n->type.element)) continue;
-    for (int i = 0; i < n->operand_count; i++) marked[id] = marked[id] || marked[n->operands[i]->id];
+    for (int i = 0; i < n->operand_count && !marked[id]; i++)
+      marked[id] = marked[n->operands[i]->id];
   }
 }
 

@@ -70,9 +70,9 @@ typedef struct graph_value {
 
 typedef struct graph graph;
 
-/* Decides what stands for a node that was just made but is not yet in the graph: an earlier node, or
- * the node itself, added with graph_append. So interning and rewriting happen as nodes are made
- * (rewrite.h). */
+/* Decides what stands for a node that was just made but is not yet in the graph: an earlier node,
+ * or the node itself, added with graph_append. So interning and rewriting happen as nodes are
+ * made (rewrite.h). */
 typedef struct graph_rewriter graph_rewriter;
 struct graph_rewriter {
   node *(*settle)(graph_rewriter *r, graph *g, node *made);

@@ -3,7 +3,7 @@
  *   entry train(image: u8[64, 28, 28], rate: f32) {
  *     %2 = slot "net.w": f32[784, 10]
  *     %3 = cast %0: f32[64, 28, 28]
- *     %9 = dot %3, %8 left_batch=[] right_batch=[] left_contract=[1] right_contract=[0]: f32[64, 10]
+ *     %9 = dot %3, %8 left_contract=[1] right_contract=[0]: f32[64, 10]
  *     %12 = exp %11: f32[64, 10]
  *     return loss = %40, accuracy = %41
  *     update "net.w" = %60
@@ -11,8 +11,8 @@
  *
  * A line holds: the node's number; the operator's name, or a map's function; the operands; the
  * attributes by name; the type. Inputs are numbered by their place in the head, unless the
- * head says so (image %7: f32). Attributes that repeat the type, and empty lists of values, are
- * left out. Reals print with the fewest digits that read back exactly; inf, nan. */
+ * head says so (image %7: f32). A type attribute is the type itself, so it is not printed; empty
+ * lists are left out. Reals print with the fewest digits that read back exactly; inf, nan. */
 #ifndef GRAPH_TEXT_H
 #define GRAPH_TEXT_H
 

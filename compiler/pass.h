@@ -33,8 +33,8 @@ typedef struct pass_observer {
   void *context;
 } pass_observer;
 
-/* Runs the passes in order and verifies the graph before the first and after each; a graph that does
- * not verify is an internal error that names the pass. observer may be NULL. */
+/* Runs the passes in order and verifies the graph before the first and after each; a graph that
+ * does not verify is an internal error that names the pass. observer may be NULL. */
 graph *pass_run(const graph *g, int count, const graph_pass *passes,
                 const pass_observer *observer);
 

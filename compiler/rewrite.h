@@ -1,6 +1,6 @@
-/* Rebuilding a graph: equal nodes become one as they are made, and each may be replaced at once by a
- * simpler node of the same value. Since operands are settled before their users, one walk reaches the
- * fixed point of rules that look at a node and what it reads. */
+/* Rebuilding a graph: equal nodes become one as they are made, and each may be replaced at once by
+ * a simpler node of the same value. Since operands are settled before their users, one walk
+ * reaches the fixed point of rules that look at a node and what it reads. */
 #ifndef REWRITE_H
 #define REWRITE_H
 

@@ -24,18 +24,18 @@ bool scalar_parse(const char *name, scalar_function *f);
 /* The result's element type for the operands', or a message citing the constraint. */
 const char *scalar_type(arena *a, scalar_function f, const dtype *operands, dtype *result);
 
-/* The value of a function of floating operands (SAME, REAL, SELECT without its condition excluded);
- * comparisons and tests give 0 or 1. */
+/* The value of a function of floating operands; comparisons and tests give 0 or 1. Not for select,
+ * whose operands differ in type. */
 double scalar_real(scalar_function f, const double *x);
 
 /* The value of a function of integer or bool operands of one type, wrapped to it. Comparisons
  * give 0 or 1. */
 int64_t scalar_int(scalar_function f, dtype element, const int64_t *x);
 
-/* The low bits of an integer as the type sees them: two's complement, modulo 2^width; bool: not 0. */
+/* The low bits of an integer as the type sees them, in two's complement; bool: not 0. */
 int64_t scalar_wrap(dtype element, int64_t value);
 
-/* The cotangent of one operand of a map, from that of its result; NULL where it is zero everywhere. */
+/* The cotangent of one operand of a map, from that of its result; NULL where it is zero. */
 node *scalar_grad(graph *g, const node *map, int operand, node *cotangent);
 
 #endif

@@ -91,6 +91,6 @@ node *scalar_grad(graph *g, const node *map, int operand, node *ct) {
   case SCALAR_POW:
     return operand == 0 ? pow_base_grad(g, x, b, ct) : pow_exponent_grad(g, x, y, ct);
   case SCALAR_SELECT: return operand == 0 ? NULL : where(g, x, operand == 1, ct);
-  default: return NULL; /* floor, sign, floor division, stop: 0; the others have no floating result */
+  default: return NULL; /* 0 (floor, sign, stop, floor division), or no floating result */
   }
 }

@@ -1,5 +1,6 @@
-/* The rules of pass_simplify, by kind of operator. Each takes a node whose operands are simplified and
- * gives a node of the same type and value (in the sense of pass.h), itself where none applies. */
+/* The rules of pass_simplify, by kind of operator. Each takes a node whose operands are simplified
+ * and gives a node of the same type and value (in the sense of pass.h), itself where none
+ * applies. */
 #ifndef SIMPLIFY_H
 #define SIMPLIFY_H
 
@@ -8,7 +9,7 @@
 node *simplify_node(graph *g, node *n);
 
 node *simplify_map(graph *g, node *n);      /* also cast */
-node *simplify_view(graph *g, node *n);     /* reshape, transpose, broadcast, slice, pad, reverse, concat */
+node *simplify_view(graph *g, node *n);     /* all operators with the trait VIEW */
 node *simplify_reduce(graph *g, node *n);
 node *simplify_dot(graph *g, node *n);
 

@@ -17,7 +17,7 @@ static bool same_axes(const node *a, const node *b) {
   return same;
 }
 
-/* f(broadcast x, broadcast y) is broadcast f(x, y) where x and y have one shape; scalars take any. */
+/* f(broadcast x, broadcast y) is broadcast f(x, y) where x and y have one shape or are scalars. */
 static node *before_broadcast(graph *g, node *n) {
   node *widest = NULL;
   for (int i = 0; i < n->operand_count; i++) {

@@ -47,7 +47,7 @@ static node *splat_count(graph *g, const tensor_type *type, int64_t count) {
   return build_broadcast_to(g, scalar, type);
 }
 
-/* Along repeated axes a sum is a product and an extremum is the value: reduce before the broadcast. */
+/* Along repeated axes a sum is a product and an extremum is the value: reduce, then broadcast. */
 static node *of_broadcast(graph *g, node *n, node *x) {
   if (x->op != OP_BROADCAST || is_place(n) || n->op == OP_PROD) return NULL;
   node *from = x->operands[0];

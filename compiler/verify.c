@@ -32,8 +32,8 @@ static const char *attributes_violation(const node *n, arena *a) {
   return NULL;
 }
 
-/* The node is rebuilt by the ordinary way in a graph of its own, over inputs of the operands' types:
- * numbers of operands and all constraints are checked again and the types compared. */
+/* The node is rebuilt by the ordinary way in a graph of its own, over inputs of the operands'
+ * types: numbers of operands and all constraints are checked again and the types compared. */
 static const char *type_violation(const node *n, arena *a) {
   diagnostics *d = diag_new(a);
   graph *scratch = graph_new(a, d, "verify");

@@ -11,9 +11,9 @@ typedef struct tolerance {
   double absolute, relative;
 } tolerance;
 
-/* Why two values differ, in arena a, or NULL where they agree: same element type and shape, integers
- * equal, reals within the tolerance. NaN agrees with NaN alone, an infinity with itself. The
- * message names the worst element's index and both values. */
+/* Why two values differ, in arena a, or NULL where they agree: same element type and shape,
+ * integers equal, reals within the tolerance. NaN agrees with NaN alone, an infinity with itself.
+ * The message names the worst element's index and both values. */
 const char *compare_tensors(arena *a, const tensor *actual, const tensor *expected, tolerance t);
 
 /* The same for dense arrays as compiled code has them (bool and u8 as bytes, f32 as float, …). */

@@ -37,8 +37,8 @@ static node *input3(graph *g, int v) {
 typedef node *build_case(graph *g, int variant);
 
 static node *reshape_case(graph *g, int v) {
-  return build_reshape(g, input3(g, v), 2, (dim[]){dim_fixed(extent(v, 0) * extent(v, 1)),
-                                                   dim_fixed(extent(v, 2))});
+  return build_reshape(g, input3(g, v), 2,
+                       (dim[]){dim_fixed(extent(v, 0) * extent(v, 1)), dim_fixed(extent(v, 2))});
 }
 
 static node *transpose_case(graph *g, int v) {
@@ -67,8 +67,8 @@ static node *broadcast_both_case(graph *g, int v) {
 
 static node *slice_case(graph *g, int v) {
   node *x = input(g, 2, (int64_t[]){extent(v, 0) + 2, 2 * extent(v, 1) + 1});
-  return build_slice(g, x, (int64_t[]){1, 0},
-                     (int64_t[]){1 + extent(v, 0), 2 * extent(v, 1)}, (int64_t[]){1, 2});
+  return build_slice(g, x, (int64_t[]){1, 0}, (int64_t[]){1 + extent(v, 0), 2 * extent(v, 1)},
+                     (int64_t[]){1, 2});
 }
 
 static node *pad_case(graph *g, int v) {
@@ -93,8 +93,10 @@ static node *concat_case(graph *g, int v) {
 }
 
 static node *reduce_case(graph *g, op_code op, int v) {
-  static const struct { int count; int64_t axes[3]; } choices[VARIANTS] = {
-      {3, {0, 1, 2}}, {2, {0, 2}}, {1, {1}}, {1, {2}}};
+  static const struct {
+    int count;
+    int64_t axes[3];
+  } choices[VARIANTS] = {{3, {0, 1, 2}}, {2, {0, 2}}, {1, {1}}, {1, {2}}};
   return build_reduce(g, op, input3(g, v), choices[v].count, choices[v].axes);
 }
 
@@ -110,8 +112,8 @@ static node *prod_zeros_case(graph *g, int v) {
   node *row = build_iota(g, &type, 0), *column = build_iota(g, &type, 1);
   node *live = build_map2(g, SCALAR_GE, column, row); /* row i has i zeros */
   node *masked = build_map3(g, SCALAR_SELECT, live, x, build_splat(g, &type, 0));
-  node *scaled = build_map2(g, SCALAR_ADD, masked,
-                            build_map2(g, SCALAR_MUL, x, build_splat(g, &type, 1e-3)));
+  node *scaled =
+      build_map2(g, SCALAR_ADD, masked, build_map2(g, SCALAR_MUL, x, build_splat(g, &type, 1e-3)));
   return build_reduce(g, OP_PROD, v % 2 ? masked : scaled, 1, (int64_t[]){1});
 }
 
@@ -143,8 +145,12 @@ static node *dot_outer_case(graph *g, int v) {
 static node *conv_case(graph *g, int v) {
   node *x = input(g, 4, (int64_t[]){extent(v, 0), 2, 5, 6});
   node *w = input(g, 4, (int64_t[]){3, 2, 1 + v % 3, 2});
-  conv_shape shape = {.strides = {1, 1}, .low = {1, 0}, .high = {1, 0}, .left_dilation = {1, 1},
-                      .right_dilation = {1, 1}, .groups = 1};
+  conv_shape shape = {.strides = {1, 1},
+                      .low = {1, 0},
+                      .high = {1, 0},
+                      .left_dilation = {1, 1},
+                      .right_dilation = {1, 1},
+                      .groups = 1};
   return build_conv(g, x, w, &shape);
 }
 
@@ -152,24 +158,36 @@ static node *conv_case(graph *g, int v) {
 static node *conv_strides_case(graph *g, int v) {
   node *x = input(g, 3, (int64_t[]){2, 4, 8 + v});
   node *w = input(g, 3, (int64_t[]){6, 2, 3});
-  conv_shape shape = {.strides = {3}, .low = {v - 1}, .high = {2 - v}, .left_dilation = {1 + v % 2},
-                      .right_dilation = {1 + v / 2}, .groups = 2};
+  conv_shape shape = {.strides = {3},
+                      .low = {v - 1},
+                      .high = {2 - v},
+                      .left_dilation = {1 + v % 2},
+                      .right_dilation = {1 + v / 2},
+                      .groups = 2};
   return build_conv(g, x, w, &shape);
 }
 
 static node *conv_depthwise_case(graph *g, int v) {
   node *x = input(g, 4, (int64_t[]){2, 3, 5, 4 + v});
   node *w = input(g, 4, (int64_t[]){6, 1, 3, 2});
-  conv_shape shape = {.strides = {2, 1}, .low = {1, 2}, .high = {0, -1}, .left_dilation = {1, 2},
-                      .right_dilation = {2, 1}, .groups = 3};
+  conv_shape shape = {.strides = {2, 1},
+                      .low = {1, 2},
+                      .high = {0, -1},
+                      .left_dilation = {1, 2},
+                      .right_dilation = {2, 1},
+                      .groups = 3};
   return build_conv(g, x, w, &shape);
 }
 
 static node *conv_volume_case(graph *g, int v) {
   node *x = input(g, 5, (int64_t[]){1, 2, 3, 2 + v, 4});
   node *w = input(g, 5, (int64_t[]){2, 2, 2, 1, 3});
-  conv_shape shape = {.strides = {1, 2, 2}, .low = {0, 1, 1}, .high = {1, 0, 1},
-                      .left_dilation = {1, 1, 1}, .right_dilation = {1, 1, 1}, .groups = 1};
+  conv_shape shape = {.strides = {1, 2, 2},
+                      .low = {0, 1, 1},
+                      .high = {1, 0, 1},
+                      .left_dilation = {1, 1, 1},
+                      .right_dilation = {1, 1, 1},
+                      .groups = 1};
   return build_conv(g, x, w, &shape);
 }
 
@@ -177,7 +195,8 @@ static node *conv_volume_case(graph *g, int v) {
 static node *shared_case(graph *g, int v) {
   node *x = input3(g, v), *y = build_map1(g, SCALAR_TANH, x), *sum = y;
   for (int i = 0; i < 5; i++)
-    sum = build_map2(g, SCALAR_MUL, build_map2(g, SCALAR_ADD, sum, y), build_map1(g, SCALAR_SIN, x));
+    sum =
+        build_map2(g, SCALAR_MUL, build_map2(g, SCALAR_ADD, sum, y), build_map1(g, SCALAR_SIN, x));
   return sum;
 }
 
@@ -185,7 +204,8 @@ static node *softmax_case(graph *g, int v) {
   node *x = input(g, 2, (int64_t[]){extent(v, 0), extent(v, 1) + 1});
   const int64_t last[] = {1};
   node *top = build_keep(g, build_reduce(g, OP_MAX, x, 1, last), &x->type, 1, last);
-  node *e = build_map1(g, SCALAR_EXP, build_map2(g, SCALAR_SUB, x, build_broadcast_to(g, top, &x->type)));
+  node *e =
+      build_map1(g, SCALAR_EXP, build_map2(g, SCALAR_SUB, x, build_broadcast_to(g, top, &x->type)));
   node *sum = build_keep(g, build_reduce(g, OP_SUM, e, 1, last), &x->type, 1, last);
   return build_map2(g, SCALAR_DIV, e, build_broadcast_to(g, sum, &x->type));
 }
@@ -226,10 +246,13 @@ static const grad_case op_cases[] = {
 enum { OP_CASES = sizeof op_cases / sizeof *op_cases };
 
 /* Operators without a case of their own, and why. */
-static const struct { op_code op; const char *reason; } ungraded[] = {
-    {OP_INPUT, "leaf"}, {OP_SLOT, "leaf"}, {OP_CONSTANT, "leaf"}, {OP_IOTA, "leaf"},
-    {OP_KEY, "integers"}, {OP_BITS, "integers"}, {OP_ARGMAX, "integers"}, {OP_ARGMIN, "integers"},
-    {OP_MAP, "one case per function"},
+static const struct {
+  op_code op;
+  const char *reason;
+} ungraded[] = {
+    {OP_INPUT, "leaf"},      {OP_SLOT, "leaf"},       {OP_CONSTANT, "leaf"},
+    {OP_IOTA, "leaf"},       {OP_KEY, "integers"},    {OP_BITS, "integers"},
+    {OP_ARGMAX, "integers"}, {OP_ARGMIN, "integers"}, {OP_MAP, "one case per function"},
 };
 
 /* Where the elementwise functions are differentiable; flat: the derivative is zero. */
@@ -238,25 +261,22 @@ static const struct scalar_case {
   double low, high;
   bool flat;
 } scalar_cases[] = {
-    {SCALAR_ADD, -2, 2, false},      {SCALAR_SUB, -2, 2, false},
-    {SCALAR_MUL, -2, 2, false},      {SCALAR_DIV, 0.5, 2, false},
-    {SCALAR_FLOORDIV, 0.5, 2, true}, {SCALAR_MOD, 0.5, 4, false},
-    {SCALAR_FMA, -2, 2, false},      {SCALAR_NEG, -2, 2, false},
-    {SCALAR_ABS, -2, 2, false},      {SCALAR_SIGN, -2, 2, true},
-    {SCALAR_FLOOR, -2, 2, true},     {SCALAR_MAXIMUM, -2, 2, false},
-    {SCALAR_MINIMUM, -2, 2, false},  {SCALAR_SQRT, 0.5, 3, false},
-    {SCALAR_RSQRT, 0.5, 3, false},   {SCALAR_EXP, -2, 1, false},
-    {SCALAR_EXPM1, -2, 1, false},    {SCALAR_LOG, 0.5, 3, false},
-    {SCALAR_LOG1P, -0.5, 3, false},  {SCALAR_TANH, -2, 2, false},
-    {SCALAR_SIGMOID, -3, 3, false},  {SCALAR_SIN, -3, 3, false},
-    {SCALAR_COS, -3, 3, false},      {SCALAR_POW, 0.5, 2, false},
+    {SCALAR_ADD, -2, 2, false},     {SCALAR_SUB, -2, 2, false},      {SCALAR_MUL, -2, 2, false},
+    {SCALAR_DIV, 0.5, 2, false},    {SCALAR_FLOORDIV, 0.5, 2, true}, {SCALAR_MOD, 0.5, 4, false},
+    {SCALAR_FMA, -2, 2, false},     {SCALAR_NEG, -2, 2, false},      {SCALAR_ABS, -2, 2, false},
+    {SCALAR_SIGN, -2, 2, true},     {SCALAR_FLOOR, -2, 2, true},     {SCALAR_MAXIMUM, -2, 2, false},
+    {SCALAR_MINIMUM, -2, 2, false}, {SCALAR_SQRT, 0.5, 3, false},    {SCALAR_RSQRT, 0.5, 3, false},
+    {SCALAR_EXP, -2, 1, false},     {SCALAR_EXPM1, -2, 1, false},    {SCALAR_LOG, 0.5, 3, false},
+    {SCALAR_LOG1P, -0.5, 3, false}, {SCALAR_TANH, -2, 2, false},     {SCALAR_SIGMOID, -3, 3, false},
+    {SCALAR_SIN, -3, 3, false},     {SCALAR_COS, -3, 3, false},      {SCALAR_POW, 0.5, 2, false},
     {SCALAR_SELECT, -2, 2, false},
 };
 enum { SCALAR_CASES = sizeof scalar_cases / sizeof *scalar_cases };
 
 static node *build_function(graph *g, scalar_function f, int v) {
   node *operands[3];
-  for (int i = 0; i < scalar_infos[f].operands; i++) operands[i] = input3(g, v);
+  for (int i = 0; i < scalar_infos[f].operands; i++)
+    operands[i] = input3(g, v);
   if (f == SCALAR_SELECT)
     operands[0] = build_map2(g, SCALAR_GT, operands[0], build_splat(g, &operands[0]->type, 0));
   return graph_node(g, OP_MAP, f, scalar_infos[f].operands, operands, 0, NULL);
@@ -274,30 +294,36 @@ static node *loss_of(graph *g, node *y) {
   node *line = build_map2(g, SCALAR_MUL, r, y);
   node *square = build_map2(g, SCALAR_MUL, s, build_map2(g, SCALAR_MUL, y, y));
   int64_t axes[MAX_RANK];
-  for (int i = 0; i < type.rank; i++) axes[i] = i;
+  for (int i = 0; i < type.rank; i++)
+    axes[i] = i;
   return build_reduce(g, OP_SUM, build_map2(g, SCALAR_ADD, line, square), type.rank, axes);
 }
 
 static node *tampered(graph *g, node *gradient, tampering how) {
-  if (how == NEGATED) return build_map1(g, SCALAR_NEG, gradient);
-  if (how == ZEROED) return build_splat(g, &gradient->type, 0);
+  if (how == NEGATED)
+    return build_map1(g, SCALAR_NEG, gradient);
+  if (how == ZEROED)
+    return build_splat(g, &gradient->type, 0);
   return gradient;
 }
 
-/* The derivative of a scalar along directions u, as a scalar: sum of <gradient, u>; u are inputs that
- * this adds, one for each of the first count. */
+/* The derivative of a scalar along directions u, as a scalar: sum of <gradient, u>; u are inputs
+ * that this adds, one for each of the first count. */
 static node *directional(graph *g, node *loss, int count, tampering how) {
   node *wanted[8], *total = build_real(g, DTYPE_F64, 0);
-  for (int i = 0; i < count; i++) wanted[i] = g->inputs[i].node;
+  for (int i = 0; i < count; i++)
+    wanted[i] = g->inputs[i].node;
   gradients *s = grad_sweep(g, loss, count, wanted);
   for (int i = 0; i < count; i++) {
     node *gradient = grad_of(s, wanted[i]);
     tensor_type type = wanted[i]->type;
     node *u = graph_add_input(g, "u", &type);
-    if (!gradient) continue;
+    if (!gradient)
+      continue;
     assert_true(type_equal(&gradient->type, &type));
     int64_t axes[MAX_RANK];
-    for (int k = 0; k < type.rank; k++) axes[k] = k;
+    for (int k = 0; k < type.rank; k++)
+      axes[k] = k;
     node *product = build_map2(g, SCALAR_MUL, tampered(g, gradient, how), u);
     total = build_map2(g, SCALAR_ADD, total, build_reduce(g, OP_SUM, product, type.rank, axes));
   }
@@ -311,7 +337,8 @@ static double output_of(const graph *g, const tensor *const *inputs, int output)
   return value;
 }
 
-/* (output at inputs + h u) - (output at inputs - h u), over 2 h, where u are the inputs from `first`. */
+/* (output at inputs + h u) - (output at inputs - h u), over 2 h, where u are the inputs from
+ * `first`. */
 static double difference(arena *a, const graph *g, const tensor *const *inputs, int output,
                          int count, int first) {
   const double h = 1e-5;
@@ -351,7 +378,8 @@ static const char *check(arena *a, const graph *built, node *value, double low, 
     double expected = difference(a, g, inputs, order - 1, count, order == 1 ? first_u : second_u);
     double actual = output_of(g, inputs, order);
     if (!compare_real(actual, expected, (tolerance){1e-6, 1e-6}))
-      return arena_printf(a, "order %d: %.12g where differences give %.12g", order, actual, expected);
+      return arena_printf(a, "order %d: %.12g where differences give %.12g", order, actual,
+                          expected);
   }
   return NULL;
 }
@@ -361,7 +389,8 @@ static void check_op(const grad_case *c, int v, tampering how) {
   graph *g = graph_new(a, NULL, c->name);
   node *value = c->build(g, v);
   const char *message = check(a, g, value, c->low, c->high, how, 1000 + (uint64_t)v);
-  if (how == AS_IT_IS && message) fail_msg("%s, variant %d: %s", c->name, v, message);
+  if (how == AS_IT_IS && message)
+    fail_msg("%s, variant %d: %s", c->name, v, message);
   if (how != AS_IT_IS && !message)
     fail_msg("%s, variant %d: a wrong gradient passes", c->name, v);
   arena_free(a);
@@ -373,7 +402,8 @@ static void check_function(const struct scalar_case *c, int v, tampering how) {
   graph *g = graph_new(a, NULL, name);
   node *value = build_function(g, c->function, v);
   const char *message = check(a, g, value, c->low, c->high, how, 2000 + (uint64_t)v);
-  if (how == AS_IT_IS && message) fail_msg("%s, variant %d: %s", name, v, message);
+  if (how == AS_IT_IS && message)
+    fail_msg("%s, variant %d: %s", name, v, message);
   if (how != AS_IT_IS && !c->flat && !message)
     fail_msg("%s, variant %d: a wrong gradient passes", name, v);
   arena_free(a);
@@ -381,8 +411,10 @@ static void check_function(const struct scalar_case *c, int v, tampering how) {
 
 static void check_everything(tampering how) {
   for (int v = 0; v < VARIANTS; v++) {
-    for (int i = 0; i < OP_CASES; i++) check_op(&op_cases[i], v, how);
-    for (int i = 0; i < SCALAR_CASES; i++) check_function(&scalar_cases[i], v, how);
+    for (int i = 0; i < OP_CASES; i++)
+      check_op(&op_cases[i], v, how);
+    for (int i = 0; i < SCALAR_CASES; i++)
+      check_function(&scalar_cases[i], v, how);
   }
 }
 
@@ -416,15 +448,20 @@ static void every_row_has_a_case(void **state) {
     bool excused = false;
     for (size_t i = 0; i < sizeof ungraded / sizeof *ungraded; i++)
       excused = excused || ungraded[i].op == (op_code)op;
-    if (!excused && !graded((op_code)op)) fail_msg("no derivative of %s is checked", op_infos[op].name);
-    if (excused && op != OP_MAP) assert_null(op_definitions[op]->grad);
+    if (!excused && !graded((op_code)op))
+      fail_msg("no derivative of %s is checked", op_infos[op].name);
+    if (excused && op != OP_MAP)
+      assert_null(op_definitions[op]->grad);
   }
   for (int f = 0; f < SCALAR_COUNT; f++) {
     scalar_kind kind = scalar_infos[f].kind;
-    if (f == SCALAR_STOP) continue; /* stop_has_no_derivative */
+    if (f == SCALAR_STOP)
+      continue; /* stop_has_no_derivative */
     bool found = kind != SCALAR_KIND_SAME && kind != SCALAR_KIND_REAL && kind != SCALAR_KIND_SELECT;
-    for (int i = 0; i < SCALAR_CASES; i++) found = found || scalar_cases[i].function == (scalar_function)f;
-    if (!found) fail_msg("no derivative of %s is checked", scalar_infos[f].name);
+    for (int i = 0; i < SCALAR_CASES; i++)
+      found = found || scalar_cases[i].function == (scalar_function)f;
+    if (!found)
+      fail_msg("no derivative of %s is checked", scalar_infos[f].name);
   }
 }
 
@@ -447,7 +484,8 @@ static void expect_gradient(const char *text, const double *x, const double *exp
   const tensor *actual = gradient_at(a, text, x);
   const tensor wanted = {.type = actual->type, .reals = (double *)expected};
   const char *message = compare_tensors(a, actual, &wanted, (tolerance){1e-12, 1e-12});
-  if (message) fail_msg("%s\n%s", text, message);
+  if (message)
+    fail_msg("%s\n%s", text, message);
   arena_free(a);
 }
 
@@ -473,14 +511,13 @@ static void powers(void **state) {
       "entry f(x: f64) { %1 = constant reals=[2]: f64 %2 = pow %0, %1: f64 return y = %2 }";
   static const char exponent[] =
       "entry f(y: f64) { %1 = constant reals=[0]: f64 %2 = pow %1, %0: f64 return z = %2 }";
-  static const char variable[] =
-      "entry f(x: f64[2]) {\n"
-      "  %1 = slice %0 starts=[0] limits=[1] steps=[1]: f64[1]\n"
-      "  %2 = slice %0 starts=[1] limits=[2] steps=[1]: f64[1]\n"
-      "  %3 = pow %1, %2: f64[1]\n"
-      "  %4 = reshape %3: f64\n"
-      "  return y = %4\n"
-      "}\n";
+  static const char variable[] = "entry f(x: f64[2]) {\n"
+                                 "  %1 = slice %0 starts=[0] limits=[1] steps=[1]: f64[1]\n"
+                                 "  %2 = slice %0 starts=[1] limits=[2] steps=[1]: f64[1]\n"
+                                 "  %3 = pow %1, %2: f64[1]\n"
+                                 "  %4 = reshape %3: f64\n"
+                                 "  return y = %4\n"
+                                 "}\n";
   expect_gradient(square, (double[]){-3}, (double[]){-6});
   expect_gradient(square, (double[]){0}, (double[]){0});
   expect_gradient(cube, (double[]){-2}, (double[]){12});

@@ -101,7 +101,8 @@ static const type_case cases[] = {
      "dot %0, %1 left_batch=[0] right_batch=[0] left_contract=[1] right_contract=[1]: f32[4]"},
     {"dot", 5, "x: f32[1, 1, 1, 1, 1], y: f32[1, 1, 1, 1]", "dot %0, %1: f32"},
     {"conv", 1, "x: f32[1, 1, 5], w: f64[1, 1, 3]",
-     "conv %0, %1 strides=[1] low=[0] high=[0] left_dilation=[1] right_dilation=[1] groups=[1]: f32"},
+     "conv %0, %1 strides=[1] low=[0] high=[0] left_dilation=[1] right_dilation=[1] groups=[1]: "
+     "f32"},
     {"conv", 1, "x: f32[1, 1], w: f32[1, 1]", "conv %0, %1 groups=[1]: f32"},
     {"conv", 2, "x: f32[1, 1, 5], w: f32[1, 1, 3]",
      "conv %0, %1 strides=[1] low=[0] left_dilation=[1] right_dilation=[1] groups=[1]: f32"},
@@ -109,19 +110,26 @@ static const type_case cases[] = {
      "conv %0, %1 strides=[1] low=[-4294967296] high=[4294967296] left_dilation=[1] "
      "right_dilation=[1] groups=[1]: f32"},
     {"conv", 3, "x: f32[1, 1, 5], w: f32[1, 1, 3]",
-     "conv %0, %1 strides=[0] low=[0] high=[0] left_dilation=[1] right_dilation=[1] groups=[1]: f32"},
+     "conv %0, %1 strides=[0] low=[0] high=[0] left_dilation=[1] right_dilation=[1] groups=[1]: "
+     "f32"},
     {"conv", 3, "x: f32[1, 1, 5], w: f32[1, 1, 3]",
-     "conv %0, %1 strides=[1] low=[0] high=[0] left_dilation=[1] right_dilation=[0] groups=[1]: f32"},
+     "conv %0, %1 strides=[1] low=[0] high=[0] left_dilation=[1] right_dilation=[0] groups=[1]: "
+     "f32"},
     {"conv", 4, "x: f32[1, 4, 5], w: f32[3, 2, 3]",
-     "conv %0, %1 strides=[1] low=[0] high=[0] left_dilation=[1] right_dilation=[1] groups=[2]: f32"},
+     "conv %0, %1 strides=[1] low=[0] high=[0] left_dilation=[1] right_dilation=[1] groups=[2]: "
+     "f32"},
     {"conv", 4, "x: f32[1, 4, 5], w: f32[2, 4, 3]",
-     "conv %0, %1 strides=[1] low=[0] high=[0] left_dilation=[1] right_dilation=[1] groups=[2]: f32"},
+     "conv %0, %1 strides=[1] low=[0] high=[0] left_dilation=[1] right_dilation=[1] groups=[2]: "
+     "f32"},
     {"conv", 4, "x: f32[1, 4, 5], w: f32[2, 4, 3]",
-     "conv %0, %1 strides=[1] low=[0] high=[0] left_dilation=[1] right_dilation=[1] groups=[0]: f32"},
+     "conv %0, %1 strides=[1] low=[0] high=[0] left_dilation=[1] right_dilation=[1] groups=[0]: "
+     "f32"},
     {"conv", 5, "x: f32[1, 1, 5], w: f32[1, 1, 4]",
-     "conv %0, %1 strides=[1] low=[0] high=[-2] left_dilation=[1] right_dilation=[1] groups=[1]: f32"},
+     "conv %0, %1 strides=[1] low=[0] high=[-2] left_dilation=[1] right_dilation=[1] groups=[1]: "
+     "f32"},
     {"conv", 6, "x: f32[1, 1, n <= 5], w: f32[1, 1, 3]",
-     "conv %0, %1 strides=[1] low=[0] high=[0] left_dilation=[1] right_dilation=[1] groups=[1]: f32"},
+     "conv %0, %1 strides=[1] low=[0] high=[0] left_dilation=[1] right_dilation=[1] groups=[1]: "
+     "f32"},
 };
 
 enum { CASE_COUNT = sizeof cases / sizeof *cases };
@@ -129,7 +137,8 @@ enum { CASE_COUNT = sizeof cases / sizeof *cases };
 /* The name that messages carry: the function's for maps. */
 static const char *cited_name(const type_case *c) {
   static char name[32];
-  if (strcmp(c->op, "map") != 0) return c->op;
+  if (strcmp(c->op, "map") != 0)
+    return c->op;
   snprintf(name, sizeof name, "%.*s", (int)strcspn(c->node, " "), c->node);
   return name;
 }
@@ -139,12 +148,14 @@ static void refuse_violations(void **state) {
   for (int i = 0; i < CASE_COUNT; i++) {
     arena *a = arena_new();
     int inputs = 0;
-    for (const char *c = cases[i].inputs; *c; c++) inputs += *c == ':';
-    const char *text = arena_printf(a, "entry f(%s) {\n  %%%d = %s\n}\n", cases[i].inputs, inputs,
-                        cases[i].node);
+    for (const char *c = cases[i].inputs; *c; c++)
+      inputs += *c == ':';
+    const char *text =
+        arena_printf(a, "entry f(%s) {\n  %%%d = %s\n}\n", cases[i].inputs, inputs, cases[i].node);
     const char *message = graph_refusal(a, text);
     const char *wanted = arena_printf(a, "%s C%d:", cited_name(&cases[i]), cases[i].constraint);
-    if (!strstr(message, wanted)) fail_msg("no '%s' for\n%sbut\n%s", wanted, text, message);
+    if (!strstr(message, wanted))
+      fail_msg("no '%s' for\n%sbut\n%s", wanted, text, message);
     arena_free(a);
   }
 }
@@ -160,13 +171,16 @@ static bool has_case(const char *op, size_t length, int constraint) {
 /* For each "Cn" line of a comment that begins with names, "sum, prod, …", asks for cases. */
 static int check_file(const char *path) {
   FILE *in = fopen(path, "r");
-  if (!in) fail_msg("%s is missing: the tests run in the repository's root", path);
+  if (!in)
+    fail_msg("%s is missing: the tests run in the repository's root", path);
   char line[256], names[256] = "";
   int found = 0, constraint;
   while (fgets(line, sizeof line, in)) {
-    if (strncmp(line, "/* ", 3) == 0) snprintf(names, sizeof names, "%s", line + 3);
+    if (strncmp(line, "/* ", 3) == 0)
+      snprintf(names, sizeof names, "%s", line + 3);
     names[strcspn(names, ":;(\n")] = 0;
-    if (sscanf(line, " *   C%d  ", &constraint) != 1) continue;
+    if (sscanf(line, " *   C%d  ", &constraint) != 1)
+      continue;
     for (const char *n = names; *n; n += strspn(n, ", ")) {
       size_t length = strcspn(n, ", ");
       if (!has_case(n, length, constraint))
@@ -181,8 +195,8 @@ static int check_file(const char *path) {
 
 static void every_constraint_has_a_case(void **state) {
   (void)state;
-  static const char *const files[] = {"leaf", "random", "map", "view", "slice",
-                                      "reduce", "dot", "conv"};
+  static const char *const files[] = {"leaf",  "random", "map", "view",
+                                      "slice", "reduce", "dot", "conv"};
   int found = 0;
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
     char path[64];
@@ -204,7 +218,8 @@ static void refuse_wrong_operand_counts(void **state) {
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     arena *a = arena_new();
     const char *message = graph_refusal(a, texts[i]);
-    if (!strstr(message, "operands where")) fail_msg("%s", message);
+    if (!strstr(message, "operands where"))
+      fail_msg("%s", message);
     arena_free(a);
   }
 }
@@ -220,7 +235,8 @@ static void refuse_overflowing_results(void **state) {
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     arena *a = arena_new();
     const char *message = graph_refusal(a, texts[i]);
-    if (!strstr(message, "too large")) fail_msg("%s", message);
+    if (!strstr(message, "too large"))
+      fail_msg("%s", message);
     arena_free(a);
   }
 }
@@ -230,10 +246,12 @@ static void names_are_distinct(void **state) {
   op_code op;
   scalar_function f;
   for (int i = 0; i < SCALAR_COUNT; i++)
-    if (op_parse(scalar_infos[i].name, &op)) fail_msg("%s is both", scalar_infos[i].name);
+    if (op_parse(scalar_infos[i].name, &op))
+      fail_msg("%s is both", scalar_infos[i].name);
   for (int i = 0; i < OP_COUNT; i++) {
     assert_true(op_parse(op_infos[i].name, &op) && op == (op_code)i);
-    if (scalar_parse(op_infos[i].name, &f)) fail_msg("%s is both", op_infos[i].name);
+    if (scalar_parse(op_infos[i].name, &f))
+      fail_msg("%s is both", op_infos[i].name);
   }
 }
 
@@ -251,12 +269,9 @@ static void null_passes_through(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(refuse_violations),
-      cmocka_unit_test(every_constraint_has_a_case),
-      cmocka_unit_test(refuse_wrong_operand_counts),
-      cmocka_unit_test(refuse_overflowing_results),
-      cmocka_unit_test(names_are_distinct),
-      cmocka_unit_test(null_passes_through),
+      cmocka_unit_test(refuse_violations),           cmocka_unit_test(every_constraint_has_a_case),
+      cmocka_unit_test(refuse_wrong_operand_counts), cmocka_unit_test(refuse_overflowing_results),
+      cmocka_unit_test(names_are_distinct),          cmocka_unit_test(null_passes_through),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

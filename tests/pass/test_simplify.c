@@ -15,14 +15,15 @@
 
 static const char folder[] = "tests/pass/simplify";
 
-/* Outputs on random inputs; every fourth element of a floating input is NaN, an infinity or zero where
- * special is set. */
+/* Outputs on random inputs; every fourth element of a floating input is NaN, an infinity or zero
+ * where special is set. */
 static tensor **values(arena *a, const graph *g, bool special) {
   static const double odd[] = {(double)NAN, (double)INFINITY, -(double)INFINITY, 0.0};
   const tensor **inputs = random_inputs(a, g, 11, 0.25, 3);
   for (int i = 0; i < g->input_count && special; i++)
     for (int64_t k = 0; k < type_elements(&inputs[i]->type); k += 2)
-      if (dtype_is_float(inputs[i]->type.element)) inputs[i]->reals[k] = odd[(k / 2 + i) % 4];
+      if (dtype_is_float(inputs[i]->type.element))
+        inputs[i]->reals[k] = odd[(k / 2 + i) % 4];
   return evaluate(a, g, inputs);
 }
 
@@ -32,7 +33,8 @@ static void same_values(arena *a, const char *name, const graph *before, const g
   assert_int_equal(before->output_count, after->output_count);
   for (int i = 0; i < before->output_count; i++) {
     const char *message = compare_tensors(a, actual[i], expected[i], (tolerance){0, 1e-14});
-    if (message) fail_msg("%s, output %s: %s", name, before->outputs[i].name, message);
+    if (message)
+      fail_msg("%s, output %s: %s", name, before->outputs[i].name, message);
   }
 }
 
@@ -42,12 +44,14 @@ static void pairs(void **state) {
   int count;
   char **names = golden_names(a, folder, ".in", &count);
   for (int i = 0; i < count; i++) {
-    graph *before = graph_from_text(a, golden_read(a, arena_printf(a, "%s/%s.in", folder, names[i])));
+    graph *before =
+        graph_from_text(a, golden_read(a, arena_printf(a, "%s/%s.in", folder, names[i])));
     graph *after = pass_run(before, graph_pass_count, graph_passes, NULL);
     golden_compare(arena_printf(a, "%s/%s.out", folder, names[i]), graph_to_text(a, after));
     same_values(a, names[i], before, after, false);
     /* (-inf) ** 0.5 is the one documented exception */
-    if (strcmp(names[i], "powers") != 0) same_values(a, names[i], before, after, true);
+    if (strcmp(names[i], "powers") != 0)
+      same_values(a, names[i], before, after, true);
   }
   arena_free(a);
 }
@@ -58,10 +62,12 @@ static void fixed_point(void **state) {
   int count;
   char **names = golden_names(a, folder, ".in", &count);
   for (int i = 0; i < count; i++) {
-    graph *before = graph_from_text(a, golden_read(a, arena_printf(a, "%s/%s.in", folder, names[i])));
+    graph *before =
+        graph_from_text(a, golden_read(a, arena_printf(a, "%s/%s.in", folder, names[i])));
     graph *once = pass_simplify(before);
     const char *first = graph_to_text(a, once), *second = graph_to_text(a, pass_simplify(once));
-    if (strcmp(first, second) != 0) fail_msg("%s: not a fixed point\n%s\n%s", names[i], first, second);
+    if (strcmp(first, second) != 0)
+      fail_msg("%s: not a fixed point\n%s\n%s", names[i], first, second);
   }
   arena_free(a);
 }
