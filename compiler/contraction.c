@@ -1,0 +1,105 @@
+/* What a contraction's description says about its operands, and how its axes are cut. */
+#include "contraction.h"
+
+bool contraction_depends(const contraction_operand *operand, int axis) {
+  for (int i = 0; i < operand->rank; i++)
+    if (operand->coordinates[i].steps[axis] != 0) return true;
+  return false;
+}
+
+bool contraction_plain(const contraction *c, const contraction_coordinate *coordinate) {
+  int64_t last = 0;
+  for (int a = 0; a < c->axis_count; a++)
+    last += coordinate->steps[a] * (c->axes[a].extent - 1);
+  return coordinate->dilation == 1 && coordinate->low <= 0 &&
+         last - coordinate->low < coordinate->extent;
+}
+
+bool contraction_direct(const contraction *c, const contraction_operand *operand) {
+  for (int i = 0; i < operand->rank; i++)
+    if (!contraction_plain(c, &operand->coordinates[i])) return false;
+  return operand->buffer != NULL;
+}
+
+int64_t contraction_stride(const contraction_operand *operand, int axis) {
+  int64_t stride = 0;
+  for (int i = 0; i < operand->rank; i++)
+    stride += operand->coordinates[i].steps[axis] * operand->coordinates[i].stride;
+  return stride;
+}
+
+int contraction_coordinate_of(const contraction_operand *operand, int axis) {
+  int found = -1;
+  for (int i = 0; i < operand->rank; i++) {
+    if (operand->coordinates[i].steps[axis] == 0) continue;
+    if (found >= 0 || operand->coordinates[i].steps[axis] != 1) return -1;
+    found = i;
+  }
+  return found;
+}
+
+bool contraction_pure(const contraction *c, const contraction_coordinate *coordinate, int axis) {
+  for (int a = 0; a < c->axis_count; a++)
+    if (a != axis && coordinate->steps[a] != 0 && c->axes[a].extent > 1) return false;
+  return true;
+}
+
+int64_t contraction_units(const contraction *c, const contraction_schedule *s, int axis) {
+  int64_t extent = c->axes[axis].extent;
+  bool vectors = axis == s->vector_axis && !c->axes[axis].reduced;
+  return vectors ? (extent + s->lanes - 1) / s->lanes : extent;
+}
+
+contraction_cut contraction_cut_of(const contraction *c, const contraction_schedule *s, int axis) {
+  int64_t units = contraction_units(c, s, axis);
+  int64_t most = !c->axes[axis].reduced ? s->tile[axis] : axis == s->block_axis ? s->block : units;
+  contraction_cut cut = {.tiles = units / most + (units % most > 0)};
+  bool whole = axis == s->block_axis && axis == s->vector_axis; /* vectors but for the last block */
+  cut.size = whole ? most : units / cut.tiles;
+  cut.larger = whole ? 0 : units % cut.tiles;
+  return cut;
+}
+
+int64_t contraction_largest(contraction_cut cut) { return cut.size + (cut.larger > 0); }
+
+int64_t contraction_box(const contraction *c, const contraction_schedule *s,
+                        const contraction_coordinate *coordinate, const int64_t *sizes) {
+  int64_t length = 1;
+  for (int a = 0; a < c->axis_count; a++) {
+    int64_t size = sizes[a];
+    if (a == s->vector_axis)
+      size = c->axes[a].reduced ? (size + s->lanes - 1) / s->lanes * s->lanes : size * s->lanes;
+    length += coordinate->steps[a] * (size - 1);
+  }
+  return length;
+}
+
+void contraction_box_sizes(const contraction *c, const contraction_schedule *s,
+                           int64_t sizes[CONTRACTION_AXES]) {
+  for (int a = 0; a < c->axis_count; a++)
+    sizes[a] = s->outer[a] || a == s->block_axis ? contraction_largest(contraction_cut_of(c, s, a))
+                                                 : contraction_units(c, s, a);
+}
+
+const char *contraction_schedule_text(arena *a, const contraction *c,
+                                      const contraction_schedule *s) {
+  const char *text = s->vector_axis < 0
+                         ? "scalars"
+                         : arena_printf(a, "%d lanes along %s", s->lanes,
+                                        c->axes[s->vector_axis].name);
+  text = arena_printf(a, "%s; tile", text);
+  for (int i = 0; i < c->axis_count; i++)
+    if (s->tile[i] > 1 && !c->axes[i].reduced)
+      text = arena_printf(a, "%s %s %lld", text, c->axes[i].name, (long long)s->tile[i]);
+  for (int i = 0; i < 2; i++)
+    if (s->copied[s->first ^ i])
+      text = arena_printf(a, "%s; copies %s", text, (s->first ^ i) == 0 ? "left" : "right");
+  if (s->block_axis >= 0)
+    text = arena_printf(a, "%s; blocks of %lld along %s", text, (long long)s->block,
+                        c->axes[s->block_axis].name);
+  for (int i = 0; i < c->axis_count; i++)
+    if (s->parts[i] > 1)
+      text = arena_printf(a, "%s; %lld tasks along %s", text, (long long)s->parts[i],
+                          c->axes[i].name);
+  return text;
+}

@@ -1,0 +1,150 @@
+/* Contractions: sums of products of two operands over some axes. Products of matrices, convolutions
+ * and their gradients all have this form; here they are described apart from graph operators and
+ * turned into register-blocked loops (Goto and van de Geijn, "Anatomy of high-performance matrix
+ * multiplication", 2008; Georganas et al., "Anatomy of high-performance deep learning convolutions
+ * on SIMD architectures", 2018).
+ *
+ *   output[Σ stride_a · i_a]  =  Σ over reduced axes  left[…] · right[…]
+ */
+#ifndef CONTRACTION_H
+#define CONTRACTION_H
+
+#include "loop.h"
+#include "target.h"
+
+enum { CONTRACTION_AXES = 16 };
+
+/* One loop of the contraction. */
+typedef struct contraction_axis {
+  const char *name;
+  int64_t extent;
+  bool reduced;
+  int64_t stride; /* of output axes: elements between neighbours in the output; not 0 */
+} contraction_axis;
+
+/* One axis of an operand. The contraction reads it at u = Σ steps_a · i_a, steps at least 0: one
+ * step of 1 for the axis of a matrix; stride and dilation for a convolved one. Around and between
+ * the stored elements lie zeros: u holds stored element (u - low) / dilation where that is whole
+ * and in [0, extent), else 0. */
+typedef struct contraction_coordinate {
+  int64_t steps[CONTRACTION_AXES];
+  int64_t low; /* negative: the first elements are not read */
+  int64_t dilation, extent;
+  int64_t stride; /* of linear operands: distance of neighbours in the buffer, of any sign */
+} contraction_coordinate;
+
+typedef struct contraction_operand contraction_operand;
+struct contraction_operand {
+  int rank;
+  contraction_coordinate coordinates[MAX_RANK];
+
+  /* A linear operand: stored element (v…) is buffer[base + Σ stride · v]. */
+  loop_buffer *buffer; /* of rank 1, or NULL */
+  int64_t base;
+
+  /* Any other operand: the stored element at an index, as an expression. */
+  const loop_expr *(*element)(arena *a, const contraction_operand *operand,
+                              const loop_expr *const *index);
+  void *context;
+};
+
+typedef struct contraction {
+  dtype element; /* of operands, sums and result: f32, f64 or an integer type */
+  int axis_count;
+  contraction_axis axes[CONTRACTION_AXES];
+  contraction_operand operands[2];
+  loop_buffer *output; /* of rank 1; every element is stored */
+} contraction;
+
+/* The contraction that a dot or conv node computes, into a dense output. The operands have neither
+ * buffer nor element function yet, the output has no buffer. */
+void contraction_of_node(arena *a, const node *n, contraction *c);
+
+/* The operand lies in a buffer, dense and row-major. */
+void contraction_operand_dense(contraction_operand *o, const tensor_type *type,
+                               loop_buffer *buffer);
+
+/* How the loops run. One axis is that of the vectors: an output axis, so that a tile of the output
+ * is held in registers as vectors, or a reduced one, whose lanes are added up at the end. Around
+ * the tile lie loops over tiles; inside it those over the reduced axes. An operand that is not laid
+ * out for this, or that has zeros between its elements, is first copied to local memory.
+ *
+ *   tasks
+ *     shared axes, outer axes of the first operand, blocks of one reduced axis
+ *       copy of the first operand
+ *         outer axes of the second operand
+ *           copy of the second operand
+ *             other axes
+ *               tile: reduced axes: acc[…] += left · right */
+typedef struct contraction_schedule {
+  int vector_axis;                /* -1: none, lanes is 1 */
+  int lanes;
+  int64_t tile[CONTRACTION_AXES]; /* of output axes: indices, of the vector axis vectors, that one
+                                     tile covers at most */
+  bool copied[2];
+  int first;                      /* the operand that is copied first */
+  bool outer[CONTRACTION_AXES];   /* copies cover one tile along this axis, else all of it */
+  int block_axis;                 /* a reduced axis that is cut into blocks, or -1 */
+  int64_t block;
+  int64_t parts[CONTRACTION_AXES]; /* into so many tasks the tiles along an output axis are split */
+  double cycles;                  /* as estimated */
+} contraction_schedule;
+
+/* The schedule of least estimated time on one core of the target. It depends on nothing but its
+ * arguments. */
+contraction_schedule contraction_schedule_find(const contraction *c, const target *t);
+
+/* Appends the loops of a contraction to an empty kernel body. Buffers are the caller's, who has
+ * made them parameters of the kernel. */
+void contraction_emit(arena *a, const contraction *c, const contraction_schedule *s,
+                      const target *t, loop_block *body);
+
+/* One line of text for comments and measurements. */
+const char *contraction_schedule_text(arena *a, const contraction *c,
+                                      const contraction_schedule *s);
+
+/* A pass over graphs (pass.h), for the end of the passes: long sums with few results become batches of
+ * shorter ones and a sum of their results, so that there is work for several tasks. The order in
+ * which terms are added changes; it depends on shapes only. */
+graph *contraction_split(const graph *g);
+
+/* ---- what schedule and loops ask about a contraction (contraction.c) ------------------------ */
+
+/* True where the operand's elements differ along the axis. */
+bool contraction_depends(const contraction_operand *operand, int axis);
+
+/* True where every read of the operand is a stored element of a linear buffer. */
+bool contraction_direct(const contraction *c, const contraction_operand *operand);
+
+/* True where all u of the coordinate are stored elements. */
+bool contraction_plain(const contraction *c, const contraction_coordinate *coordinate);
+
+/* The distance in the buffer of a direct operand's neighbours along an axis. */
+int64_t contraction_stride(const contraction_operand *operand, int axis);
+
+/* The only coordinate that the axis moves, by steps of 1; -1 where there is none. */
+int contraction_coordinate_of(const contraction_operand *operand, int axis);
+
+/* True where no other axis moves the coordinate. */
+bool contraction_pure(const contraction *c, const contraction_coordinate *coordinate, int axis);
+
+/* An even cut of an axis into tiles: the first `larger` have size + 1 units, the others size. */
+typedef struct contraction_cut {
+  int64_t tiles, size, larger;
+} contraction_cut;
+
+/* What an axis is cut into: indices, of the vector axis vectors. */
+int64_t contraction_units(const contraction *c, const contraction_schedule *s, int axis);
+contraction_cut contraction_cut_of(const contraction *c, const contraction_schedule *s, int axis);
+int64_t contraction_largest(contraction_cut cut);
+
+/* Length of the local copy of an operand along a coordinate, where sizes are the units that it
+ * covers along each axis. */
+int64_t contraction_box(const contraction *c, const contraction_schedule *s,
+                        const contraction_coordinate *coordinate, const int64_t *sizes);
+
+/* The units along each axis that a copy of an operand covers at most. */
+void contraction_box_sizes(const contraction *c, const contraction_schedule *s,
+                           int64_t sizes[CONTRACTION_AXES]);
+
+#endif

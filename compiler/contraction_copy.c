@@ -1,0 +1,243 @@
+/* Local copies of operands: the coordinates in order, but that of the vector axis innermost, with
+ * the zeros that lie between and around the stored elements. */
+#include "contraction_nest.h"
+
+typedef struct copy {
+  const contraction_nest *nest;
+  const contraction_operand *operand;
+  loop_buffer *local;
+  int order[MAX_RANK];           /* coordinates, innermost last */
+  int64_t length[MAX_RANK];      /* of the present box along each coordinate */
+  int64_t stride[MAX_RANK];      /* in the local buffer */
+  const loop_expr *first[MAX_RANK]; /* u - low at the start of the box */
+  const loop_expr *index[MAX_RANK]; /* of the stored element, as the loops fix it */
+} copy;
+
+static bool linear(const copy *k) { return k->operand->buffer != NULL; }
+
+/* ---- single runs --------------------------------------------------------------------------- */
+
+/* A run of consecutive elements, to be filled with zeros or copied. */
+typedef struct stretch {
+  arena *arena;
+  loop_buffer *to, *from; /* from NULL: zeros */
+  const loop_expr *to_at, *from_at;
+  dtype element;
+} stretch;
+
+static void stretch_piece(void *context, loop_block *block, const loop_expr *at, int lanes) {
+  const stretch *s = context;
+  arena *a = s->arena;
+  const loop_expr *value;
+  if (s->from) {
+    const loop_expr *from = loop_add(a, s->from_at, at);
+    value = loop_load(a, s->from, &from, lanes, NULL);
+  } else {
+    value = loop_splat(a, loop_constant(a, s->element, 0, 0), lanes);
+  }
+  const loop_expr *to = loop_add(a, s->to_at, at);
+  loop_store(a, block, s->to, &to, value, NULL);
+}
+
+static void fill(const copy *k, loop_block *block, const loop_expr *at, int64_t count) {
+  const contraction_nest *n = k->nest;
+  stretch s = {.arena = n->arena, .to = k->local, .to_at = at, .element = n->contraction->element};
+  contraction_pieces(n->arena, block, count, contraction_full_lanes(n->contraction, n->target),
+                     stretch_piece, &s);
+}
+
+/* ---- elements ------------------------------------------------------------------------------ */
+
+static const loop_expr *stored_offset(const copy *k) {
+  arena *a = k->nest->arena;
+  const loop_expr *at = loop_int(a, k->operand->base);
+  for (int i = 0; i < k->operand->rank; i++)
+    at = contraction_scaled(a, k->index[i], k->operand->coordinates[i].stride, at);
+  return at;
+}
+
+static const loop_expr *stored_element(const copy *k) {
+  arena *a = k->nest->arena;
+  if (!linear(k)) return k->operand->element(a, k->operand, k->index);
+  const loop_expr *at = stored_offset(k);
+  return loop_load(a, k->operand->buffer, &at, 1, NULL);
+}
+
+/* Stores stored elements [low, low + count) of the innermost coordinate, `apart` elements apart. */
+static void copy_run(copy *k, loop_block *block, int coordinate, const loop_expr *low, int64_t count,
+                     const loop_expr *to, int64_t apart) {
+  const contraction_nest *n = k->nest;
+  arena *a = n->arena;
+  k->index[coordinate] = low;
+  if (linear(k) && apart == 1 && k->operand->coordinates[coordinate].stride == 1) {
+    stretch s = {.arena = a, .to = k->local, .from = k->operand->buffer, .to_at = to,
+                 .from_at = stored_offset(k), .element = n->contraction->element};
+    contraction_pieces(a, block, count, contraction_full_lanes(n->contraction, n->target),
+                       stretch_piece, &s);
+    return;
+  }
+  const loop_variable *v = loop_variable_new(a, "e", loop_scalar(DTYPE_I64));
+  loop_for_kind kind = count <= 16 ? LOOP_UNROLL : LOOP_SEQ;
+  loop_stmt *loop = loop_for(a, block, kind, v, loop_int(a, 0), loop_int(a, count), 1);
+  k->index[coordinate] = loop_add(a, low, loop_var(a, v));
+  const loop_expr *at = contraction_scaled(a, loop_var(a, v), apart, to);
+  loop_store(a, &loop->body, k->local, &at, stored_element(k), NULL);
+}
+
+/* ---- walks over the box -------------------------------------------------------------------- */
+
+static int64_t span(const contraction_coordinate *c) { return (c->extent - 1) * c->dilation + 1; }
+
+/* True where the box is longer along the coordinate than what is read, to fill the last vector. */
+static bool rounded_up(const copy *k, int coordinate) {
+  const contraction_nest *n = k->nest;
+  const contraction_schedule *s = n->schedule;
+  int v = s->vector_axis;
+  if (v < 0 || k->operand->coordinates[coordinate].steps[v] == 0) return false;
+  if (n->contraction->axes[v].reduced) return n->size[v] % s->lanes != 0;
+  return s->outer[v] ? n->partial > 0 : n->contraction->axes[v].extent % s->lanes != 0;
+}
+
+/* True where every u of the present box is a stored element, wherever the loops stand. */
+static bool stored(const copy *k, int coordinate) {
+  const contraction_coordinate *c = &k->operand->coordinates[coordinate];
+  if (!rounded_up(k, coordinate)) return contraction_plain(k->nest->contraction, c);
+  int64_t first;
+  return loop_is_int(k->first[coordinate], &first) && c->dilation == 1 && first >= 0 &&
+         first + k->length[coordinate] <= c->extent;
+}
+
+/* Is element u - low of the coordinate a stored one? */
+static const loop_expr *is_stored(arena *a, const contraction_coordinate *c, const loop_expr *u) {
+  const loop_expr *inside =
+      loop_op(a, SCALAR_AND, loop_op(a, SCALAR_GE, u, loop_int(a, 0), NULL),
+              loop_op(a, SCALAR_LT, u, loop_int(a, span(c)), NULL), NULL);
+  if (c->dilation == 1) return inside;
+  const loop_expr *rest = loop_op(a, SCALAR_MOD, u, loop_int(a, c->dilation), NULL);
+  return loop_op(a, SCALAR_AND, inside, loop_op(a, SCALAR_EQ, rest, loop_int(a, 0), NULL), NULL);
+}
+
+static int64_t clamp(int64_t x, int64_t low, int64_t high) {
+  return x < low ? low : x > high ? high : x;
+}
+
+/* The innermost coordinate where the box starts at a known place: zeros, elements, zeros. */
+static void copy_row_at(copy *k, loop_block *block, int coordinate, int64_t first,
+                        const loop_expr *to) {
+  arena *a = k->nest->arena;
+  const contraction_coordinate *c = &k->operand->coordinates[coordinate];
+  int64_t length = k->length[coordinate];
+  int64_t low = first > 0 ? (first + c->dilation - 1) / c->dilation : 0; /* first stored element */
+  int64_t high = clamp((first + length - 1) / c->dilation + 1, low, c->extent < low ? low : c->extent);
+  if (first + length <= 0) high = low;
+  int64_t at = clamp(low * c->dilation - first, 0, length);
+  int64_t end = high > low ? (high - 1) * c->dilation + 1 - first : at;
+  if (c->dilation > 1) {
+    fill(k, block, to, length);
+  } else {
+    fill(k, block, to, at);
+    fill(k, block, loop_add(a, to, loop_int(a, end)), length - end);
+  }
+  if (high > low)
+    copy_run(k, block, coordinate, loop_int(a, low), high - low, loop_add(a, to, loop_int(a, at)),
+             c->dilation);
+}
+
+static void copy_from(copy *k, loop_block *block, int depth, const loop_expr *to);
+
+/* One turn of the loop over a coordinate that may hold zeros. */
+static void copy_guarded(copy *k, loop_block *block, int depth, const loop_expr *u,
+                         const loop_expr *to) {
+  arena *a = k->nest->arena;
+  int coordinate = k->order[depth];
+  const contraction_coordinate *c = &k->operand->coordinates[coordinate];
+  loop_stmt *guard = loop_if(a, block, is_stored(a, c, u));
+  k->index[coordinate] =
+      c->dilation == 1 ? u : loop_op(a, SCALAR_FLOORDIV, u, loop_int(a, c->dilation), NULL);
+  copy_from(k, &guard->body, depth + 1, to);
+  fill(k, &guard->otherwise, to, k->stride[coordinate]);
+}
+
+/* Copies the box spanned by the coordinates from order[depth] on. */
+static void copy_from(copy *k, loop_block *block, int depth, const loop_expr *to) {
+  arena *a = k->nest->arena;
+  if (depth == k->operand->rank) {
+    loop_store(a, block, k->local, &to, stored_element(k), NULL);
+    return;
+  }
+  int coordinate = k->order[depth];
+  bool whole = stored(k, coordinate), innermost = depth == k->operand->rank - 1;
+  int64_t first;
+  if (innermost && whole) {
+    copy_run(k, block, coordinate, k->first[coordinate], k->length[coordinate], to, 1);
+  } else if (innermost && loop_is_int(k->first[coordinate], &first)) {
+    copy_row_at(k, block, coordinate, first, to);
+  } else {
+    const loop_expr *at = loop_int(a, 0);
+    if (k->length[coordinate] > 1) {
+      const loop_variable *v = loop_variable_new(a, arena_printf(a, "u%d", coordinate),
+                                                 loop_scalar(DTYPE_I64));
+      loop_stmt *loop = loop_for(a, block, LOOP_SEQ, v, loop_int(a, 0),
+                                 loop_int(a, k->length[coordinate]), 1);
+      block = &loop->body;
+      at = loop_var(a, v);
+    }
+    const loop_expr *u = loop_add(a, k->first[coordinate], at);
+    to = contraction_scaled(a, at, k->stride[coordinate], to);
+    k->index[coordinate] = u;
+    if (whole)
+      copy_from(k, block, depth + 1, to);
+    else
+      copy_guarded(k, block, depth, u, to);
+  }
+}
+
+/* ---- the copy ------------------------------------------------------------------------------ */
+
+/* Order of the coordinates, and strides and size of a local buffer for the largest box. */
+static int64_t lay_out(copy *k) {
+  const contraction_nest *n = k->nest;
+  int v = n->schedule->vector_axis;
+  int last = v < 0 ? -1 : contraction_coordinate_of(k->operand, v), count = 0;
+  for (int i = 0; i < k->operand->rank; i++)
+    if (i != last) k->order[count++] = i;
+  if (last >= 0) k->order[count++] = last;
+  int64_t sizes[CONTRACTION_AXES], elements = 1;
+  contraction_box_sizes(n->contraction, n->schedule, sizes);
+  for (int i = count - 1; i >= 0; i--) {
+    k->stride[k->order[i]] = elements;
+    elements *= contraction_box(n->contraction, n->schedule,
+                                &k->operand->coordinates[k->order[i]], sizes);
+  }
+  return elements;
+}
+
+static void locate_box(copy *k) {
+  const contraction_nest *n = k->nest;
+  for (int i = 0; i < k->operand->rank; i++) {
+    const contraction_coordinate *c = &k->operand->coordinates[i];
+    k->length[i] = contraction_box(n->contraction, n->schedule, c, n->size);
+    k->first[i] = loop_int(n->arena, -c->low);
+    for (int a = 0; a < n->contraction->axis_count; a++)
+      if (c->steps[a] != 0)
+        k->first[i] = contraction_scaled(n->arena, n->start[a], c->steps[a], k->first[i]);
+  }
+}
+
+void contraction_copy(contraction_nest *n, int operand, loop_block *block) {
+  arena *a = n->arena;
+  copy k = {.nest = n, .operand = &n->contraction->operands[operand]};
+  int64_t elements = lay_out(&k);
+  k.local = loop_buffer_new(a, operand == 0 ? "left" : "right", LOOP_LOCAL,
+                            loop_scalar(n->contraction->element), 1, &elements);
+  loop_alloc(a, block, k.local, NULL);
+  locate_box(&k);
+  copy_from(&k, block, 0, loop_int(a, 0));
+  contraction_access *access = &n->access[operand];
+  *access = (contraction_access){.buffer = k.local, .origin = loop_int(a, 0)};
+  for (int axis = 0; axis < n->contraction->axis_count; axis++) {
+    access->from[axis] = n->start[axis];
+    for (int i = 0; i < k.operand->rank; i++)
+      access->stride[axis] += k.operand->coordinates[i].steps[axis] * k.stride[i];
+  }
+}

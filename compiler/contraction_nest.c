@@ -1,0 +1,245 @@
+/* The loops around the tiles of a contraction. */
+#include "contraction_nest.h"
+
+/* One level of the walk: a loop over the parts of an axis, or a copy; the tile is below the last. */
+typedef struct level {
+  int axis; /* -1: a copy */
+  int operand;
+} level;
+
+typedef struct walk {
+  contraction_nest nest;
+  level levels[CONTRACTION_AXES + 2];
+  int level_count;
+  const loop_expr *low[CONTRACTION_AXES], *high[CONTRACTION_AXES]; /* the task's tiles; NULL: all */
+} walk;
+
+/* Consecutive tiles of one size along an axis. */
+typedef struct run {
+  int64_t low, high; /* numbers of the tiles */
+  int64_t first;     /* unit at which tile `low` starts */
+  int64_t size;
+  int partial;
+} run;
+
+int contraction_full_lanes(const contraction *c, const target *t) {
+  switch (c->element) {
+  case DTYPE_I32: case DTYPE_I64: case DTYPE_F32: case DTYPE_F64:
+    return t->vector_bytes / (int)dtype_size(c->element);
+  default: return 1;
+  }
+}
+
+const loop_expr *contraction_scaled(arena *a, const loop_expr *x, int64_t factor,
+                                    const loop_expr *y) {
+  return loop_add(a, loop_mul(a, x, loop_int(a, factor)), y);
+}
+
+void contraction_pieces(arena *a, loop_block *block, int64_t count, int lanes,
+                        contraction_piece *piece, void *context) {
+  int64_t whole = count / lanes * lanes;
+  if (whole == lanes) {
+    piece(context, block, loop_int(a, 0), lanes);
+  } else if (whole > 0) {
+    const loop_variable *v = loop_variable_new(a, "run", loop_scalar(DTYPE_I64));
+    loop_stmt *loop = loop_for(a, block, LOOP_SEQ, v, loop_int(a, 0), loop_int(a, whole), lanes);
+    piece(context, &loop->body, loop_var(a, v), lanes);
+  }
+  for (int64_t at = whole; at < count; at += lanes) {
+    while (lanes > count - at) lanes /= 2;
+    piece(context, block, loop_int(a, at), lanes);
+  }
+}
+
+/* ---- runs of tiles ------------------------------------------------------------------------- */
+
+static int runs_of(const walk *w, int axis, run runs[3]) {
+  const contraction *c = w->nest.contraction;
+  const contraction_schedule *s = w->nest.schedule;
+  contraction_cut cut = contraction_cut_of(c, s, axis);
+  int64_t units = contraction_units(c, s, axis);
+  int partial = axis == s->vector_axis && !c->axes[axis].reduced
+                    ? (int)(c->axes[axis].extent % s->lanes) : 0;
+  int64_t last = cut.tiles - 1;
+  int64_t last_first = last < cut.larger ? last * (cut.size + 1) : last * cut.size + cut.larger;
+  bool apart = partial > 0 || units - last_first != cut.size; /* the last tile is unlike the others */
+  run all[3] = {{0, cut.larger, 0, cut.size + 1, 0},
+                {cut.larger, cut.tiles, cut.larger * (cut.size + 1), cut.size, 0},
+                {last, cut.tiles, last_first, units - last_first, partial}};
+  int count = 0;
+  for (int i = 0; i < (apart ? 3 : 2); i++) {
+    if (apart && i < 2 && all[i].high > last) all[i].high = last;
+    if (all[i].low < all[i].high) runs[count++] = all[i];
+  }
+  return count;
+}
+
+static void emit(walk *w, int depth, loop_block *block);
+
+static int64_t unit_of(const walk *w, int axis) {
+  const contraction_schedule *s = w->nest.schedule;
+  return axis == s->vector_axis && !w->nest.contraction->axes[axis].reduced ? s->lanes : 1;
+}
+
+/* The index at which a task's share of a run begins or ends. */
+static const loop_expr *clip(walk *w, const run *r, int axis, const loop_expr *tile, bool low) {
+  arena *a = w->nest.arena;
+  const loop_expr *bound = loop_int(a, low ? r->low : r->high);
+  tile = loop_op(a, low ? SCALAR_MAXIMUM : SCALAR_MINIMUM, bound, tile, NULL);
+  int64_t step = r->size * unit_of(w, axis);
+  return contraction_scaled(a, tile, step, loop_int(a, r->first * unit_of(w, axis) - r->low * step));
+}
+
+/* A loop over the tiles of a run, or the tile itself where there is one. */
+static void emit_run(walk *w, int depth, int axis, const run *r, bool only, loop_block *block) {
+  contraction_nest *n = &w->nest;
+  arena *a = n->arena;
+  int64_t step = r->size * unit_of(w, axis), first = r->first * unit_of(w, axis);
+  const loop_expr *low = loop_int(a, first), *high = loop_int(a, first + (r->high - r->low) * step);
+  n->size[axis] = r->size;
+  if (r->partial > 0) n->partial = r->partial;
+  n->start[axis] = low;
+  if (w->low[axis]) {
+    low = only ? contraction_scaled(a, w->low[axis], step, loop_int(a, 0))
+               : clip(w, r, axis, w->low[axis], true);
+    high = only ? contraction_scaled(a, w->high[axis], step, loop_int(a, 0))
+                : clip(w, r, axis, w->high[axis], false);
+  }
+  if (w->low[axis] || r->high - r->low > 1) {
+    const char *name = n->contraction->axes[axis].name;
+    const loop_variable *v = loop_variable_new(a, arena_printf(a, "%s0", name),
+                                               loop_scalar(DTYPE_I64));
+    loop_stmt *loop = loop_for(a, block, LOOP_SEQ, v, low, high, step);
+    if (r->high - r->low > 1) n->start[axis] = loop_var(a, v);
+    block = &loop->body;
+  }
+  emit(w, depth + 1, block);
+  if (r->partial > 0) n->partial = 0;
+}
+
+static void emit_axis(walk *w, int depth, int axis, loop_block *block) {
+  contraction_nest *n = &w->nest;
+  const loop_expr *start = n->start[axis];
+  int64_t size = n->size[axis];
+  run runs[3];
+  int count = runs_of(w, axis, runs);
+  for (int i = 0; i < count; i++) emit_run(w, depth, axis, &runs[i], count == 1, block);
+  n->start[axis] = start;
+  n->size[axis] = size;
+}
+
+static void emit(walk *w, int depth, loop_block *block) {
+  if (depth == w->level_count) {
+    contraction_tile(&w->nest, block);
+  } else if (w->levels[depth].axis >= 0) {
+    emit_axis(w, depth, w->levels[depth].axis, block);
+  } else {
+    contraction_access *access = &w->nest.access[w->levels[depth].operand], before = *access;
+    contraction_copy(&w->nest, w->levels[depth].operand, block);
+    emit(w, depth + 1, block);
+    *access = before;
+  }
+}
+
+/* ---- order of the levels ------------------------------------------------------------------- */
+
+static void add_level(walk *w, bool *placed, int axis) {
+  if (placed[axis]) return;
+  placed[axis] = true;
+  w->levels[w->level_count++] = (level){.axis = axis};
+}
+
+/* The axes of an operand, in order: those walked outside copies, or all. */
+static void add_axes(walk *w, bool *placed, int operand, bool outer) {
+  const contraction *c = w->nest.contraction;
+  for (int a = 0; a < c->axis_count; a++)
+    if (!c->axes[a].reduced && contraction_depends(&c->operands[operand], a) &&
+        (!outer || w->nest.schedule->outer[a]))
+      add_level(w, placed, a);
+}
+
+static void add_copy(walk *w, int operand) {
+  if (w->nest.schedule->copied[operand])
+    w->levels[w->level_count++] = (level){.axis = -1, .operand = operand};
+}
+
+static void order_levels(walk *w) {
+  const contraction *c = w->nest.contraction;
+  const contraction_schedule *s = w->nest.schedule;
+  bool placed[CONTRACTION_AXES] = {false};
+  int first = s->first, second = 1 - first;
+  for (int a = 0; a < c->axis_count; a++)
+    if (!c->axes[a].reduced && contraction_depends(&c->operands[0], a) &&
+        contraction_depends(&c->operands[1], a))
+      add_level(w, placed, a);
+  add_axes(w, placed, first, true);
+  if (s->block_axis >= 0) add_level(w, placed, s->block_axis);
+  add_copy(w, first);
+  add_axes(w, placed, second, true);
+  add_copy(w, second);
+  add_axes(w, placed, second, false);
+  add_axes(w, placed, first, false);
+  for (int a = 0; a < c->axis_count; a++)
+    if (!c->axes[a].reduced) add_level(w, placed, a);
+}
+
+/* ---- tasks --------------------------------------------------------------------------------- */
+
+/* Tiles [low, high) of each axis that task number `task` does. */
+static void share_out(walk *w, const loop_expr *task, loop_block *block) {
+  arena *a = w->nest.arena;
+  const contraction *c = w->nest.contraction;
+  const contraction_schedule *s = w->nest.schedule;
+  for (int axis = c->axis_count - 1; axis >= 0; axis--) {
+    if (s->parts[axis] == 1) continue;
+    const loop_expr *parts = loop_int(a, s->parts[axis]), *part = loop_op(a, SCALAR_MOD, task, parts, NULL);
+    task = loop_op(a, SCALAR_FLOORDIV, task, parts, NULL);
+    int64_t tiles = contraction_cut_of(c, s, axis).tiles, even = tiles / s->parts[axis];
+    const loop_expr *bounds[2];
+    for (int i = 0; i < 2; i++) {
+      const loop_expr *at = loop_add(a, part, loop_int(a, i));
+      bounds[i] = tiles % s->parts[axis] == 0
+                      ? loop_mul(a, at, loop_int(a, even))
+                      : loop_op(a, SCALAR_FLOORDIV, loop_mul(a, at, loop_int(a, tiles)), parts, NULL);
+    }
+    w->low[axis] = loop_let(a, block, arena_printf(a, "%s_low", c->axes[axis].name), bounds[0]);
+    w->high[axis] = loop_let(a, block, arena_printf(a, "%s_high", c->axes[axis].name), bounds[1]);
+  }
+}
+
+static void access_directly(contraction_nest *n, int operand) {
+  const contraction_operand *o = &n->contraction->operands[operand];
+  contraction_access *access = &n->access[operand];
+  int64_t origin = o->base;
+  for (int i = 0; i < o->rank; i++) origin -= o->coordinates[i].low * o->coordinates[i].stride;
+  *access = (contraction_access){.buffer = o->buffer, .origin = loop_int(n->arena, origin)};
+  for (int a = 0; a < n->contraction->axis_count; a++) {
+    access->stride[a] = contraction_stride(o, a);
+    access->from[a] = loop_int(n->arena, 0);
+  }
+}
+
+void contraction_emit(arena *a, const contraction *c, const contraction_schedule *s,
+                      const target *t, loop_block *body) {
+  walk w = {.nest = {.arena = a, .contraction = c, .schedule = s, .target = t}};
+  int64_t tasks = 1;
+  for (int axis = 0; axis < c->axis_count; axis++) {
+    w.nest.start[axis] = loop_int(a, 0);
+    w.nest.size[axis] = contraction_units(c, s, axis);
+    if (!c->axes[axis].reduced) tasks *= s->parts[axis];
+  }
+  for (int i = 0; i < 2; i++)
+    if (!s->copied[i]) access_directly(&w.nest, i);
+  order_levels(&w);
+  const char *text = contraction_schedule_text(a, c, s);
+  if (tasks > 1) {
+    const loop_variable *task = loop_variable_new(a, "task", loop_scalar(DTYPE_I64));
+    loop_stmt *loop = loop_for(a, body, LOOP_TASK, task, loop_int(a, 0), loop_int(a, tasks), 1);
+    body = &loop->body;
+    loop_comment(a, body, text);
+    share_out(&w, loop_var(a, task), body);
+  } else {
+    loop_comment(a, body, text);
+  }
+  emit(&w, 0, body);
+}

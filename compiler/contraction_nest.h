@@ -1,0 +1,52 @@
+/* Where the emission of a contraction's loops stands; shared by contraction_nest.c (the loops
+ * around a tile), contraction_copy.c (local copies) and contraction_tile.c (the tile). */
+#ifndef CONTRACTION_NEST_H
+#define CONTRACTION_NEST_H
+
+#include "contraction.h"
+
+/* Where an operand is read: at origin + Σ stride · (index - from). */
+typedef struct contraction_access {
+  loop_buffer *buffer;
+  const loop_expr *origin;
+  int64_t stride[CONTRACTION_AXES];
+  const loop_expr *from[CONTRACTION_AXES];
+} contraction_access;
+
+typedef struct contraction_nest {
+  arena *arena;
+  const contraction *contraction;
+  const contraction_schedule *schedule;
+  const target *target;
+
+  /* The part of each axis that the loops around have picked: its first index, and its length in
+   * units. It is all of the axis where no loop has picked yet. */
+  const loop_expr *start[CONTRACTION_AXES];
+  int64_t size[CONTRACTION_AXES];
+  int partial; /* lanes that the last vector along an output axis fills; 0: all */
+
+  contraction_access access[2];
+} contraction_nest;
+
+/* Appends a local copy of the part of an operand that the walk stands at, and turns the operand's
+ * access to it. */
+void contraction_copy(contraction_nest *n, int operand, loop_block *block);
+
+/* Appends the computation of one tile of the output: from zero, or where the block axis is cut, from
+ * what earlier blocks have stored. */
+void contraction_tile(const contraction_nest *n, loop_block *block);
+
+/* Appends piece(context, block, at, lanes) for consecutive runs of lanes, a power of two of at most
+ * `lanes`, that together are [0, count). */
+typedef void contraction_piece(void *context, loop_block *block, const loop_expr *at, int lanes);
+void contraction_pieces(arena *a, loop_block *block, int64_t count, int lanes,
+                        contraction_piece *piece, void *context);
+
+/* Lanes of a full vector of the contraction's elements. */
+int contraction_full_lanes(const contraction *c, const target *t);
+
+/* x · factor + y. */
+const loop_expr *contraction_scaled(arena *a, const loop_expr *x, int64_t factor,
+                                    const loop_expr *y);
+
+#endif

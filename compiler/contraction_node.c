@@ -1,0 +1,116 @@
+/* Products and convolutions of the graph as contractions. */
+#include "contraction.h"
+
+#include "axes.h"
+
+enum { LEFT_BATCH, RIGHT_BATCH, LEFT_CONTRACT, RIGHT_CONTRACT };
+enum { STRIDES, LOW, HIGH, LEFT_DILATION, RIGHT_DILATION, GROUPS };
+
+static int add_axis(contraction *c, const char *name, int64_t extent, bool reduced) {
+  c->axes[c->axis_count] = (contraction_axis){.name = name, .extent = extent, .reduced = reduced};
+  return c->axis_count++;
+}
+
+/* Operand axis `coordinate` is moved by contraction axis `axis` alone. */
+static void bind(contraction *c, int operand, int64_t coordinate, int axis) {
+  c->operands[operand].coordinates[coordinate].steps[axis] = 1;
+}
+
+static void start_operands(contraction *c, const node *n) {
+  for (int i = 0; i < 2; i++) {
+    const tensor_type *type = &n->operands[i]->type;
+    c->operands[i].rank = type->rank;
+    for (int d = 0; d < type->rank; d++)
+      c->operands[i].coordinates[d] =
+          (contraction_coordinate){.dilation = 1, .extent = type->dims[d].maximum};
+  }
+}
+
+static const char *numbered(arena *a, const char *letter, int number, int count) {
+  return count == 1 ? letter : arena_printf(a, "%s%d", letter, number);
+}
+
+/* Axes of a product: b… batch, m… free on the left, n… free on the right, k… contracted. */
+static void product(arena *a, const node *n, contraction *c) {
+  for (int side = 0; side < 2; side++) {
+    int batch_count, contract_count;
+    const int64_t *batch = node_ints(n, LEFT_BATCH + side, &batch_count);
+    const int64_t *contract = node_ints(n, LEFT_CONTRACT + side, &contract_count);
+    const tensor_type *type = &n->operands[side]->type;
+    for (int i = 0; i < batch_count; i++) {
+      if (side == 0) add_axis(c, numbered(a, "b", i, batch_count), type->dims[batch[i]].maximum, false);
+      bind(c, side, batch[i], i);
+    }
+    int64_t free[MAX_RANK];
+    int count = axes_others(type->rank, batch, batch_count, contract, contract_count, free);
+    for (int i = 0; i < count; i++)
+      bind(c, side, free[i],
+           add_axis(c, numbered(a, side == 0 ? "m" : "n", i, count), type->dims[free[i]].maximum,
+                    false));
+  }
+  int count;
+  const int64_t *left = node_ints(n, LEFT_CONTRACT, &count);
+  const int64_t *right = node_ints(n, RIGHT_CONTRACT, NULL);
+  for (int i = 0; i < count; i++) {
+    int axis = add_axis(c, numbered(a, "k", i, count),
+                        n->operands[0]->type.dims[left[i]].maximum, true);
+    bind(c, 0, left[i], axis);
+    bind(c, 1, right[i], axis);
+  }
+}
+
+/* Axes of a convolution: n images, g groups, o filters of a group, y and x places (z, y, x; x), c
+ * channels of a group, i and j taps. */
+static void convolution(const node *n, contraction *c) {
+  static const char *const places[] = {"z", "y", "x"}, *const taps[] = {"h", "i", "j"};
+  const tensor_type *image = &n->operands[0]->type, *filter = &n->operands[1]->type;
+  contraction_coordinate *x = c->operands[0].coordinates, *w = c->operands[1].coordinates;
+  int64_t groups = node_int(n, GROUPS);
+  int64_t filters = filter->dims[0].maximum / groups, channels = filter->dims[1].maximum;
+  int spatial = image->rank - 2, place[3];
+  x[0].steps[add_axis(c, "n", image->dims[0].maximum, false)] = 1;
+  int group = add_axis(c, "g", groups, false);
+  w[0].steps[group] = filters;
+  x[1].steps[group] = channels;
+  w[0].steps[add_axis(c, "o", filters, false)] = 1;
+  for (int i = 0; i < spatial; i++)
+    place[i] = add_axis(c, places[3 - spatial + i], n->type.dims[2 + i].maximum, false);
+  int channel = add_axis(c, "c", channels, true);
+  x[1].steps[channel] = w[1].steps[channel] = 1;
+  for (int i = 0; i < spatial; i++) {
+    int tap = add_axis(c, taps[3 - spatial + i], filter->dims[2 + i].maximum, true);
+    w[2 + i].steps[tap] = 1;
+    x[2 + i].steps[tap] = node_ints(n, RIGHT_DILATION, NULL)[i];
+    x[2 + i].steps[place[i]] = node_ints(n, STRIDES, NULL)[i];
+    x[2 + i].low = node_ints(n, LOW, NULL)[i];
+    x[2 + i].dilation = node_ints(n, LEFT_DILATION, NULL)[i];
+  }
+}
+
+/* Output axes are in the order of the result's, except that o lies inside g. */
+static void lay_out_output(contraction *c) {
+  int64_t stride = 1;
+  for (int a = c->axis_count - 1; a >= 0; a--) {
+    if (c->axes[a].reduced) continue;
+    c->axes[a].stride = stride;
+    stride *= c->axes[a].extent;
+  }
+}
+
+void contraction_of_node(arena *a, const node *n, contraction *c) {
+  *c = (contraction){.element = n->type.element};
+  start_operands(c, n);
+  if (n->op == OP_DOT)
+    product(a, n, c);
+  else
+    convolution(n, c);
+  lay_out_output(c);
+}
+
+void contraction_operand_dense(contraction_operand *o, const tensor_type *type,
+                               loop_buffer *buffer) {
+  int64_t strides[MAX_RANK];
+  type_strides(type, strides);
+  o->buffer = buffer;
+  for (int i = 0; i < o->rank; i++) o->coordinates[i].stride = strides[i];
+}

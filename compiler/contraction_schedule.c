@@ -1,0 +1,445 @@
+/* The choice of a schedule: every sensible vector axis, vector length and register tile is costed
+ * with a small model of a core, and the cheapest one is taken.
+ *
+ * The model counts cycles of a core that starts two vector operations and two loads per cycle
+ * whose results come after four: what x86-64 cores of the last ten years have in common. It only
+ * has to rank schedules. */
+#include "contraction.h"
+
+#include <math.h>
+
+enum {
+  LOCAL_BYTES = 32768,      /* most that one copy takes: it should stay in the first cache */
+  UNITS_IN_FLIGHT = 8,      /* independent sums that hide the latency of one */
+  TASK_CYCLES = 60000,      /* work worth a task of its own: some 20 microseconds */
+  MOST_TASKS = 64,
+  MOST_TILINGS = 256
+};
+
+static const double element_copy_cycles = 1.3, computed_copy_cycles = 4, tile_cycles = 12,
+                    block_cycles = 20, far_load_cycles = 1;
+
+/* A tile of one side: at most two axes have more than one unit. */
+typedef struct tiling {
+  int axis[2]; /* -1: none */
+  int64_t size[2];
+} tiling;
+
+typedef struct tiling_list {
+  tiling items[MOST_TILINGS];
+  int count;
+} tiling_list;
+
+/* What the search carries along. */
+typedef struct search {
+  const contraction *c;
+  const target *target;
+  contraction_schedule best;
+  tiling_list sides[2], shared;
+} search;
+
+/* The largest size of at most `most` units that cuts `units` evenly into as few tiles. */
+static int64_t even_size(int64_t units, int64_t most) {
+  int64_t count = units / most + (units % most > 0);
+  return units / count + (units % count > 0);
+}
+
+static bool is_shared(const contraction *c, int axis) {
+  return contraction_depends(&c->operands[0], axis) && contraction_depends(&c->operands[1], axis);
+}
+
+/* ---- cost ---------------------------------------------------------------------------------- */
+
+/* The mean number of units of a tile along an output axis. */
+static double mean_tile(const contraction *c, const contraction_schedule *s, int axis) {
+  return (double)contraction_units(c, s, axis) / (double)contraction_cut_of(c, s, axis).tiles;
+}
+
+/* Registers or loads of an operand per step of a tile. */
+static double positions(const contraction *c, const contraction_schedule *s, int operand) {
+  double count = 1;
+  for (int a = 0; a < c->axis_count; a++)
+    if (!c->axes[a].reduced && contraction_depends(&c->operands[operand], a))
+      count *= mean_tile(c, s, a);
+  return count;
+}
+
+static double sums(const contraction *c, const contraction_schedule *s) {
+  double count = 1;
+  for (int a = 0; a < c->axis_count; a++)
+    if (!c->axes[a].reduced) count *= mean_tile(c, s, a);
+  return count;
+}
+
+static double tiles(const contraction *c, const contraction_schedule *s) {
+  double count = 1;
+  for (int a = 0; a < c->axis_count; a++)
+    if (!c->axes[a].reduced) count *= (double)contraction_cut_of(c, s, a).tiles;
+  return count;
+}
+
+static double blocks(const contraction *c, const contraction_schedule *s) {
+  return s->block_axis < 0 ? 1 : (double)contraction_cut_of(c, s, s->block_axis).tiles;
+}
+
+/* Steps of the reduced axes for one tile. */
+static double steps(const contraction *c, const contraction_schedule *s) {
+  double count = 1;
+  for (int a = 0; a < c->axis_count; a++) {
+    if (!c->axes[a].reduced) continue;
+    double extent = (double)c->axes[a].extent;
+    if (a != s->vector_axis)
+      count *= extent;
+    else if (s->copied[0] && s->copied[1])
+      count *= ceil(extent / s->lanes);
+    else /* what is left over is added one by one */
+      count *= floor(extent / s->lanes) + (double)(c->axes[a].extent % s->lanes);
+  }
+  return count;
+}
+
+/* True where tiles along other axes read the same vectors of the operand again. */
+static bool read_again(const contraction *c, const contraction_schedule *s, int operand) {
+  for (int a = 0; a < c->axis_count; a++)
+    if (!c->axes[a].reduced && !contraction_depends(&c->operands[operand], a) &&
+        contraction_cut_of(c, s, a).tiles > 1)
+      return true;
+  return false;
+}
+
+/* Bytes of a direct operand that lie between two uses of one of its vectors. */
+static double reach(const contraction *c, const contraction_schedule *s, int operand) {
+  double lines = 1;
+  for (int a = 0; a < c->axis_count; a++)
+    if (c->axes[a].reduced && contraction_depends(&c->operands[operand], a) && a != s->vector_axis)
+      lines *= (double)c->axes[a].extent;
+  return lines * 64 * fmax(1, positions(c, s, operand));
+}
+
+/* Cycles of the load ports for an operand's vectors or elements in one step. */
+static double load_cycles(const contraction *c, const contraction_schedule *s, int operand) {
+  const contraction_operand *o = &c->operands[operand];
+  int at = s->vector_axis < 0 ? -1 : contraction_coordinate_of(o, s->vector_axis);
+  bool aligned = at < 0 || contraction_pure(c, &o->coordinates[at], s->vector_axis);
+  return positions(c, s, operand) * (aligned ? 0.5 : 0.75);
+}
+
+/* Cycles that a step waits for vectors that are not in the first cache. */
+static double far_cycles(const contraction *c, const contraction_schedule *s, int operand,
+                         const target *t) {
+  bool vectors = s->vector_axis >= 0 && contraction_depends(&c->operands[operand], s->vector_axis);
+  bool far = vectors && !s->copied[operand] && reach(c, s, operand) > (double)t->l1_bytes / 2;
+  return far && read_again(c, s, operand) ? positions(c, s, operand) * far_load_cycles : 0;
+}
+
+/* Sums take a stride of 1 in the output as vectors, any other through local memory. */
+static double store_cycles(const contraction *c, const contraction_schedule *s) {
+  double count = sums(c, s);
+  if (s->vector_axis < 0) return count;
+  if (c->axes[s->vector_axis].reduced) return count * 2 * (log2(s->lanes) + 1);
+  if (c->axes[s->vector_axis].stride != 1) return count * s->lanes * element_copy_cycles;
+  bool partial = c->axes[s->vector_axis].extent % s->lanes != 0;
+  return count + (partial ? 3 * count / mean_tile(c, s, s->vector_axis) : 0);
+}
+
+/* Elements copied in one walk over all that an operand depends on. */
+static double copy_cycles(const contraction *c, const contraction_schedule *s, int operand) {
+  const contraction_operand *o = &c->operands[operand];
+  int64_t sizes[CONTRACTION_AXES];
+  contraction_box_sizes(c, s, sizes);
+  double elements = 1;
+  for (int i = 0; i < o->rank; i++)
+    elements *= (double)contraction_box(c, s, &o->coordinates[i], sizes);
+  for (int a = 0; a < c->axis_count; a++)
+    if (contraction_depends(o, a) && (s->outer[a] || a == s->block_axis))
+      elements *= (double)contraction_cut_of(c, s, a).tiles;
+  if (!o->buffer) return elements * computed_copy_cycles;
+  int innermost = s->vector_axis < 0 ? -1 : contraction_coordinate_of(o, s->vector_axis);
+  if (innermost < 0) innermost = o->rank - 1;
+  bool runs = o->rank == 0 || (o->coordinates[innermost].stride == 1 &&
+                               o->coordinates[innermost].dilation == 1);
+  return elements * (runs ? 3.0 / s->lanes : element_copy_cycles);
+}
+
+static double estimate(const contraction *c, const contraction_schedule *s, const target *t) {
+  double step = fmax(sums(c, s) * 0.5, load_cycles(c, s, 0) + load_cycles(c, s, 1));
+  step = fmax(step, 0.5 * UNITS_IN_FLIGHT) + 0.25;
+  for (int i = 0; i < 2; i++) step += far_cycles(c, s, i, t);
+  double cycles = tiles(c, s) * (steps(c, s) * step +
+                                 blocks(c, s) * (store_cycles(c, s) + tile_cycles) +
+                                 (blocks(c, s) - 1) * (store_cycles(c, s) + block_cycles));
+  double again = 1;
+  for (int a = 0; a < c->axis_count; a++)
+    if (s->outer[a] && contraction_depends(&c->operands[s->first], a) && !is_shared(c, a))
+      again *= (double)contraction_cut_of(c, s, a).tiles;
+  for (int i = 0; i < 2; i++)
+    if (s->copied[i]) cycles += copy_cycles(c, s, i) * (i == s->first ? 1 : again);
+  return cycles;
+}
+
+/* ---- copies -------------------------------------------------------------------------------- */
+
+static double box_bytes(const contraction *c, const contraction_schedule *s, int operand) {
+  int64_t sizes[CONTRACTION_AXES];
+  contraction_box_sizes(c, s, sizes);
+  double bytes = (double)dtype_size(c->element);
+  const contraction_operand *o = &c->operands[operand];
+  for (int i = 0; i < o->rank; i++)
+    bytes *= (double)contraction_box(c, s, &o->coordinates[i], sizes);
+  return bytes;
+}
+
+/* Axes that the copy of an operand covers tile by tile: those that share no coordinate with a
+ * reduced axis, where nothing would be copied twice. */
+static void outer_axes(const contraction *c, contraction_schedule *s, int operand) {
+  const contraction_operand *o = &c->operands[operand];
+  for (int i = 0; i < o->rank; i++)
+    for (int a = 0; a < c->axis_count; a++)
+      if (!c->axes[a].reduced && o->coordinates[i].steps[a] != 0 &&
+          contraction_pure(c, &o->coordinates[i], a))
+        s->outer[a] = true;
+}
+
+/* The first reduced axis of the operand that can be cut; the vector axis only where it is alone. */
+static int axis_to_block(const contraction *c, const contraction_schedule *s, int operand) {
+  int found = -1;
+  for (int a = c->axis_count - 1; a >= 0; a--)
+    if (c->axes[a].reduced && c->axes[a].extent > 1 &&
+        contraction_depends(&c->operands[operand], a) && (found < 0 || a != s->vector_axis))
+      found = a;
+  return found;
+}
+
+/* Shortens the blocks, evenly, so that a copy of `bytes` bytes comes down to LOCAL_BYTES. */
+static bool shorten_blocks(const contraction *c, contraction_schedule *s, int operand,
+                           double bytes) {
+  if (s->block_axis < 0) {
+    s->block_axis = axis_to_block(c, s, operand);
+    if (s->block_axis < 0) return false;
+    s->block = c->axes[s->block_axis].extent;
+  }
+  int64_t unit = s->block_axis == s->vector_axis ? s->lanes : 1;
+  if (!contraction_depends(&c->operands[operand], s->block_axis) || s->block <= unit) return false;
+  int64_t extent = c->axes[s->block_axis].extent, units = extent / unit + (extent % unit > 0);
+  int64_t now = s->block / unit + (s->block % unit > 0);
+  int64_t most = (int64_t)((double)now * (LOCAL_BYTES / bytes));
+  s->block = even_size(units, most < 1 ? 1 : most < now ? most : now - 1) * unit;
+  return true;
+}
+
+/* Makes the copy smaller: another axis tile by tile, else shorter blocks. False where neither goes. */
+static bool shrink(const contraction *c, contraction_schedule *s, int operand, double bytes) {
+  for (int a = 0; a < c->axis_count; a++)
+    if (!c->axes[a].reduced && !s->outer[a] && contraction_depends(&c->operands[operand], a) &&
+        contraction_cut_of(c, s, a).tiles > 1)
+      return s->outer[a] = true;
+  return shorten_blocks(c, s, operand, bytes);
+}
+
+static bool plan_copies(const contraction *c, contraction_schedule *s) {
+  for (int a = 0; a < c->axis_count; a++)
+    s->outer[a] = !c->axes[a].reduced && is_shared(c, a);
+  s->block_axis = -1;
+  for (int i = 0; i < 2; i++) {
+    if (!s->copied[i]) continue;
+    outer_axes(c, s, i);
+    for (double bytes = box_bytes(c, s, i); bytes > LOCAL_BYTES; bytes = box_bytes(c, s, i))
+      if (!shrink(c, s, i, bytes)) return false;
+  }
+  return true;
+}
+
+/* ---- vectors ------------------------------------------------------------------------------- */
+
+/* True where the operand can be read as vectors along the axis as it lies. */
+static bool direct_vectors(const contraction *c, int operand, int axis, int lanes) {
+  const contraction_operand *o = &c->operands[operand];
+  return contraction_direct(c, o) && contraction_stride(o, axis) == 1 &&
+         (c->axes[axis].reduced || c->axes[axis].extent % lanes == 0);
+}
+
+/* Lanes beyond the end of a reduced axis must be zero in both operands, which copies provide where
+ * the axis has a coordinate of its own; in the other operand they are masked. */
+static bool ends_well(const contraction *c, const contraction_schedule *s) {
+  int v = s->vector_axis;
+  if (v < 0 || !c->axes[v].reduced || c->axes[v].extent % s->lanes == 0) return true;
+  if (s->copied[0] != s->copied[1]) return false;
+  if (!s->copied[0]) return true;
+  for (int i = 0; i < 2; i++) {
+    const contraction_operand *o = &c->operands[i];
+    if (contraction_pure(c, &o->coordinates[contraction_coordinate_of(o, v)], v)) return true;
+  }
+  return false;
+}
+
+/* True where the operand may be copied or not, as asked. */
+static bool may_copy(const contraction *c, const contraction_schedule *s, int operand, bool copy) {
+  const contraction_operand *o = &c->operands[operand];
+  int v = s->vector_axis;
+  bool vectors = v >= 0 && contraction_depends(o, v);
+  if (vectors && contraction_coordinate_of(o, v) < 0) return false;
+  if (!copy) return vectors ? direct_vectors(c, operand, v, s->lanes) : contraction_direct(c, o);
+  return vectors || !contraction_direct(c, o);
+}
+
+/* ---- tiles --------------------------------------------------------------------------------- */
+
+static void add_tiling(tiling_list *list, tiling t) {
+  if (list->count < MOST_TILINGS) list->items[list->count++] = t;
+}
+
+/* Tiles along `axis` of at most `most` units, and where they cover it, along a second axis. */
+static void add_axis(search *q, const contraction_schedule *s, tiling_list *list, int side, int axis,
+                     int64_t most) {
+  const contraction *c = q->c;
+  int64_t units = contraction_units(c, s, axis);
+  for (int64_t size = even_size(units, most); size > 0;
+       size = size > 1 ? even_size(units, size - 1) : 0) {
+    add_tiling(list, (tiling){{axis, -1}, {size, 1}});
+    if (size < units || side < 0) continue;
+    for (int b = 0; b < c->axis_count; b++) {
+      if (b == axis || b == s->vector_axis || c->axes[b].reduced || c->axes[b].extent == 1 ||
+          is_shared(c, b) || !contraction_depends(&c->operands[side], b) || most / size < 2)
+        continue;
+      for (int64_t second = even_size(c->axes[b].extent, most / size); second > 1;
+           second = even_size(c->axes[b].extent, second - 1))
+        add_tiling(list, (tiling){{axis, b}, {size, second}});
+    }
+  }
+}
+
+/* The tiles of the axes that only one operand has; where the vector axis is among them, it comes
+ * first. */
+static void list_side(search *q, const contraction_schedule *s, int side) {
+  tiling_list *list = &q->sides[side];
+  const contraction *c = q->c;
+  int v = s->vector_axis, most = q->target->registers - 2;
+  list->count = 0;
+  if (v >= 0 && !c->axes[v].reduced && !is_shared(c, v) &&
+      contraction_depends(&c->operands[side], v)) {
+    add_axis(q, s, list, side, v, most);
+    return;
+  }
+  add_tiling(list, (tiling){{-1, -1}, {1, 1}});
+  for (int a = 0; a < c->axis_count; a++)
+    if (!c->axes[a].reduced && c->axes[a].extent > 1 && !is_shared(c, a) &&
+        contraction_depends(&c->operands[side], a))
+      add_axis(q, s, list, side, a, most);
+}
+
+static void list_shared(search *q, const contraction_schedule *s) {
+  int v = s->vector_axis;
+  q->shared.count = 0;
+  if (v >= 0 && !q->c->axes[v].reduced && is_shared(q->c, v))
+    add_axis(q, s, &q->shared, -1, v, UNITS_IN_FLIGHT);
+  else
+    add_tiling(&q->shared, (tiling){{-1, -1}, {1, 1}});
+}
+
+static int64_t tiling_size(const tiling *t) { return t->size[0] * t->size[1]; }
+
+static void set_tiling(contraction_schedule *s, const tiling *t) {
+  for (int i = 0; i < 2; i++)
+    if (t->axis[i] >= 0) s->tile[t->axis[i]] = t->size[i];
+}
+
+/* Sums, the vectors of the side with fewer, and one of the other are in registers at a time. */
+static bool fits(const search *q, const tiling *left, const tiling *right, const tiling *shared) {
+  int64_t l = tiling_size(left), r = tiling_size(right), v = tiling_size(shared);
+  return l * r * v + (l < r ? l : r) * v + 1 <= q->target->registers;
+}
+
+static void consider(search *q, contraction_schedule s) {
+  if (!plan_copies(q->c, &s)) return;
+  s.cycles = estimate(q->c, &s, q->target);
+  if (!(s.cycles >= q->best.cycles)) q->best = s;
+}
+
+/* All tiles for a choice of vectors and copies. */
+static void consider_tiles(search *q, contraction_schedule s) {
+  for (int l = 0; l < q->sides[0].count; l++)
+    for (int r = 0; r < q->sides[1].count; r++)
+      for (int v = 0; v < q->shared.count; v++) {
+        if (!fits(q, &q->sides[0].items[l], &q->sides[1].items[r], &q->shared.items[v])) continue;
+        for (int a = 0; a < q->c->axis_count; a++) s.tile[a] = 1;
+        set_tiling(&s, &q->sides[0].items[l]);
+        set_tiling(&s, &q->sides[1].items[r]);
+        set_tiling(&s, &q->shared.items[v]);
+        consider(q, s);
+      }
+}
+
+/* The operand that is copied first: the one with the vectors where only one has them; else the
+ * order is tried both ways. */
+static void consider_copies(search *q, contraction_schedule s) {
+  int v = s.vector_axis;
+  list_side(q, &s, 0);
+  list_side(q, &s, 1);
+  list_shared(q, &s);
+  for (int choice = 0; choice < 4; choice++) {
+    for (int i = 0; i < 2; i++) s.copied[i] = choice >> i & 1;
+    if (!may_copy(q->c, &s, 0, s.copied[0]) || !may_copy(q->c, &s, 1, s.copied[1]) ||
+        !ends_well(q->c, &s))
+      continue;
+    bool in[2];
+    for (int i = 0; i < 2; i++) in[i] = v >= 0 && contraction_depends(&q->c->operands[i], v);
+    for (s.first = 0; s.first < 2; s.first++)
+      if (in[s.first] || in[0] == in[1]) consider_tiles(q, s);
+  }
+}
+
+static int most_lanes(const contraction *c, const target *t) {
+  switch (c->element) {
+  case DTYPE_I32: case DTYPE_I64: case DTYPE_F32: case DTYPE_F64:
+    return t->vector_bytes / (int)dtype_size(c->element);
+  default: return 1;
+  }
+}
+
+/* ---- tasks --------------------------------------------------------------------------------- */
+
+/* True where tasks may share out the axis: no copy covers all of it. */
+static bool may_split(const contraction *c, const contraction_schedule *s, int axis) {
+  for (int i = 0; i < 2; i++)
+    if (s->copied[i] && contraction_depends(&c->operands[i], axis) && !s->outer[axis]) return false;
+  return !c->axes[axis].reduced;
+}
+
+/* Shares the tiles along an axis out to `wanted` tasks, evenly where that costs no more than half of
+ * them; returns how many are still wanted of each. */
+static int64_t split(const contraction *c, contraction_schedule *s, int axis, int64_t wanted) {
+  int64_t count = contraction_cut_of(c, s, axis).tiles, parts = wanted < count ? wanted : count;
+  for (int64_t even = parts; 2 * even > parts; even--)
+    if (count % even == 0) {
+      parts = even;
+      break;
+    }
+  s->parts[axis] = parts;
+  return wanted / parts;
+}
+
+/* Axes whose splitting repeats no copy come first. */
+static void split_tasks(const contraction *c, contraction_schedule *s) {
+  for (int a = 0; a < c->axis_count; a++) s->parts[a] = 1;
+  double share = s->cycles / TASK_CYCLES;
+  int64_t wanted = share < 1 ? 1 : share > MOST_TASKS ? MOST_TASKS : (int64_t)share;
+  for (int turn = 0; turn < 3; turn++)
+    for (int a = 0; a < c->axis_count && wanted > 1; a++) {
+      int rank = is_shared(c, a) ? 0 : contraction_depends(&c->operands[s->first], a) ? 1 : 2;
+      if (turn == rank && may_split(c, s, a)) wanted = split(c, s, a, wanted);
+    }
+}
+
+contraction_schedule contraction_schedule_find(const contraction *c, const target *t) {
+  search q = {.c = c, .target = t, .best = {.cycles = INFINITY}};
+  contraction_schedule s = {.vector_axis = -1, .lanes = 1, .block_axis = -1};
+  consider_copies(&q, s);
+  int most = most_lanes(c, t);
+  for (s.vector_axis = 0; s.vector_axis < c->axis_count; s.vector_axis++)
+    for (s.lanes = most; s.lanes > 1; s.lanes /= 2)
+      if (c->axes[s.vector_axis].extent > s.lanes / 2 && c->axes[s.vector_axis].extent > 1)
+        consider_copies(&q, s);
+  ensure(q.best.cycles < INFINITY);
+  split_tasks(c, &q.best);
+  return q.best;
+}
