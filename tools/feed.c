@@ -143,7 +143,7 @@ const void *const *feed_batch(feed *f, int64_t batch, feed_time time) {
   for (int i = 0; i < f->input_count; i++) {
     feed_input *input = &f->inputs[i];
     if (input->column) copy_rows(f, input, start, left < f->batch ? left : f->batch);
-    else element_set_real(input->type.element, input->memory, 0, expression_value(input->value, time));
+    else element_set_real(input->type.element, input->memory, 0, feed_value(input->value, time));
   }
   return f->pointers;
 }
@@ -154,7 +154,7 @@ static const tensor *no_slot(void *context, const char *path) {
   return NULL;
 }
 
-double expression_value(const graph *expression, feed_time time) {
+double feed_value(const graph *expression, feed_time time) {
   arena *a = arena_new();
   const tensor **inputs = arena_array_of(a, expression->input_count, const tensor *);
   for (int i = 0; i < expression->input_count; i++) {

@@ -56,6 +56,6 @@ void feed_shuffle(arena *a, feed *f, uint64_t seed, uint64_t stream, int64_t epo
 const void *const *feed_batch(feed *f, int64_t batch, feed_time time);
 
 /* The value of a task's expression. */
-double expression_value(const graph *expression, feed_time time);
+double feed_value(const graph *expression, feed_time time);
 
 #endif
