@@ -53,7 +53,7 @@ static void reals_read_back(void **state) {
                                   5e-324,
                                   1.7976931348623157e308,
                                   -0.0,
-                                  123456789012345678,
+                                  123456789012345677.0,
                                   0x1.fffffep127,
                                   0x1.000002p0};
   enum { COUNT = sizeof values / sizeof *values };
