@@ -1,5 +1,6 @@
-/* Builders of the loop form. Integer scalar expressions are simplified as they are made, so that
- * addresses print short; floating arithmetic is left as it stands, since it rounds. */
+/* Builders of the loop form. Integer arithmetic is brought to one shape as it is built: constants
+ * fold, stand on the right and gather at the outside, so that index expressions stay short. Wrapping
+ * integers form a ring, so this changes no value; floating arithmetic is never touched. */
 #include "loop.h"
 
 #include <string.h>
@@ -9,28 +10,30 @@
 loop_type loop_scalar(dtype element) { return (loop_type){element, 1}; }
 loop_type loop_vector(dtype element, int lanes) { return (loop_type){element, lanes}; }
 
-static loop_expr *expr_new(arena *a, loop_expr_kind kind, loop_type type) {
-  loop_expr *x = arena_new_of(a, loop_expr);
-  x->kind = kind;
-  x->type = type;
-  return x;
+static loop_expr *expr_new(arena *a, loop_expr_kind kind, loop_type type, int operand_count,
+                           const loop_expr *const *operands) {
+  loop_expr *e = arena_new_of(a, loop_expr);
+  const loop_expr **copy = arena_array_of(a, operand_count, const loop_expr *);
+  for (int i = 0; i < operand_count; i++) {
+    ensure(operands[i]);
+    copy[i] = operands[i];
+  }
+  e->kind = kind;
+  e->type = type;
+  e->operand_count = operand_count;
+  e->operands = copy;
+  return e;
 }
 
-static loop_expr *expr_with(arena *a, loop_expr_kind kind, loop_type type, int count,
-                            const loop_expr *const *operands) {
-  loop_expr *x = expr_new(a, kind, type);
-  x->operand_count = count;
-  x->operands = arena_grow(a, operands, (size_t)count, (size_t)count, sizeof *operands);
-  return x;
-}
+/* ---- leaves -------------------------------------------------------------------------------- */
 
 const loop_expr *loop_constant(arena *a, dtype element, double real, int64_t integer) {
-  loop_expr *x = expr_new(a, LOOP_CONSTANT, loop_scalar(element));
+  loop_expr *e = expr_new(a, LOOP_CONSTANT, loop_scalar(element), 0, NULL);
   if (dtype_is_float(element))
-    x->real = real;
+    e->real = element == DTYPE_F64 ? real : (double)(float)real;
   else
-    x->integer = integer;
-  return x;
+    e->integer = scalar_wrap(element, integer);
+  return e;
 }
 
 const loop_expr *loop_int(arena *a, int64_t value) {
@@ -38,9 +41,9 @@ const loop_expr *loop_int(arena *a, int64_t value) {
 }
 
 const loop_expr *loop_var(arena *a, const loop_variable *v) {
-  loop_expr *x = expr_new(a, LOOP_VARIABLE, v->type);
-  x->variable = v;
-  return x;
+  loop_expr *e = expr_new(a, LOOP_VARIABLE, v->type, 0, NULL);
+  e->variable = v;
+  return e;
 }
 
 bool loop_is_int(const loop_expr *x, int64_t *value) {
@@ -49,90 +52,116 @@ bool loop_is_int(const loop_expr *x, int64_t *value) {
   return true;
 }
 
+static bool is_int(const loop_expr *x, int64_t value) {
+  int64_t v;
+  return loop_is_int(x, &v) && v == value;
+}
+
 /* ---- operations ---------------------------------------------------------------------------- */
 
-static loop_type op_type(scalar_function f, const loop_expr *x, const loop_expr *y) {
-  switch (scalar_infos[f].kind) {
-    case SCALAR_KIND_COMPARE:
-    case SCALAR_KIND_TEST: return loop_vector(DTYPE_BOOL, x->type.lanes);
-    case SCALAR_KIND_SELECT: return y->type;
-    default: return x->type;
+static const loop_expr *op_new(arena *a, scalar_function f, const loop_expr *const *operands) {
+  dtype elements[3], result;
+  int count = scalar_infos[f].operands;
+  for (int i = 0; i < count; i++) {
+    ensure(operands[i]);
+    elements[i] = operands[i]->type.element;
+    if (operands[i]->type.lanes != operands[0]->type.lanes)
+      internal_error("%s of %d and %d lanes", scalar_infos[f].name, operands[0]->type.lanes,
+                     operands[i]->type.lanes);
   }
+  const char *wrong = scalar_type(a, f, elements, &result);
+  if (wrong) internal_error("loop form: %s", wrong);
+  loop_expr *e =
+      expr_new(a, LOOP_OP, loop_vector(result, operands[0]->type.lanes), count, operands);
+  e->function = f;
+  return e;
 }
 
-static const loop_expr *op_plain(arena *a, scalar_function f, const loop_expr *x,
-                                 const loop_expr *y, const loop_expr *z) {
-  const loop_expr *operands[3] = {x, y, z};
-  int count = z ? 3 : y ? 2 : 1;
-  loop_expr *r = expr_with(a, LOOP_OP, op_type(f, x, y), count, operands);
-  r->function = f;
-  return r;
+static const loop_expr *op2(arena *a, scalar_function f, const loop_expr *x, const loop_expr *y) {
+  return op_new(a, f, (const loop_expr *[]){x, y});
 }
 
-static bool is_i64(const loop_expr *x) {
-  return x->type.element == DTYPE_I64 && x->type.lanes == 1;
+/* The constant operand of x ⊕ constant. */
+static bool has_constant(const loop_expr *x, scalar_function f, int64_t *constant) {
+  return x->kind == LOOP_OP && x->function == f && loop_is_int(x->operands[1], constant);
 }
 
-static int64_t floor_div(int64_t x, int64_t y) { return x / y - ((x % y != 0) & ((x < 0) != (y < 0))); }
+static const loop_expr *constant_like(arena *a, const loop_expr *x, uint64_t value) {
+  return loop_constant(a, x->type.element, 0, (int64_t)value);
+}
 
-/* The value of an i64 operation on constants; false where it overflows or is not simplified. */
-static bool fold(scalar_function f, int64_t x, int64_t y, int64_t *r) {
-  switch (f) {
-    case SCALAR_ADD: return !__builtin_add_overflow(x, y, r);
-    case SCALAR_SUB: return !__builtin_sub_overflow(x, y, r);
-    case SCALAR_MUL: return !__builtin_mul_overflow(x, y, r);
-    case SCALAR_FLOORDIV: return y > 0 ? (*r = floor_div(x, y), true) : false;
-    case SCALAR_MOD: return y > 0 ? (*r = x - y * floor_div(x, y), true) : false;
-    case SCALAR_MAXIMUM: return *r = x > y ? x : y, true;
-    case SCALAR_MINIMUM: return *r = x < y ? x : y, true;
-    default: return false;
+static const loop_expr *int_add(arena *a, const loop_expr *x, const loop_expr *y) {
+  int64_t c, d;
+  if (loop_is_int(x, &c)) {
+    const loop_expr *swapped = x;
+    x = y;
+    y = swapped;
   }
+  if (is_int(y, 0)) return x;
+  if (has_constant(x, SCALAR_ADD, &c)) {
+    const loop_expr *rest = x->operands[0];
+    if (loop_is_int(y, &d)) return int_add(a, rest, constant_like(a, x, (uint64_t)c + (uint64_t)d));
+    return int_add(a, int_add(a, rest, y), constant_like(a, x, (uint64_t)c));
+  }
+  if (has_constant(y, SCALAR_ADD, &c))
+    return int_add(a, int_add(a, x, y->operands[0]), constant_like(a, x, (uint64_t)c));
+  return op2(a, SCALAR_ADD, x, y);
 }
 
-/* x + c with the constant last and constants merged: (v + 3) + 4 is v + 7. */
-static const loop_expr *add_constant(arena *a, const loop_expr *x, int64_t c) {
-  int64_t inner, sum;
-  if (c == 0) return x;
-  if (x->kind == LOOP_OP && x->function == SCALAR_ADD && loop_is_int(x->operands[1], &inner) &&
-      !__builtin_add_overflow(inner, c, &sum))
-    return add_constant(a, x->operands[0], sum);
-  return op_plain(a, SCALAR_ADD, x, loop_int(a, c), NULL);
+static const loop_expr *int_mul(arena *a, const loop_expr *x, const loop_expr *y) {
+  int64_t c, d;
+  if (loop_is_int(x, &c)) {
+    const loop_expr *swapped = x;
+    x = y;
+    y = swapped;
+  }
+  if (is_int(y, 0)) return y;
+  if (is_int(y, 1)) return x;
+  if (loop_is_int(y, &d)) {
+    if (has_constant(x, SCALAR_MUL, &c))
+      return int_mul(a, x->operands[0], constant_like(a, x, (uint64_t)c * (uint64_t)d));
+    if (has_constant(x, SCALAR_ADD, &c))
+      return int_add(a, int_mul(a, x->operands[0], y),
+                     constant_like(a, x, (uint64_t)c * (uint64_t)d));
+  }
+  return op2(a, SCALAR_MUL, x, y);
 }
 
+/* An integer function of scalars, simplified; NULL where nothing is known. */
 static const loop_expr *simplified(arena *a, scalar_function f, const loop_expr *x,
                                    const loop_expr *y) {
-  int64_t p = 0, q = 0, r;
-  bool left = loop_is_int(x, &p), right = loop_is_int(y, &q);
-  if (left && right && fold(f, p, q, &r)) return loop_int(a, r);
-  switch (f) {
-    case SCALAR_ADD:
-      if (left) return add_constant(a, y, p);
-      if (right) return add_constant(a, x, q);
-      break;
-    case SCALAR_SUB:
-      if (right && q != INT64_MIN) return add_constant(a, x, -q);
-      break;
-    case SCALAR_MUL:
-      if ((left && p == 0) || (right && q == 0)) return loop_int(a, 0);
-      if (left && p == 1) return y;
-      if (right && q == 1) return x;
-      if (left) return op_plain(a, f, y, x, NULL);
-      break;
-    case SCALAR_FLOORDIV:
-      if (right && q == 1) return x;
-      break;
-    case SCALAR_MOD:
-      if (right && q == 1) return loop_int(a, 0);
-      break;
-    default: break;
+  int64_t values[2], c;
+  bool known = loop_is_int(x, &values[0]) && (!y || loop_is_int(y, &values[1]));
+  dtype element = x->type.element;
+  if (known) {
+    dtype result = scalar_infos[f].kind == SCALAR_KIND_COMPARE ? DTYPE_BOOL : element;
+    return loop_constant(a, result, 0, scalar_int(f, element, values));
   }
-  return NULL;
+  switch (f) {
+  case SCALAR_ADD: return int_add(a, x, y);
+  case SCALAR_SUB:
+    return loop_is_int(y, &c) ? int_add(a, x, constant_like(a, x, 0 - (uint64_t)c)) : NULL;
+  case SCALAR_MUL: return int_mul(a, x, y);
+  case SCALAR_FLOORDIV: return is_int(y, 1) ? x : NULL;
+  case SCALAR_MOD: return is_int(y, 1) ? constant_like(a, x, 0) : NULL;
+  case SCALAR_AND: return is_int(x, 0) || is_int(y, 1) ? x : is_int(y, 0) || is_int(x, 1) ? y : NULL;
+  case SCALAR_OR: return is_int(x, 1) || is_int(y, 0) ? x : is_int(y, 1) || is_int(x, 0) ? y : NULL;
+  default: return NULL;
+  }
 }
 
 const loop_expr *loop_op(arena *a, scalar_function f, const loop_expr *x, const loop_expr *y,
                          const loop_expr *z) {
-  const loop_expr *short_form = y && !z && is_i64(x) && is_i64(y) ? simplified(a, f, x, y) : NULL;
-  return short_form ? short_form : op_plain(a, f, x, y, z);
+  int64_t condition;
+  ensure(x && (scalar_infos[f].operands < 2 || y) && (scalar_infos[f].operands < 3 || z));
+  if (f == SCALAR_SELECT && loop_is_int(x, &condition)) return condition ? y : z;
+  bool integers = !dtype_is_float(x->type.element) && x->type.lanes == 1;
+  bool binary = scalar_infos[f].operands == 2;
+  if (integers && f != SCALAR_SELECT && (!binary || y->type.element == x->type.element)) {
+    const loop_expr *known = simplified(a, f, x, binary ? y : NULL);
+    if (known) return known;
+  }
+  return op_new(a, f, (const loop_expr *[]){x, y, z});
 }
 
 const loop_expr *loop_add(arena *a, const loop_expr *x, const loop_expr *y) {
@@ -144,92 +173,105 @@ const loop_expr *loop_mul(arena *a, const loop_expr *x, const loop_expr *y) {
 }
 
 const loop_expr *loop_fma(arena *a, const loop_expr *x, const loop_expr *y, const loop_expr *z) {
-  return op_plain(a, SCALAR_FMA, x, y, z);
+  return loop_op(a, SCALAR_FMA, x, y, z);
 }
 
 const loop_expr *loop_select(arena *a, const loop_expr *c, const loop_expr *x,
                              const loop_expr *y) {
-  return op_plain(a, SCALAR_SELECT, c, x, y);
+  return loop_op(a, SCALAR_SELECT, c, x, y);
 }
 
-/* ---- types, lanes, memory ------------------------------------------------------------------ */
-
 const loop_expr *loop_cast(arena *a, const loop_expr *x, dtype element) {
-  if (x->type.element == element) return x;
   int64_t value;
-  if (element == DTYPE_I64 && x->type.lanes == 1 && loop_is_int(x, &value))
-    return loop_int(a, value);
-  return expr_with(a, LOOP_CAST, loop_vector(element, x->type.lanes), 1, &x);
+  if (x->type.element == element) return x;
+  if (loop_is_int(x, &value) && !dtype_is_float(element))
+    return loop_constant(a, element, 0, value);
+  return expr_new(a, LOOP_CAST, loop_vector(element, x->type.lanes), 1, &x);
 }
 
 const loop_expr *loop_bitcast(arena *a, const loop_expr *x, dtype element) {
+  ensure(dtype_size(element) == dtype_size(x->type.element));
   if (x->type.element == element) return x;
-  return expr_with(a, LOOP_BITCAST, loop_vector(element, x->type.lanes), 1, &x);
+  return expr_new(a, LOOP_BITCAST, loop_vector(element, x->type.lanes), 1, &x);
+}
+
+/* ---- lanes --------------------------------------------------------------------------------- */
+
+static void check_lanes(int lanes) {
+  if (lanes < 1 || lanes > LOOP_MAX_LANES || (lanes & (lanes - 1)) != 0)
+    internal_error("a vector of %d lanes", lanes);
 }
 
 const loop_expr *loop_splat(arena *a, const loop_expr *x, int lanes) {
-  if (lanes == 1 || x->type.lanes == lanes) return x;
+  check_lanes(lanes);
+  if (x->type.lanes == lanes) return x;
   ensure(x->type.lanes == 1);
-  return expr_with(a, LOOP_SPLAT, loop_vector(x->type.element, lanes), 1, &x);
+  return expr_new(a, LOOP_SPLAT, loop_vector(x->type.element, lanes), 1, &x);
 }
 
 const loop_expr *loop_ramp(arena *a, const loop_expr *base, const loop_expr *step, int lanes) {
+  check_lanes(lanes);
+  ensure(base->type.lanes == 1 && step->type.lanes == 1);
+  ensure(dtype_is_integer(base->type.element) && base->type.element == step->type.element);
   if (lanes == 1) return base;
-  const loop_expr *operands[2] = {base, step};
-  return expr_with(a, LOOP_RAMP, loop_vector(base->type.element, lanes), 2, operands);
+  return expr_new(a, LOOP_RAMP, loop_vector(base->type.element, lanes), 2,
+                  (const loop_expr *[]){base, step});
 }
 
 const loop_expr *loop_reduce(arena *a, scalar_function f, const loop_expr *x) {
   if (x->type.lanes == 1) return x;
-  loop_expr *r = expr_with(a, LOOP_REDUCE, loop_scalar(x->type.element), 1, &x);
-  r->function = f;
-  return r;
+  loop_expr *e = expr_new(a, LOOP_REDUCE, loop_scalar(x->type.element), 1, &x);
+  e->function = f;
+  return e;
 }
 
 const loop_expr *loop_extract(arena *a, const loop_expr *x, int lane) {
+  ensure(lane >= 0 && lane < x->type.lanes);
   if (x->type.lanes == 1) return x;
-  loop_expr *r = expr_with(a, LOOP_EXTRACT, loop_scalar(x->type.element), 1, &x);
-  r->lane = lane;
-  return r;
+  loop_expr *e = expr_new(a, LOOP_EXTRACT, loop_scalar(x->type.element), 1, &x);
+  e->lane = lane;
+  return e;
 }
 
 const loop_expr *loop_insert(arena *a, const loop_expr *x, int lane, const loop_expr *value) {
+  ensure(lane >= 0 && lane < x->type.lanes);
+  ensure(value->type.lanes == 1 && value->type.element == x->type.element);
   if (x->type.lanes == 1) return value;
-  const loop_expr *operands[2] = {x, value};
-  loop_expr *r = expr_with(a, LOOP_INSERT, x->type, 2, operands);
-  r->lane = lane;
-  return r;
+  loop_expr *e = expr_new(a, LOOP_INSERT, x->type, 2, (const loop_expr *[]){x, value});
+  e->lane = lane;
+  return e;
 }
 
-const loop_expr *loop_load(arena *a, const loop_buffer *b, const loop_expr *const *index,
-                           int lanes, const loop_expr *mask) {
-  /* A register's element may be a vector already; it is read whole. */
-  int total = b->type.lanes > 1 ? b->type.lanes : lanes;
-  loop_expr *r = expr_with(a, LOOP_LOAD, loop_vector(b->type.element, total), b->rank, index);
-  r->buffer = b;
-  r->mask = mask;
-  return r;
+/* ---- memory and calls ---------------------------------------------------------------------- */
+
+const loop_expr *loop_load(arena *a, const loop_buffer *b, const loop_expr *const *index, int lanes,
+                           const loop_expr *mask) {
+  check_lanes(lanes);
+  loop_type type = b->space == LOOP_REG ? b->type : loop_vector(b->type.element, lanes);
+  loop_expr *e = expr_new(a, LOOP_LOAD, type, b->rank, index);
+  e->buffer = b;
+  e->mask = mask;
+  return e;
 }
 
 const loop_expr *loop_call(arena *a, const loop_function *f, const loop_expr *const *arguments) {
-  loop_expr *r = expr_with(a, LOOP_CALL, f->type, f->parameter_count, arguments);
-  r->callee = f;
-  return r;
+  loop_expr *e = expr_new(a, LOOP_CALL, f->type, f->parameter_count, arguments);
+  e->callee = f;
+  return e;
 }
-
-/* ---- names --------------------------------------------------------------------------------- */
 
 loop_variable *loop_variable_new(arena *a, const char *name, loop_type type) {
   loop_variable *v = arena_new_of(a, loop_variable);
-  *v = (loop_variable){arena_text(a, name), type};
+  *v = (loop_variable){name, type};
   return v;
 }
 
-loop_buffer *loop_buffer_new(arena *a, const char *name, loop_space space, loop_type type,
-                             int rank, const int64_t *extents) {
+loop_buffer *loop_buffer_new(arena *a, const char *name, loop_space space, loop_type type, int rank,
+                             const int64_t *extents) {
   loop_buffer *b = arena_new_of(a, loop_buffer);
-  *b = (loop_buffer){.name = arena_text(a, name), .space = space, .type = type, .rank = rank};
-  if (rank) memcpy(b->extents, extents, (size_t)rank * sizeof *extents);
+  ensure(rank >= 0 && rank <= MAX_RANK);
+  *b = (loop_buffer){.name = name, .space = space, .type = type, .rank = rank};
+  for (int i = 0; i < rank; i++) b->extents[i] = extents[i];
   return b;
 }
 
@@ -248,7 +290,6 @@ static loop_stmt *stmt_new(arena *a, loop_block *block, loop_stmt_kind kind) {
 
 loop_stmt *loop_for(arena *a, loop_block *block, loop_for_kind kind, const loop_variable *v,
                     const loop_expr *low, const loop_expr *high, int64_t step) {
-  ensure(step > 0);
   loop_stmt *s = stmt_new(a, block, LOOP_FOR);
   s->for_kind = kind;
   s->variable = v;
@@ -265,6 +306,7 @@ void loop_alloc(arena *a, loop_block *block, loop_buffer *b, const loop_expr *in
 }
 
 const loop_expr *loop_let(arena *a, loop_block *block, const char *name, const loop_expr *value) {
+  if (value->kind == LOOP_CONSTANT || value->kind == LOOP_VARIABLE) return value;
   loop_stmt *s = stmt_new(a, block, LOOP_LET);
   s->variable = loop_variable_new(a, name, value->type);
   s->value = value;
@@ -274,8 +316,10 @@ const loop_expr *loop_let(arena *a, loop_block *block, const char *name, const l
 void loop_store(arena *a, loop_block *block, loop_buffer *b, const loop_expr *const *index,
                 const loop_expr *value, const loop_expr *mask) {
   loop_stmt *s = stmt_new(a, block, LOOP_STORE);
+  const loop_expr **copy = arena_array_of(a, b->rank, const loop_expr *);
+  for (int i = 0; i < b->rank; i++) copy[i] = index[i];
   s->buffer = b;
-  s->index = arena_grow(a, index, (size_t)b->rank, (size_t)b->rank, sizeof *index);
+  s->index = copy;
   s->value = value;
   s->mask = mask;
 }
@@ -287,16 +331,17 @@ loop_stmt *loop_if(arena *a, loop_block *block, const loop_expr *condition) {
 }
 
 void loop_comment(arena *a, loop_block *block, const char *text) {
-  stmt_new(a, block, LOOP_COMMENT)->text = arena_text(a, text);
+  stmt_new(a, block, LOOP_COMMENT)->text = text;
 }
 
 loop_kernel *loop_kernel_new(arena *a, const char *name) {
   loop_kernel *k = arena_new_of(a, loop_kernel);
-  k->name = arena_text(a, name);
+  k->name = name;
   return k;
 }
 
 void loop_add_parameter(arena *a, loop_kernel *k, loop_buffer *b, loop_access access) {
+  ensure(b->space == LOOP_PARAMETER && b->type.lanes == 1);
   b->access = access;
   arena_push(a, k->parameters, k->parameter_count) = b;
 }
