@@ -86,12 +86,12 @@ bool dnn_load(dnn_library *library, const char *path, char message[DNN_MESSAGE_B
   *(void **)&describe = dlsym(handle, DNN_MODEL_DESCRIPTION);
   const dnn_model *model = describe ? describe() : NULL;
   if (!model) {
-    snprintf(message, DNN_MESSAGE_BYTES, "%.200s holds no model (it lacks " DNN_MODEL_DESCRIPTION ")",
-             path);
+    snprintf(message, DNN_MESSAGE_BYTES, "%.200s holds no model: it lacks %s", path,
+             DNN_MODEL_DESCRIPTION);
   } else if (model->abi != DNN_ABI) {
     snprintf(message, DNN_MESSAGE_BYTES,
-             "%.200s was compiled for ABI %u, this program has ABI %u: compile the model again", path,
-             (unsigned)model->abi, (unsigned)DNN_ABI);
+             "%.200s was compiled for ABI %u, this program has ABI %u: compile the model again",
+             path, (unsigned)model->abi, (unsigned)DNN_ABI);
   } else {
     *library = (dnn_library){handle, model};
     return true;

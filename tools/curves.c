@@ -180,7 +180,8 @@ static void draw_panel(arena *a, panel *p, const char *const *entries, int entry
   draw_axes(a, p);
   double right = p->left + p->width;
   for (int i = entry_count; i-- > 0;)
-    if (draw_curve(p, entries[i], palette[i])) right = draw_legend(p, right, entries[i], palette[i]);
+    if (draw_curve(p, entries[i], palette[i]))
+      right = draw_legend(p, right, entries[i], palette[i]);
 }
 
 static void draw(arena *a, cairo_t *c, const history *h, const char *title,

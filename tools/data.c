@@ -49,8 +49,16 @@ data_path data_path_new(arena *a, const char *given) {
   return path;
 }
 
+static bool set_exists(arena *a, const data_path *path, const char *set) {
+  for (int i = 0; i < path->count; i++)
+    if (file_exists(arena_printf(a, "%s/%s", path->folders[i], set))) return true;
+  return false;
+}
+
 static const char *not_found(arena *a, const data_path *path, const char *set, const char *file) {
-  const char *message = arena_printf(a, "cannot find %s of data set %s; searched", file, set);
+  const char *message = set_exists(a, path, set)
+                            ? arena_printf(a, "cannot find %s of data set %s; searched", file, set)
+                            : arena_printf(a, "cannot find data set %s; searched", set);
   for (int i = 0; i < path->count; i++)
     message = arena_printf(a, "%s\n    %s/%s", message, path->folders[i], set);
   return strcmp(set, "fashion-mnist")

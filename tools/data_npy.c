@@ -94,7 +94,8 @@ static const char *read_header(data_stream *s, arena *a, array *x, bool *swap) {
   if (magic[6] < 1 || magic[6] > 3) return "this version of npy is not supported";
   fault = data_stream_bytes(s, length, magic[6] == 1 ? 2 : 4);
   if (fault) return fault;
-  size_t bytes = length[0] | (size_t)length[1] << 8 | (size_t)length[2] << 16 | (size_t)length[3] << 24;
+  size_t bytes = 0;
+  for (int i = 4; i-- > 0;) bytes = bytes << 8 | length[i];
   if (bytes > MOST_HEADER_BYTES) return "the npy header is too long";
   char *header = arena_alloc(a, bytes + 1);
   fault = data_stream_bytes(s, header, bytes);

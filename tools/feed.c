@@ -4,6 +4,7 @@
 
 #include "element.h"
 
+/* Errors stand at the data set, so that a set that is missing is reported once. */
 static const array *cached(arena *a, diagnostics *d, data_cache *cache, const data_set *set,
                            const data_column *column) {
   const char *error = NULL;
@@ -12,7 +13,7 @@ static const array *cached(arena *a, diagnostics *d, data_cache *cache, const da
     if (strcmp(cache->arrays[i]->path, path) == 0) return cache->arrays[i];
   array *x = path ? data_read(a, column->reader, path, &error) : NULL;
   if (x) arena_push(a, cache->arrays, cache->count) = x;
-  else diag_error(d, column->at, "%s", error);
+  else diag_error(d, path ? column->at : set->at, "%s", error);
   return x;
 }
 
@@ -78,8 +79,8 @@ static void take_slice(diagnostics *d, feed *f) {
   int64_t last = run->last < 0 ? f->rows : run->last, all = f->rows;
   if (!all) return;
   if (run->first < 0 || run->first >= last || last > all) {
-    diag_error(d, run->at, "rows %lld to %lld of %lld", (long long)run->first, (long long)last,
-               (long long)all);
+    diag_error(d, run->at, "there are no rows %lld to %lld: the data has %lld",
+               (long long)run->first, (long long)last, (long long)all);
   }
   f->first = run->first;
   f->rows = last - run->first;

@@ -9,7 +9,9 @@
 
 static const char heading[] = "stage,epoch,step,entry,metric,value\n";
 
-static bool is_metric(const dnn_tensor *t) { return t->rank == 0 && dtype_is_float((dtype)t->element); }
+static bool is_metric(const dnn_tensor *t) {
+  return t->rank == 0 && dtype_is_float((dtype)t->element);
+}
 
 averages averages_new(arena *a, const dnn_entry *entry) {
   averages m = {.entry = entry};

@@ -143,12 +143,13 @@ static bool set_option(arena *a, options *o, option_code code, const char *text)
 }
 
 /* getopt's tables of the options that a command takes. */
-static void getopt_tables(command c, struct option longs[OPTIONS + 1], char letters[2 * OPTIONS + 1]) {
+static void getopt_tables(command c, struct option longs[OPTIONS + 1],
+                          char letters[2 * OPTIONS + 1]) {
   int count = 0;
   for (int i = 0; i < OPTIONS; i++) {
     if (!(rows[i].commands & c)) continue;
-    longs[count++] = (struct option){rows[i].name, rows[i].argument ? required_argument : no_argument,
-                                     NULL, 256 + i};
+    int wants = rows[i].argument ? required_argument : no_argument;
+    longs[count++] = (struct option){rows[i].name, wants, NULL, 256 + i};
     if (rows[i].letter) *letters++ = rows[i].letter;
     if (rows[i].letter && rows[i].argument) *letters++ = ':';
   }
@@ -177,7 +178,8 @@ int options_parse(arena *a, command c, int argc, char **argv, options *o) {
       return 0;
     }
     if (!set_option(a, o, code, optarg)) {
-      fprintf(stderr, "dnn: --%s wants %s, not '%s'\n", rows[code].name, rows[code].argument, optarg);
+      fprintf(stderr, "dnn: --%s wants %s, not '%s'\n", rows[code].name,
+              rows[code].argument, optarg);
       return STATUS_USAGE;
     }
   }
@@ -185,8 +187,10 @@ int options_parse(arena *a, command c, int argc, char **argv, options *o) {
   o->file = argv[optind];
   o->rest = (const char **)(argv + optind + 1);
   o->rest_count = argc - optind - 1;
-  if (o->rest_count && c != COMMAND_RUN) return wrong_use("one file at a time; what is '%s'?", o->rest[0]);
-  if (o->resume && o->overwrite) return wrong_use("%s", "--resume and --overwrite exclude each other");
+  if (o->rest_count && c != COMMAND_RUN)
+    return wrong_use("one file at a time; what is '%s'?", o->rest[0]);
+  if (o->resume && o->overwrite)
+    return wrong_use("%s", "--resume and --overwrite exclude each other");
   return -1;
 }
 

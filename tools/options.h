@@ -8,7 +8,9 @@
  * ends with 70, lack of memory with 71. */
 enum { STATUS_ERROR = 1, STATUS_USAGE = 2, STATUS_INTERRUPTED = 130 };
 
-typedef enum command { COMMAND_TRAIN = 1, COMMAND_RUN = 2, COMMAND_CHECK = 4, COMMAND_INFO = 8 } command;
+typedef enum command {
+  COMMAND_TRAIN = 1, COMMAND_RUN = 2, COMMAND_CHECK = 4, COMMAND_INFO = 8
+} command;
 
 /* The integers that a random input takes in `check`: name=lo:hi. */
 typedef struct input_range {

@@ -15,7 +15,8 @@ static const char *result_folder(arena *a, const program *p, const char *task_na
 static bool load_weights(arena *a, const plan *p, dnn_instance *instance, const options *o) {
   const char *path = o->weights, *error = NULL;
   if (!path && p->task->after)
-    path = arena_printf(a, "%s/checkpoint.safetensors", result_folder(a, p->program, p->task->after));
+    path = arena_printf(a, "%s/checkpoint.safetensors",
+                        result_folder(a, p->program, p->task->after));
   if (!path || o->resume || checkpoint_weights(a, path, instance, false, &error)) return true;
   tool_error("%s", error);
   if (!o->weights)
@@ -66,9 +67,11 @@ int command_train(arena *a, const options *o) {
   const task *t = plan_task(described, o->task);
   if (!t) return STATUS_ERROR;
   const char *folder = o->out ? o->out : result_folder(a, described, t->name);
-  if (!folder_is_free(a, folder, o) || !train_hold_folder(a, folder)) return STATUS_ERROR;
+  if (!folder_is_free(a, folder, o)) return STATUS_ERROR;
   plan *p = plan_new(a, d, described, t, o);
-  program *compiled = p ? with_remainders(a, d, p, o) : NULL;
+  if (!p) return tool_diagnostics(d);
+  if (!train_hold_folder(a, folder)) return STATUS_ERROR;
+  program *compiled = with_remainders(a, d, p, o);
   if (!compiled) return tool_diagnostics(d);
   dnn_library library;
   if (!model_compile(a, compiled, d, o, &library)) return STATUS_ERROR;

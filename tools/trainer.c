@@ -351,8 +351,10 @@ bool train_hold_folder(arena *a, const char *folder) {
   if (file < 0) {
     tool_error("cannot write %s: %s", path, strerror(errno));
   } else if (flock(file, LOCK_EX | LOCK_NB)) {
-    if (errno == EWOULDBLOCK) tool_error("another training writes to %s; choose another --out", folder);
-    else tool_error("cannot lock %s: %s", path, strerror(errno));
+    if (errno == EWOULDBLOCK)
+      tool_error("another training writes to %s; choose another --out", folder);
+    else
+      tool_error("cannot lock %s: %s", path, strerror(errno));
     close(file);
   } else {
     return true;

@@ -38,7 +38,8 @@ static const char *compressed(const char *name, const void *bytes, size_t size) 
 
 /* Two rows of three bytes; two numbers -2 and 1.5. */
 static const unsigned char idx_bytes[] = {0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 255};
-static const unsigned char idx_reals[] = {0, 0, 0x0d, 1, 0, 0, 0, 2, 0xc0, 0, 0, 0, 0x3f, 0xc0, 0, 0};
+static const unsigned char idx_reals[] = {
+    0, 0, 0x0d, 1, 0, 0, 0, 2, 0xc0, 0, 0, 0, 0x3f, 0xc0, 0, 0};
 
 static void reads_idx(void **state) {
   (void)state;
@@ -218,6 +219,8 @@ static void finds_data(void **state) {
                           "/usr/share/datasets/mnist", "/usr/local/share/datasets/mnist", "--data"};
   for (size_t i = 0; i < sizeof places / sizeof *places; i++)
     assert_non_null(strstr(error, places[i]));
+  assert_null(data_find(memory, &path, "no-such-set", "labels", &error));
+  assert_non_null(strstr(error, "cannot find data set no-such-set"));
   assert_null(data_find(memory, &path, "fashion-mnist", "no-such-file", &error));
   assert_non_null(strstr(error, "apt-get install dataset-fashion-mnist"));
   unsetenv("DNN_DATA");

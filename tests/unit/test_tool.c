@@ -1,4 +1,5 @@
-/* The program dnn from outside: statuses, help, messages, and a library that is described and run. */
+/* The program dnn from outside: statuses, help, messages, and a library that is described and
+ * run. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
