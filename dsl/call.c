@@ -34,8 +34,8 @@ static bool check_arguments(elaborator *e, location at, const callable *f, argum
   int positional = 0;
   for (int k = 0; k < list.count; k++) positional += !list.items[k].name;
   if (positional > parameters->count) {
-    elaborator_error(e, at, "%s takes %d %s, but %d are given", f->name, parameters->count, kind,
-                     positional);
+    elaborator_error(e, at, "%s takes %d %s%s, but %d %s given", f->name, parameters->count, kind,
+                     parameters->count == 1 ? "" : "s", positional, positional == 1 ? "is" : "are");
     return false;
   }
   for (int k = 0; k < list.count; k++) {
@@ -56,7 +56,18 @@ static bool check_arguments(elaborator *e, location at, const callable *f, argum
       return false;
     }
   }
+  for (int i = 0; i < parameters->count; i++) {
+    const ast *p = parameters->items[i];
+    if (p->value || p->bound || argument_for(list, p->name, i)) continue;
+    elaborator_error(e, at, "%s needs its %s `%s`", f->name, kind, p->name);
+    return false;
+  }
   return true;
+}
+
+static bool check_call(elaborator *e, location at, const callable *f, argument_list arguments) {
+  return check_arguments(e, at, f, f->statics, &f->function->statics, "static argument") &&
+         check_arguments(e, at, f, arguments, &f->function->parameters, "argument");
 }
 
 static void bind(elaborator *e, const char *name, value v, location at) {
@@ -64,20 +75,17 @@ static void bind(elaborator *e, const char *name, value v, location at) {
   scope_bind(e->arena, e->frame->scope, name, v, at);
 }
 
-static bool bind_statics(elaborator *e, location at, const callable *f) {
+static void bind_statics(elaborator *e, const callable *f) {
   const ast_list *statics = &f->function->statics;
-  if (!check_arguments(e, at, f, f->statics, statics, "static arguments")) return false;
   for (int i = 0; i < statics->count; i++) {
     const ast *s = statics->items[i];
     const argument *a = argument_for(f->statics, s->name, i);
     value v = {0};
     if (s->bound) elaborator_refuse(e, s->at, "a bounded size");
     else if (a) v = a->value;
-    else if (s->value) v = expression_value(e, s->value);
-    else elaborator_error(e, at, "%s needs its static argument `%s`: %s[…]", f->name, s->name, f->name);
+    else v = expression_value(e, s->value);
     bind(e, s->name, v, s->at);
   }
-  return true;
 }
 
 /* --- types in signatures ------------------------------------------------------------------------ */
@@ -154,20 +162,15 @@ static value fitted(elaborator *e, const ast *parameter, value v, location at) {
   return value_is(v, VALUE_TENSOR) ? v : value_tensor(n);
 }
 
-static bool bind_parameters(elaborator *e, location at, const callable *f,
+static void bind_parameters(elaborator *e, location at, const callable *f,
                             argument_list arguments) {
   const ast_list *parameters = &f->function->parameters;
-  if (!check_arguments(e, at, f, arguments, parameters, "arguments")) return false;
   for (int i = 0; i < parameters->count; i++) {
     const ast *p = parameters->items[i];
     const argument *a = argument_for(arguments, p->name, i);
-    value v = {0};
-    if (a) v = a->value;
-    else if (p->value) v = expression_value(e, p->value);
-    else elaborator_error(e, at, "%s needs its argument `%s`", f->name, p->name);
+    value v = a ? a->value : expression_value(e, p->value);
     bind(e, p->name, fitted(e, p, v, a ? argument_place(a, at) : at), p->at);
   }
-  return true;
 }
 
 void call_check_hidden(elaborator *e, const char *name, value v, location at) {
@@ -249,9 +252,10 @@ value call_owned(elaborator *e, location at, const char *label, const callable *
     return elaborator_error(e, at, "`%s` has no parameter list, so it cannot be called; name an "
                             "instance of it and use its members", f->name);
   frame own = frame_of(e, f, owner, at, label);
-  if (!elaborator_enter(e, &own)) return (value){0};
-  bool bound = bind_statics(e, at, f) && bind_parameters(e, at, f, arguments);
-  value v = bound ? body_value(e, f->function, at) : (value){0};
+  if (!check_call(e, at, f, arguments) || !elaborator_enter(e, &own)) return (value){0};
+  bind_statics(e, f);
+  bind_parameters(e, at, f, arguments);
+  value v = body_value(e, f->function, at);
   elaborator_leave(e);
   return v;
 }
@@ -369,11 +373,12 @@ scope *call_members(elaborator *e, instance *i, location at) {
   if (!f || f->function->has_parameters || i->busy) return i->busy ? i->members : NULL;
   if (i->graph == e->graph) return i->members;
   frame own = frame_of(e, f, i, at, i->name);
-  if (!elaborator_enter(e, &own)) return NULL;
+  if (!check_call(e, at, f, (argument_list){0}) || !elaborator_enter(e, &own)) return NULL;
   i->members = own.scope;
   i->graph = e->graph;
   i->busy = true;
-  if (bind_statics(e, at, f)) statement_block(e, f->function->body, false);
+  bind_statics(e, f);
+  statement_block(e, f->function->body, false);
   i->busy = false;
   elaborator_leave(e);
   return i->members;

@@ -10,8 +10,11 @@ void elaborator_path(elaborator *e) {
   int shown = 0;
   if (diag_count(e->diagnostics) == e->noted) return;
   e->noted = diag_count(e->diagnostics);
+  const ast *before = NULL;
   for (const frame *f = e->frame; f; f = f->caller) {
-    if (!f->name) continue;
+    bool repeated = before == f->lexical->root; /* recursion */
+    before = f->lexical->root;
+    if (!f->name || repeated) continue;
     if (shown++ == SHOWN_CALLS) {
       diag_note(e->diagnostics, "  ...");
       return;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "library.h"
 #include "native.h"
 #include "operate.h"
 #include "slots.h"
@@ -45,6 +46,9 @@ static value run_variable(elaborator *e, const char *name) {
 static value unknown_name(elaborator *e, const ast *n) {
   const char **names = NULL;
   int count = 0;
+  const char *file = library_holding(n->name);
+  if (file)
+    return elaborator_error(e, n->at, "`%s` is in the library; write `use %s`", n->name, file);
   scope_names(e->arena, e->frame->scope, &names, &count);
   native_names(e->arena, &names, &count);
   return elaborator_unknown(e, n->at, "name", n->name, names, count);

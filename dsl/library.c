@@ -124,6 +124,14 @@ void library_declare(elaborator *e, const ast_list *items, scope *names) {
   }
 }
 
+const char *library_holding(const char *name) {
+  size_t length = strlen(name);
+  for (const std_file *f = std_files; f->name; f++)
+    for (const char *at = strstr(f->text, "\nfn "); at; at = strstr(at + 1, "\nfn "))
+      if (!strncmp(at + 4, name, length) && strchr("[(", at[4 + length])) return f->name;
+  return NULL;
+}
+
 scope *library_schedule(elaborator *e, scope *below) {
   scope *s = scope_new(e->arena, below);
   const scope *names = e->library->schedule;

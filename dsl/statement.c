@@ -30,6 +30,23 @@ void statement_bind(elaborator *e, const ast *pattern, value v) {
     statement_bind(e, pattern->items.items[i], fits ? v.tuple->items[i] : (value){0});
 }
 
+static bool poison_name(const ast *n, void *context) {
+  elaborator *e = context;
+  if (n->kind == AST_FUNCTION) return false;
+  const ast *target = n->kind == AST_DEFINE ? n->target : NULL;
+  if (target && target->kind == AST_BRACKETS) target = target->base;
+  if (target && target->kind == AST_NAME)
+    scope_bind(e->arena, e->frame->scope, target->name, (value){0}, target->at);
+  else if (target) statement_bind(e, target, (value){0});
+  return true;
+}
+
+/* After an error: the names that a statement would have bound are poison, not unknown. */
+static value poison_names(elaborator *e, const ast *n) {
+  ast_walk(n, poison_name, e);
+  return (value){0};
+}
+
 /* Names bound by `=` are plain: `<-` may not change them. */
 static void mark_plain(elaborator *e, const ast *pattern) {
   if (pattern->kind == AST_NAME) scope_find_here(e->frame->scope, pattern->name)->plain = true;
@@ -41,6 +58,7 @@ static void define(elaborator *e, const ast *n) {
   const ast *target = n->target;
   if (target->kind == AST_BRACKETS) {
     elaborator_refuse(e, target->at, "index notation");
+    poison_names(e, n);
     return;
   }
   value v = expression_value(e, n->value);
@@ -139,13 +157,14 @@ static slot_record *declare_new(elaborator *e, const ast *n, const char *name, s
 }
 
 /* A later visit of a declaration, by another call or entry, must find the same type. */
-static void check_again(elaborator *e, const ast *n, const slot_record *s, slot_kind kind,
+static bool check_again(elaborator *e, const ast *n, const slot_record *s, slot_kind kind,
                         bool typed, tensor_type type) {
-  if (!typed && !initial_node(e, n, s->slot.path, false, &type)) return;
-  if (kind == s->slot.kind && type_equal(&type, &s->slot.type)) return;
+  if (!typed && !initial_node(e, n, s->slot.path, false, &type)) return false;
+  if (kind == s->slot.kind && type_equal(&type, &s->slot.type)) return true;
   elaborator_error(e, n->at, "`%s` is %s here, but %s at %s", s->slot.path,
                    type_text(e->arena, &type), type_text(e->arena, &s->slot.type),
                    diag_place(e->arena, s->slot.at));
+  return false;
 }
 
 static void declare(elaborator *e, const ast *n) {
@@ -153,7 +172,8 @@ static void declare(elaborator *e, const ast *n) {
   const char *name = arena_printf(e->arena, "%s%s", n->name, e->frame->indices);
   tensor_type type = {0};
   bool typed = n->type != NULL;
-  binding *before = scope_find_here(e->frame->scope, n->name);
+  const binding *known = scope_find_here(e->frame->scope, n->name);
+  const value before = known ? known->value : value_none();
   scope_bind(e->arena, e->frame->scope, n->name, (value){0}, n->at);
   if (!may_declare(e, n)) return;
   if (!n->value) {
@@ -162,13 +182,13 @@ static void declare(elaborator *e, const ast *n) {
   }
   if (typed && !expression_type(e, n->type, &type)) return;
   slot_record *s = instance_find_slot(e->frame->self, name);
-  if (s && before && value_is(before->value, VALUE_SLOT) && before->value.slot == s) {
+  if (s && value_is(before, VALUE_SLOT) && before.slot == s) {
     elaborator_error(e, n->at, "`%s` is declared twice, first at %s", n->name,
                      diag_place(e->arena, s->slot.at));
     return;
   }
-  if (s) check_again(e, n, s, kind, typed, type);
-  else s = declare_new(e, n, name, kind, typed, type);
+  if (s && !check_again(e, n, s, kind, typed, type)) return;
+  if (!s) s = declare_new(e, n, name, kind, typed, type);
   if (s) scope_bind(e->arena, e->frame->scope, n->name, (value){.kind = VALUE_SLOT, .slot = s}, n->at);
 }
 
@@ -228,11 +248,13 @@ static void update(elaborator *e, const ast *n) {
 
 value statement_if(elaborator *e, const ast *n) {
   value condition = expression_value(e, n->condition);
-  if (value_is_poison(condition)) return condition;
-  if (!value_is(condition, VALUE_TRUTH))
-    return elaborator_error(e, n->condition->at,
-                            "the condition of `if` is known at compile time, not %s; "
-                            "use condition ? a : b", value_words(e->arena, condition));
+  if (!value_is(condition, VALUE_TRUTH)) {
+    if (!value_is_poison(condition))
+      elaborator_error(e, n->condition->at,
+                       "the condition of `if` is known at compile time, not %s; "
+                       "use condition ? a : b", value_words(e->arena, condition));
+    return poison_names(e, n);
+  }
   if (condition.truth) return statement_block(e, n->then, true);
   if (!n->otherwise) return value_none();
   return n->otherwise->kind == AST_IF ? statement_if(e, n->otherwise)
@@ -300,7 +322,7 @@ value statement_for(elaborator *e, const ast *n) {
   if (n->patterns.count != w.count)
     return elaborator_error(e, n->at, "%d names for %d sequences", n->patterns.count, w.count);
   for (int i = 0; i < w.count; i++)
-    if (!walk_sequence(e, n->sequences.items[i], &w, i)) return (value){0};
+    if (!walk_sequence(e, n->sequences.items[i], &w, i)) return poison_names(e, n);
   frame *f = e->frame;
   const char *indices = f->indices;
   emission own = {0}, *outer = f->emission;

@@ -122,9 +122,10 @@ static void add_argument(elaborator *e, const ast *n, task_run *run) {
   arena_push(e->arena, run->arguments, run->argument_count) = (run_argument){n->name, g, n->at};
 }
 
-static void add_rows(elaborator *e, const ast *n, task_run *run) {
+/* False after an error. */
+static bool add_rows(elaborator *e, const ast *n, task_run *run) {
   value v = expression_value(e, n);
-  if (value_is_poison(v)) return;
+  if (value_is_poison(v)) return false;
   if (!value_is(v, VALUE_DATA) || v.rows.split < 0) {
     elaborator_error(e, n->at, "a run is fed with a split of data, as in d.train, not %s",
                      value_words(e->arena, v));
@@ -135,7 +136,9 @@ static void add_rows(elaborator *e, const ast *n, task_run *run) {
     run->split = v.rows.split;
     run->first = v.rows.first;
     run->last = v.rows.last;
+    return true;
   }
+  return false;
 }
 
 /* --- checks against the entry ------------------------------------------------------------------- */
@@ -292,15 +295,16 @@ static value run_call(elaborator *e, const ast *n) {
                   .steps = -1, .every_epochs = -1, .every_steps = -1, .at = n->at};
   for (int i = 1; i < n->items.count; i++) set_option(e, n->items.items[i], &run);
   if (!run.entry) return (value){0};
+  bool fed = true;
   for (int i = 0; i < call->items.count; i++) {
     const ast *item = call->items.items[i];
     if (item->kind == AST_NAMED) add_argument(e, item, &run);
-    else add_rows(e, item, &run);
+    else fed = add_rows(e, item, &run) && fed;
   }
   const graph *g = program_entry(e->program, run.entry);
   check_arguments(e, &run, g);
-  check_inputs(e, &run, g);
-  check_time(e, &run);
+  if (fed) check_inputs(e, &run, g);
+  if (fed) check_time(e, &run);
   arena_push(e->arena, e->task->runs, e->task->run_count) = run;
   return value_none();
 }
