@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SPIN_NANOSECONDS = 1000000, CROWDED_SPIN_NANOSECONDS = 20000, LOOKS_PER_CLOCK = 64 };
+enum { SPIN_NANOSECONDS = 1000000, CROWDED_SPIN_NANOSECONDS = 2000, LOOKS_PER_CLOCK = 64 };
 
 typedef struct pool pool;
 
