@@ -37,6 +37,28 @@ static node *before_broadcast(graph *g, node *n) {
   return build_broadcast(g, small, &n->type, node_ints(widest, 1, NULL));
 }
 
+/* f(reshape x, reshape y) is reshape f(x, y) where x and y have one shape; scalars take any. */
+static node *before_reshape(graph *g, node *n) {
+  const tensor_type *shape = NULL;
+  node *operands[3];
+  for (int i = 0; i < n->operand_count; i++) {
+    operands[i] = n->operands[i];
+    if (simplify_scalar(operands[i])) continue;
+    if (operands[i]->op != OP_RESHAPE) return NULL;
+    operands[i] = operands[i]->operands[0];
+    if (shape && !type_same_shape(shape, &operands[i]->type)) return NULL;
+    shape = &operands[i]->type;
+  }
+  if (!shape) return NULL;
+  for (int i = 0; i < n->operand_count; i++) {
+    node *scalar = simplify_scalar(operands[i]);
+    if (scalar) operands[i] = build_broadcast_to(g, scalar, shape);
+  }
+  node *first = n->op == OP_CAST ? build_cast(g, operands[0], n->type.element)
+                                 : build_like(g, n, operands);
+  return build_reshape(g, first, n->type.rank, n->type.dims);
+}
+
 /* Functions whose values every machine agrees on; the others keep their run-time value. */
 static bool folds(scalar_function f) {
   switch (f) {
@@ -218,6 +240,7 @@ static node *cast_of_cast(graph *g, node *n) {
 node *simplify_map(graph *g, node *n) {
   node *simple = fold(g, n);
   if (!simple) simple = before_broadcast(g, n);
+  if (!simple) simple = before_reshape(g, n);
   if (!simple && n->op == OP_CAST && type_equal(&n->type, &n->operands[0]->type))
     simple = n->operands[0];
   if (!simple && n->op == OP_CAST) simple = cast_of_cast(g, n);

@@ -59,8 +59,21 @@ static node *transpose_of_dot(graph *g, node *n, node *x) {
   return build_dot(g, x->operands[1], x->operands[0], &axes);
 }
 
+/* Do the axes longer than 1 keep their order? Then the transpose is a reshape. */
+static bool moves_only_ones(const node *n) {
+  const int64_t *axes = node_ints(n, 0, NULL);
+  int64_t last = -1;
+  for (int i = 0; i < n->type.rank; i++) {
+    if (dim_equal(n->type.dims[i], dim_fixed(1))) continue;
+    if (axes[i] < last) return false;
+    last = axes[i];
+  }
+  return true;
+}
+
 static node *simplify_transpose(graph *g, node *n, node *x) {
   if (x->op == OP_DOT) return transpose_of_dot(g, n, x);
+  if (moves_only_ones(n)) return build_reshape(g, x, n->type.rank, n->type.dims);
   if (x->op != OP_TRANSPOSE) return NULL;
   const int64_t *outer = node_ints(n, 0, NULL), *inner = node_ints(x, 0, NULL);
   int64_t axes[MAX_RANK];

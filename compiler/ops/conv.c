@@ -130,13 +130,18 @@ static node *permute(graph *g, node *x, int count, const int64_t *leading) {
   return build_transpose(g, x, axes);
 }
 
+/* x[A, B…] as [B, A…] for one group. */
+static node *swapped(graph *g, node *x) { return permute(g, x, 2, (int64_t[]){1, 0}); }
+
 /* w[O, C / groups, K…] as [C, O / groups, K…], mirrored. */
 static node *mirrored_filter(graph *g, node *w, int64_t groups) {
   int64_t axes[3];
   int spatial = w->type.rank - 2;
   for (int i = 0; i < spatial; i++) axes[i] = 2 + i;
-  node *swapped = permute(g, split(g, w, 0, groups), 3, (int64_t[]){0, 2, 1});
-  return build_reverse(g, join(g, swapped, 0), spatial, axes);
+  node *exchanged = groups == 1 ? swapped(g, w)
+                                : join(g, permute(g, split(g, w, 0, groups), 3,
+                                                  (int64_t[]){0, 2, 1}), 0);
+  return build_reverse(g, exchanged, spatial, axes);
 }
 
 /* By x: the cotangent, spread by the stride, with mirrored filters; the stride is x's dilation. */
@@ -168,10 +173,10 @@ static node *filter_grad(graph *g, const node *n, node *cotangent) {
     shape.low[i] = s.low;
     shape.high[i] = s.w + (n->type.dims[2 + i].maximum - 1) * s.stride - s.low - s.x;
   }
-  node *grouped = permute(g, split(g, x, 1, shape.groups), 3, (int64_t[]){2, 1, 0});
-  node *images_as_channels = permute(g, cotangent, 2, (int64_t[]){1, 0});
-  node *result = build_conv(g, join(g, grouped, 1), images_as_channels, &shape);
-  return permute(g, result, 2, (int64_t[]){1, 0});
+  node *grouped = shape.groups == 1 ? swapped(g, x)
+                                    : join(g, permute(g, split(g, x, 1, shape.groups), 3,
+                                                      (int64_t[]){2, 1, 0}), 1);
+  return swapped(g, build_conv(g, grouped, swapped(g, cotangent), &shape));
 }
 
 static void conv_grad(graph *g, const node *n, node *cotangent, const bool *wanted,
