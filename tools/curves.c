@@ -139,21 +139,21 @@ static void draw_axes(arena *a, const panel *p) {
   draw_text(c, p->left, p->top - 12, 0, p->metric);
 }
 
-/* Draws one entry's curve with points where there are few; false where it has none. */
-static bool draw_curve(const panel *p, const char *entry, const double colour[3]) {
+/* Draws one run's curve with points where there are few; false where it has none. */
+static bool draw_curve(const panel *p, const char *label, const double colour[3]) {
   cairo_t *c = p->cairo;
   int points = 0;
   cairo_new_path(c);
   cairo_set_source_rgb(c, colour[0], colour[1], colour[2]);
   cairo_set_line_width(c, 2);
   for (int i = 0; i < p->history->count; i++) {
-    if (!in_panel(p, i) || strcmp(p->history->rows[i].entry, entry)) continue;
+    if (!in_panel(p, i) || strcmp(p->history->rows[i].label, label)) continue;
     cairo_line_to(c, place_x(p, p->x[i]), place_y(p, p->history->rows[i].value));
     points++;
   }
   cairo_stroke(c);
   for (int i = 0; points < 40 && i < p->history->count; i++) {
-    if (!in_panel(p, i) || strcmp(p->history->rows[i].entry, entry)) continue;
+    if (!in_panel(p, i) || strcmp(p->history->rows[i].label, label)) continue;
     cairo_arc(c, place_x(p, p->x[i]), place_y(p, p->history->rows[i].value), 3, 0, 2 * M_PI);
     cairo_fill(c);
   }
@@ -161,34 +161,34 @@ static bool draw_curve(const panel *p, const char *entry, const double colour[3]
 }
 
 /* One more name in the legend, which runs from the right edge to the left. */
-static double draw_legend(const panel *p, double right, const char *entry, const double colour[3]) {
+static double draw_legend(const panel *p, double right, const char *label, const double colour[3]) {
   cairo_t *c = p->cairo;
   cairo_text_extents_t extents;
   cairo_set_font_size(c, 13);
-  cairo_text_extents(c, entry, &extents);
+  cairo_text_extents(c, label, &extents);
   double left = right - extents.x_advance;
   cairo_set_source_rgb(c, colour[0], colour[1], colour[2]);
   cairo_set_line_width(c, 3);
   draw_line(c, left - 26, p->top - 16, left - 6, p->top - 16);
   cairo_set_source_rgb(c, 0.2, 0.2, 0.2);
-  draw_text(c, left, p->top - 12, 0, entry);
+  draw_text(c, left, p->top - 12, 0, label);
   return left - 40;
 }
 
-static void draw_panel(arena *a, panel *p, const char *const *entries, int entry_count) {
+static void draw_panel(arena *a, panel *p, const char *const *labels, int label_count) {
   find_ranges(p);
   draw_axes(a, p);
   double right = p->left + p->width;
-  for (int i = entry_count; i-- > 0;)
-    if (draw_curve(p, entries[i], palette[i]))
-      right = draw_legend(p, right, entries[i], palette[i]);
+  for (int i = label_count; i-- > 0;)
+    if (draw_curve(p, labels[i], palette[i]))
+      right = draw_legend(p, right, labels[i], palette[i]);
 }
 
 static void draw(arena *a, cairo_t *c, const history *h, const char *title,
                  const char *const *metrics, int panels) {
-  const char *entries[MOST_CURVES];
-  int entry_count = 0;
-  for (int i = 0; i < h->count; i++) intern(entries, &entry_count, MOST_CURVES, h->rows[i].entry);
+  const char *labels[MOST_CURVES];
+  int label_count = 0;
+  for (int i = 0; i < h->count; i++) intern(labels, &label_count, MOST_CURVES, h->rows[i].label);
   cairo_set_source_rgb(c, 1, 1, 1);
   cairo_paint(c);
   cairo_set_source_rgb(c, 0, 0, 0);
@@ -200,7 +200,7 @@ static void draw(arena *a, cairo_t *c, const history *h, const char *title,
     panel p = {.cairo = c, .history = h, .x = x, .metric = metrics[i],
                .left = i * PANEL_WIDTH + LEFT, .top = TITLE + TOP,
                .width = PANEL_WIDTH - LEFT - RIGHT, .height = HEIGHT - TOP - BOTTOM};
-    draw_panel(a, &p, entries, entry_count);
+    draw_panel(a, &p, labels, label_count);
   }
 }
 

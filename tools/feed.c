@@ -86,6 +86,27 @@ static void take_slice(diagnostics *d, feed *f) {
   f->rows = last - run->first;
 }
 
+/* "evaluate", or "evaluate(fashion.train[55000:60000])" where the task feeds the entry from more than
+ * one place. */
+static const char *label_of(arena *a, const task *t, const feed *f) {
+  const task_run *run = f->run;
+  bool alone = run->data < 0;
+  for (int i = 0; !alone && i < t->run_count; i++) {
+    const task_run *r = &t->runs[i];
+    if (strcmp(r->entry, run->entry) == 0 && (r->data != run->data || r->split != run->split ||
+                                              r->first != run->first || r->last != run->last))
+      break;
+    alone = i + 1 == t->run_count;
+  }
+  if (alone) return run->entry;
+  const data_set *set = &t->sets[run->data];
+  const char *rows = run->first || run->last >= 0
+                         ? arena_printf(a, "[%lld:%lld]", (long long)run->first,
+                                        (long long)(run->first + f->rows))
+                         : "";
+  return arena_printf(a, "%s(%s.%s%s)", run->entry, set->name, set->splits[run->split].name, rows);
+}
+
 feed *feed_new(arena *a, diagnostics *d, data_cache *cache, const program *p, const task *t,
                const task_run *run) {
   int errors = diag_count(d);
@@ -97,6 +118,7 @@ feed *feed_new(arena *a, diagnostics *d, data_cache *cache, const program *p, co
   f->pointers = arena_array_of(a, f->input_count, const void *);
   for (int i = 0; i < f->input_count; i++) connect(a, d, cache, t, f, i);
   if (diag_count(d) == errors) take_slice(d, f);
+  f->label = label_of(a, t, f);
   return diag_count(d) == errors ? f : NULL;
 }
 

@@ -24,6 +24,7 @@ typedef struct feed_input {
 typedef struct feed {
   const task_run *run;
   const graph *entry;
+  const char *label;   /* of its results: the entry, with its data where the task feeds it twice */
   feed_input *inputs;  /* one per entry input, in order */
   const void **pointers;
   int input_count;

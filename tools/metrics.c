@@ -7,14 +7,14 @@
 #include "element.h"
 #include "file.h"
 
-static const char heading[] = "stage,epoch,step,entry,metric,value\n";
+static const char heading[] = "stage,epoch,step,run,metric,value\n";
 
 static bool is_metric(const dnn_tensor *t) {
   return t->rank == 0 && dtype_is_float((dtype)t->element);
 }
 
-averages averages_new(arena *a, const dnn_entry *entry) {
-  averages m = {.entry = entry};
+averages averages_new(arena *a, const dnn_entry *entry, const char *label) {
+  averages m = {.entry = entry, .label = label};
   m.names = arena_array_of(a, entry->output_count, const char *);
   m.outputs = arena_array_of(a, entry->output_count, int);
   m.sums = arena_array_of(a, entry->output_count, double);
@@ -88,7 +88,7 @@ static void add_row(history *h, metric_row row) {
   for (int i = h->count; i-- > 0;) {
     metric_row *old = &h->rows[i];
     if (old->stage != row.stage || old->step != row.step) break;
-    if (strcmp(old->entry, row.entry) || strcmp(old->metric, row.metric)) continue;
+    if (strcmp(old->label, row.label) || strcmp(old->metric, row.metric)) continue;
     *old = row;
     return;
   }
@@ -97,7 +97,7 @@ static void add_row(history *h, metric_row row) {
 
 void history_add(history *h, int stage, double epoch, int64_t step, const averages *m) {
   for (int i = 0; i < m->count; i++)
-    add_row(h, (metric_row){stage, epoch, step, m->entry->name, m->names[i], averages_mean(m, i)});
+    add_row(h, (metric_row){stage, epoch, step, m->label, m->names[i], averages_mean(m, i)});
 }
 
 /* Cuts a line at its commas; false where there are not exactly so many fields. */
@@ -147,7 +147,7 @@ bool history_write(const history *h, const char *path, const char **error) {
   for (int i = 0; i < h->count; i++) {
     const metric_row *r = &h->rows[i];
     const char *line = arena_printf(a, "%d,%.9g,%lld,%s,%s,%.9g\n", r->stage, r->epoch,
-                                    (long long)r->step, r->entry, r->metric, r->value);
+                                    (long long)r->step, r->label, r->metric, r->value);
     lines[i + 1] = (file_part){line, strlen(line)};
   }
   const char *message = NULL;
@@ -157,9 +157,9 @@ bool history_write(const history *h, const char *path, const char **error) {
   return written;
 }
 
-bool history_last(const history *h, const char *entry, const char *metric, double *value) {
+bool history_last(const history *h, const char *label, const char *metric, double *value) {
   for (int i = h->count; i-- > 0;) {
-    if (strcmp(h->rows[i].entry, entry) || strcmp(h->rows[i].metric, metric)) continue;
+    if (strcmp(h->rows[i].label, label) || strcmp(h->rows[i].metric, metric)) continue;
     *value = h->rows[i].value;
     return true;
   }

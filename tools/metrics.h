@@ -9,6 +9,7 @@
 /* Means over the calls of one entry, weighted by rows. */
 typedef struct averages {
   const dnn_entry *entry;
+  const char *label;  /* under which they are reported */
   const char **names; /* of the scalar outputs that are no integers */
   int *outputs;       /* their positions */
   double *sums;
@@ -16,7 +17,7 @@ typedef struct averages {
   double rows;
 } averages;
 
-averages averages_new(arena *a, const dnn_entry *entry);
+averages averages_new(arena *a, const dnn_entry *entry, const char *label);
 void averages_clear(averages *m);
 void averages_add(averages *m, void *const *outputs, int64_t rows);
 double averages_mean(const averages *m, int metric);
@@ -40,7 +41,7 @@ typedef struct metric_row {
   int stage;      /* of the task, from 0 */
   double epoch;   /* epochs of the stage that were done */
   int64_t step;   /* steps of the stage that were done */
-  const char *entry, *metric;
+  const char *label, *metric;
   double value;
 } metric_row;
 
@@ -60,7 +61,7 @@ bool history_read(history *h, const char *path, int stage, int64_t step, const c
 /* Replaces the file by the table. */
 bool history_write(const history *h, const char *path, const char **error);
 
-/* The last value of an entry's metric; false where there is none. */
-bool history_last(const history *h, const char *entry, const char *metric, double *value);
+/* The last value of a metric; false where there is none. */
+bool history_last(const history *h, const char *label, const char *metric, double *value);
 
 #endif

@@ -62,7 +62,7 @@ static runner *runner_of(trainer *t, feed *f) {
   if (feed_remainder(f))
     r->remainder = dnn_find_entry(model, plan_remainder_entry(t->arena, f));
   r->outputs = model_outputs(t->arena, r->entry);
-  r->averages = averages_new(t->arena, r->entry);
+  r->averages = averages_new(t->arena, r->entry, f->label);
   arena_push(t->arena, t->runners, t->runner_count) = r;
   return r;
 }
@@ -111,7 +111,7 @@ static bool run_pass(trainer *t, feed *f, const stage *s, feed_time time) {
   if (r->averages.count && r->averages.rows > 0) {
     history_add(&t->history, t->place.stage, s ? epochs_done(s, t->place.step) : 0, t->place.step,
                 &r->averages);
-    t->line = arena_printf(t->arena, "%s  %s: %s", t->line, r->entry->name,
+    t->line = arena_printf(t->arena, "%s  %s: %s", t->line, f->label,
                            averages_text(t->arena, &r->averages));
   }
   return write_results(t, r);
@@ -214,7 +214,7 @@ static bool end_epoch(trainer *t, const stage *s, runner *r, double start) {
   t->place.epoch = epoch_of(s, t->place.step);
   history_add(&t->history, t->place.stage, epochs_done(s, t->place.step), t->place.step,
               &r->averages);
-  t->line = arena_printf(t->arena, "  %s: %s", r->entry->name,
+  t->line = arena_printf(t->arena, "  %s: %s", r->feed->label,
                          averages_text(t->arena, &r->averages));
   averages_clear(&r->averages);
   t->place.sums = averages_save(t->arena, &r->averages);
@@ -267,17 +267,28 @@ static bool run_single_pass(trainer *t, const stage *s) {
   return save(t);
 }
 
+/* The last metrics of a run, where it has any and no run before has the same label. */
+static void print_result(const trainer *t, const feed *f, const char ***printed, int *count) {
+  const char *text = "";
+  double value;
+  for (int i = 0; i < *count; i++)
+    if (strcmp((*printed)[i], f->label) == 0) return;
+  arena_push(t->arena, *printed, *count) = f->label;
+  averages m = averages_new(t->arena, dnn_find_entry(t->instance->model, f->run->entry), f->label);
+  for (int i = 0; i < m.count; i++)
+    if (history_last(&t->history, f->label, m.names[i], &value))
+      text = arena_printf(t->arena, "%s%s%s %s", text, *text ? "  " : "", m.names[i],
+                          metric_text(t->arena, value));
+  if (*text) printf("%s: %s\n", f->label, text);
+}
+
 static void print_results(const trainer *t) {
-  const dnn_model *model = t->instance->model;
-  for (int i = 0; i < model->entry_count; i++) {
-    double value;
-    const char *text = "";
-    averages m = averages_new(t->arena, &model->entries[i]);
-    for (int k = 0; k < m.count; k++)
-      if (history_last(&t->history, m.entry->name, m.names[k], &value))
-        text = arena_printf(t->arena, "%s%s%s %s", text, *text ? "  " : "", m.names[k],
-                            metric_text(t->arena, value));
-    if (*text) printf("%s: %s\n", m.entry->name, text);
+  const char **printed = NULL;
+  int count = 0;
+  for (int i = 0; i < t->plan->stage_count; i++) {
+    const stage *s = &t->plan->stages[i];
+    print_result(t, s->main, &printed, &count);
+    for (int k = 0; k < s->attached_count; k++) print_result(t, s->attached[k], &printed, &count);
   }
 }
 

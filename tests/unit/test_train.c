@@ -341,7 +341,7 @@ static void slices_and_steps(void **state) {
   int64_t train_steps[] = {2, 4, 6, 7}, evaluate_steps[] = {3, 6};
   int trained = 0, evaluated = 0;
   for (int i = 0; i < h.count; i++) {
-    if (strcmp(h.rows[i].entry, "train") == 0)
+    if (strcmp(h.rows[i].label, "train") == 0)
       assert_int_equal(h.rows[i].step, train_steps[trained++]);
     else
       assert_int_equal(h.rows[i].step, evaluate_steps[evaluated++]);
@@ -349,6 +349,20 @@ static void slices_and_steps(void **state) {
   assert_int_equal(trained, 4);
   assert_int_equal(evaluated, 2);
   assert_true(file_exists(path_of("steps/show.png")));
+}
+
+/* Two evaluations of one entry after the same epoch, on different rows. */
+static void results_of_one_entry_are_kept_apart(void **state) {
+  (void)state;
+  program *p = line_program(0.05);
+  task_run *runs = p->tasks[0].runs;
+  runs[1].last = 8;
+  runs[2] = runs[1];
+  runs[2].first = 4;
+  assert_int_equal(train("apart", p, line_options()), 0);
+  double whole = last_metric("apart/metrics.csv", "evaluate(line.all[0:8])");
+  double half = last_metric("apart/metrics.csv", "evaluate(line.all[4:8])");
+  assert_true(whole > 0 && half > 0 && whole != half);
 }
 
 static void shuffling_is_a_permutation(void **state) {
@@ -437,6 +451,7 @@ int main(void) {
       cmocka_unit_test(one_training_per_folder),
       cmocka_unit_test(wrong_data_is_named),
       cmocka_unit_test(slices_and_steps),
+      cmocka_unit_test(results_of_one_entry_are_kept_apart),
       cmocka_unit_test(shuffling_is_a_permutation),
       cmocka_unit_test(libraries_without_a_model),
   };
