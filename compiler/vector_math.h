@@ -5,20 +5,29 @@
 
 #include "loop.h"
 
-/* A cache of the functions that one module uses, so that each is emitted once. */
+/* The functions that one module uses, each once, so that each is emitted once. */
 typedef struct math_library {
   arena *arena;
-  loop_function **functions; /* in order of first use; callees before callers */
+  loop_function **functions; /* in order of completion: callees before callers */
   int count;
 } math_library;
 
-/* The function of EXP, EXPM1, LOG, LOG1P, TANH, SIGMOID, SIN, COS, POW, FLOOR … for f32 or f64
- * vectors; NULL where scalar.def's C text or an instruction serves. */
+/* The function for FLOOR, FLOORDIV, MOD, SIGN, RSQRT, EXP, EXPM1, LOG, LOG1P, TANH, SIGMOID, SIN, COS
+ * and POW of f32 or f64 in any number of lanes; NULL for every other function and type, where
+ * LOOP_OP serves. Each is branch-free and handles 0, infinities, NaN and denormals.
+ *
+ * Errors, in units of the last place: 1 to 3 (tests/unit/test_vector_math.c measures them), but
+ * SIN and COS beyond |x| = 10^6, whose argument reduction loses a bit with every further doubling
+ * (they stay within [-1, 1]); and POW in f64, whose error grows with |y log x| up to 2^10. */
 const loop_function *math_function(math_library *m, scalar_function f, loop_type type);
 
-/* Philox 4x32-10 (Salmon et al., 2011): the pattern of each element, i32, from the key's two words
- * (i32 scalars splat to the lanes), the element numbers (i64) and the turn (i64), as
- * philox_element in tensor.h defines it. */
+/* Philox 4x32-10 (Salmon et al., 2011): the pattern of each element, i32 in `lanes` lanes. Arguments:
+ * the draw's key as math_philox_key packs it, the element numbers and the turn, all i64 in `lanes`
+ * lanes. As philox_element in tensor.h defines it. */
 const loop_function *math_philox(math_library *m, int lanes);
+
+/* The key of a draw, word 0 low and word 1 high in one i64, from seed, site and step (i64
+ * scalars). As philox_key in tensor.h defines it. */
+const loop_function *math_philox_key(math_library *m);
 
 #endif

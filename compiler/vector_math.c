@@ -1,0 +1,438 @@
+/* Elementary functions from additions, products, fused products and bit patterns.
+ *
+ * Methods: argument reduction to a small interval and the Taylor or artanh series there, cut where
+ * the next term is below a quarter of a unit in the last place; see each function. Constants that
+ * reduce arguments are split into parts whose products with the reduction's integer are exact. */
+#include "vector_math.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "scalar.h"
+
+typedef const loop_expr *expr;
+
+/* A function in the making. */
+typedef struct maker {
+  math_library *library;
+  arena *arena;
+  loop_function *function;
+  loop_type type;
+  dtype bits;      /* the integer type of the same size */
+  int mantissa;    /* stored bits of the significand */
+  int64_t bias;    /* of the exponent */
+} maker;
+
+static bool is_single(const maker *m) { return m->type.element == DTYPE_F32; }
+
+/* ---- small vocabulary ---------------------------------------------------------------------- */
+
+static expr real(maker *m, double value) {
+  double rounded = is_single(m) ? (float)value : value;
+  return loop_splat(m->arena, loop_constant(m->arena, m->type.element, rounded, 0), m->type.lanes);
+}
+
+static expr integer(maker *m, int64_t value) {
+  return loop_splat(m->arena, loop_constant(m->arena, m->bits, 0, value), m->type.lanes);
+}
+
+static expr op1(maker *m, scalar_function f, expr x) { return loop_op(m->arena, f, x, NULL, NULL); }
+static expr op2(maker *m, scalar_function f, expr x, expr y) { return loop_op(m->arena, f, x, y, NULL); }
+static expr add(maker *m, expr x, expr y) { return op2(m, SCALAR_ADD, x, y); }
+static expr sub(maker *m, expr x, expr y) { return op2(m, SCALAR_SUB, x, y); }
+static expr mul(maker *m, expr x, expr y) { return op2(m, SCALAR_MUL, x, y); }
+static expr quotient(maker *m, expr x, expr y) { return op2(m, SCALAR_DIV, x, y); }
+static expr fused(maker *m, expr x, expr y, expr z) { return loop_fma(m->arena, x, y, z); }
+static expr choose(maker *m, expr c, expr x, expr y) { return loop_select(m->arena, c, x, y); }
+static expr as_bits(maker *m, expr x) { return loop_bitcast(m->arena, x, m->bits); }
+static expr as_real(maker *m, expr x) { return loop_bitcast(m->arena, x, m->type.element); }
+
+static int uses_of(const loop_block *b, const char *name) {
+  size_t length = strlen(name);
+  int count = 0;
+  for (int i = 0; i < b->count; i++) {
+    const char *other = b->statements[i]->variable->name;
+    count += !strncmp(other, name, length) && strspn(other + length, "0123456789") == strlen(other + length);
+  }
+  return count;
+}
+
+/* Names are unique in a function: the second p is p1. */
+static expr let(maker *m, const char *name, expr value) {
+  int uses = uses_of(&m->function->body, name);
+  const char *unique = uses ? arena_printf(m->arena, "%s%d", name, uses) : name;
+  return loop_let(m->arena, &m->function->body, unique, value);
+}
+
+static expr call(maker *m, scalar_function f, loop_type type, expr x, expr y) {
+  const loop_expr *arguments[2] = {x, y};
+  return loop_call(m->arena, math_function(m->library, f, type), arguments);
+}
+
+/* Horner's rule; the highest coefficient last. */
+static expr polynomial(maker *m, expr x, int count, const double *coefficients) {
+  expr p = real(m, coefficients[count - 1]);
+  for (int i = count - 2; i >= 0; i--) p = fused(m, p, x, real(m, coefficients[i]));
+  return p;
+}
+
+/* x with the sign of s; x is not negative. */
+static expr with_sign(maker *m, expr x, expr s) {
+  int64_t sign = is_single(m) ? (int64_t)INT32_MIN : INT64_MIN;
+  expr bit = op2(m, SCALAR_BITAND, as_bits(m, s), integer(m, sign));
+  return as_real(m, op2(m, SCALAR_BITOR, as_bits(m, x), bit));
+}
+
+/* 2^n for integers n whose result is a normal number. */
+static expr power_of_two(maker *m, expr n) {
+  expr exponent = add(m, n, integer(m, m->bias));
+  return as_real(m, op2(m, SCALAR_SHL, exponent, integer(m, m->mantissa)));
+}
+
+/* ---- exp, expm1 ---------------------------------------------------------------------------- */
+
+typedef struct reduced {
+  expr n, r; /* x = n·log 2 + r, |r| ≤ log 2 / 2; n as integers */
+} reduced;
+
+/* 1.5 · 2^mantissa: adding it rounds to an integer, whose bits then stand at the low end. */
+static double rounder(const maker *m) { return 1.5 * ldexp(1, m->mantissa); }
+
+static reduced reduce_exp(maker *m, expr x) {
+  double high = is_single(m) ? 0x1.62e4p-1 : 0x1.62e42feep-1; /* log 2, few bits, and the rest */
+  double low = is_single(m) ? 0x1.7f7d1cf79abcap-20 : 0x1.a39ef35793c76p-33;
+  expr magic = real(m, rounder(m));
+  expr t = let(m, "t", fused(m, x, real(m, 0x1.71547652b82fep+0), magic));
+  expr n = let(m, "n", sub(m, t, magic));
+  expr near = fused(m, n, real(m, -high), x);
+  reduced result;
+  result.r = let(m, "r", fused(m, n, real(m, -low), near));
+  result.n = let(m, "k", sub(m, as_bits(m, t), as_bits(m, magic)));
+  return result;
+}
+
+/* (e^r - 1 - r) / r² for |r| ≤ log 2 / 2: its Taylor series. */
+static expr exp_tail(maker *m, expr r) {
+  double coefficients[16], factorial = 2;
+  int count = is_single(m) ? 6 : 12;
+  for (int i = 0; i < count; factorial *= i + 3, i++) coefficients[i] = 1 / factorial;
+  return polynomial(m, r, count, coefficients);
+}
+
+static expr clamp(maker *m, expr x, double low, double high) {
+  return let(m, "x", op2(m, SCALAR_MAXIMUM, op2(m, SCALAR_MINIMUM, x, real(m, high)), real(m, low)));
+}
+
+/* e^x = 2^n e^r, scaled in two steps, so that results below the normal numbers round once. */
+static expr make_exp(maker *m, expr x) {
+  x = is_single(m) ? clamp(m, x, -110, 100) : clamp(m, x, -760, 720);
+  reduced z = reduce_exp(m, x);
+  expr p = let(m, "p", add(m, real(m, 1), fused(m, mul(m, z.r, z.r), exp_tail(m, z.r), z.r)));
+  expr even = add(m, z.n, integer(m, 4096)); /* not negative, so that the shift halves it */
+  expr half = let(m, "half", sub(m, op2(m, SCALAR_SHR, even, integer(m, 1)), integer(m, 2048)));
+  expr scaled = mul(m, p, power_of_two(m, half));
+  return mul(m, scaled, power_of_two(m, sub(m, z.n, half)));
+}
+
+/* e^x - 1 = 2^n (e^r - 1) + (2^n - 1), from 2^(n-1) to keep within the largest number. */
+static expr make_expm1(maker *m, expr x) {
+  expr given = x;
+  x = is_single(m) ? clamp(m, x, -30, 89) : clamp(m, x, -50, 710);
+  reduced z = reduce_exp(m, x);
+  expr p = let(m, "p", fused(m, mul(m, z.r, z.r), exp_tail(m, z.r), z.r));
+  expr scale = let(m, "scale", power_of_two(m, sub(m, z.n, integer(m, 1))));
+  expr half = let(m, "half", fused(m, scale, p, sub(m, scale, real(m, 0.5))));
+  expr tiny = op2(m, SCALAR_EQ, given, real(m, 0)); /* keeps the sign of zero */
+  return choose(m, tiny, given, add(m, half, half));
+}
+
+/* ---- log, log1p ---------------------------------------------------------------------------- */
+
+/* x = 2^e (1 + f) with 1 + f from √½ to √2; log(1 + f) = 2 artanh s, s = f / (2 + f), as
+ * f - f²/2 + s (f²/2 + R(s²)). */
+static expr make_log(maker *m, expr x) {
+  double least_normal = is_single(m) ? 0x1p-126 : 0x1p-1022;
+  double up = ldexp(1, m->mantissa + 1);
+  int64_t root_half = is_single(m) ? 0x3f3504f3 : 0x3fe6a09e667f3bcd;
+  int64_t one = is_single(m) ? 0x3f800000 : 0x3ff0000000000000;
+  expr small = let(m, "small", op2(m, SCALAR_LT, x, real(m, least_normal)));
+  expr normal = choose(m, small, mul(m, x, real(m, up)), x);
+  expr shifted = let(m, "shifted", add(m, as_bits(m, normal), integer(m, one - root_half)));
+  expr exponent = op2(m, SCALAR_SHR, shifted, integer(m, m->mantissa));
+  expr lost = choose(m, small, integer(m, m->bias + m->mantissa + 1), integer(m, m->bias));
+  expr e = let(m, "e", loop_cast(m->arena, sub(m, exponent, lost), m->type.element));
+  expr fraction = op2(m, SCALAR_BITAND, shifted, integer(m, (INT64_C(1) << m->mantissa) - 1));
+  expr f = let(m, "f", sub(m, as_real(m, add(m, fraction, integer(m, root_half))), real(m, 1)));
+  expr s = let(m, "s", quotient(m, f, add(m, real(m, 2), f)));
+  expr s2 = let(m, "s2", mul(m, s, s));
+  double coefficients[12];
+  int count = is_single(m) ? 5 : 11;
+  for (int i = 0; i < count; i++) coefficients[i] = 2.0 / (2 * i + 3);
+  expr series = let(m, "series", mul(m, s2, polynomial(m, s2, count, coefficients)));
+  expr half_square = let(m, "half_square", mul(m, mul(m, real(m, 0.5), f), f));
+  double high = is_single(m) ? 0x1.62e4p-1 : 0x1.62e42feep-1;
+  double low = is_single(m) ? 0x1.7f7d1cf79abcap-20 : 0x1.a39ef35793c76p-33;
+  expr small_part = fused(m, s, add(m, half_square, series), mul(m, e, real(m, low)));
+  expr rest = sub(m, sub(m, half_square, small_part), f);
+  expr result = let(m, "result", sub(m, mul(m, e, real(m, high)), rest));
+  expr invalid = let(m, "invalid", op2(m, SCALAR_LT, x, real(m, 0)));
+  result = choose(m, op2(m, SCALAR_EQ, x, real(m, 0)), real(m, -INFINITY), result);
+  result = choose(m, invalid, real(m, NAN), result);
+  return choose(m, op2(m, SCALAR_LT, x, real(m, INFINITY)), result, add(m, x, x)); /* inf, NaN */
+}
+
+/* log u + (x - (u - 1)) / u with u = 1 + x rounded: the quotient mends the rounding. */
+static expr make_log1p(maker *m, expr x) {
+  expr u = let(m, "u", add(m, real(m, 1), x));
+  expr lost = sub(m, x, sub(m, u, real(m, 1)));
+  expr result = add(m, call(m, SCALAR_LOG, m->type, u, NULL), quotient(m, lost, u));
+  expr edge = op2(m, SCALAR_LE, u, real(m, 0)); /* -1 gives -inf, below it NaN */
+  result = choose(m, edge, call(m, SCALAR_LOG, m->type, u, NULL), result);
+  return choose(m, op2(m, SCALAR_EQ, x, real(m, INFINITY)), x, result);
+}
+
+/* ---- tanh, sigmoid ------------------------------------------------------------------------- */
+
+/* tanh |x| = t / (t + 2), t = e^(2|x|) - 1. */
+static expr make_tanh(maker *m, expr x) {
+  expr magnitude = op2(m, SCALAR_MINIMUM, op1(m, SCALAR_ABS, x), real(m, 20));
+  expr t = let(m, "t", call(m, SCALAR_EXPM1, m->type, add(m, magnitude, magnitude), NULL));
+  return with_sign(m, quotient(m, t, add(m, t, real(m, 2))), x);
+}
+
+/* 1 / (1 + e) or e / (1 + e), e = e^-|x|. */
+static expr make_sigmoid(maker *m, expr x) {
+  expr e = let(m, "e", call(m, SCALAR_EXP, m->type, op1(m, SCALAR_NEG, op1(m, SCALAR_ABS, x)), NULL));
+  expr top = choose(m, op2(m, SCALAR_LT, x, real(m, 0)), e, real(m, 1));
+  return quotient(m, top, add(m, real(m, 1), e));
+}
+
+/* ---- sin, cos ------------------------------------------------------------------------------ */
+
+static expr series_of_sine(maker *m, expr square, int first) {
+  double coefficients[8], factorial = first == 1 ? 6 : 24;
+  for (int i = 0; i < 8; i++) {
+    coefficients[i] = (i % 2 == (first == 1) ? 1 : -1) / factorial;
+    int next = 2 * i + (first == 1 ? 4 : 5);
+    factorial *= next * (next + 1);
+  }
+  return polynomial(m, square, 8, coefficients);
+}
+
+/* x = n·π/2 + r, |r| ≤ π/4, with π/2 in three parts of which the first two have 33 bits; then the
+ * Taylor series of sin r or cos r by the quadrant n + shift. In f64 only. */
+static expr sine(maker *m, expr x, int64_t shift) {
+  expr magic = real(m, rounder(m));
+  expr t = let(m, "t", fused(m, x, real(m, 0x1.45f306dc9c883p-1), magic));
+  expr n = let(m, "n", sub(m, t, magic));
+  expr r = fused(m, n, real(m, -0x1.921fb544p+0), x);
+  r = fused(m, n, real(m, -0x1.0b4611a6p-34), r);
+  r = let(m, "r", fused(m, n, real(m, -0x1.3198a2e037073p-69), r));
+  r = op2(m, SCALAR_MAXIMUM, op2(m, SCALAR_MINIMUM, r, real(m, 0.8)), real(m, -0.8));
+  r = let(m, "q", r);
+  expr square = let(m, "square", mul(m, r, r));
+  expr odd = fused(m, mul(m, r, square), series_of_sine(m, square, 1), r);
+  expr even = fused(m, mul(m, square, square), series_of_sine(m, square, 0),
+                    fused(m, square, real(m, -0.5), real(m, 1)));
+  expr quadrant = let(m, "quadrant", add(m, as_bits(m, t), integer(m, shift)));
+  expr is_odd = op2(m, SCALAR_EQ, op2(m, SCALAR_BITAND, quadrant, integer(m, 1)), integer(m, 0));
+  expr value = let(m, "value", choose(m, is_odd, odd, even));
+  expr upper = op2(m, SCALAR_EQ, op2(m, SCALAR_BITAND, quadrant, integer(m, 2)), integer(m, 0));
+  return choose(m, upper, value, op1(m, SCALAR_NEG, value));
+}
+
+/* f32 goes through f64, where the reduction is easy and the result rounds once more. */
+static expr through_double(maker *m, scalar_function f, expr x, expr y) {
+  loop_type wide = loop_vector(DTYPE_F64, m->type.lanes);
+  expr y_wide = y ? loop_cast(m->arena, y, DTYPE_F64) : NULL;
+  expr result = call(m, f, wide, loop_cast(m->arena, x, DTYPE_F64), y_wide);
+  return loop_cast(m->arena, result, DTYPE_F32);
+}
+
+/* ---- pow ----------------------------------------------------------------------------------- */
+
+/* e^(y log |x|) with the sign of x where y is odd; NaN for a root of a negative number. */
+static expr make_pow(maker *m, expr x, expr y) {
+  expr zero = real(m, 0), one = real(m, 1);
+  expr magnitude = let(m, "magnitude", op1(m, SCALAR_ABS, x));
+  expr log = call(m, SCALAR_LOG, m->type, magnitude, NULL);
+  expr power = choose(m, op2(m, SCALAR_EQ, magnitude, one), zero, mul(m, y, log));
+  expr size = let(m, "size", call(m, SCALAR_EXP, m->type, power, NULL));
+  expr whole = let(m, "whole", op2(m, SCALAR_EQ, call(m, SCALAR_FLOOR, m->type, y, NULL), y));
+  expr half = let(m, "half", mul(m, y, real(m, 0.5)));
+  expr odd = op2(m, SCALAR_NE, call(m, SCALAR_FLOOR, m->type, half, NULL), half);
+  odd = op2(m, SCALAR_AND, whole, odd);
+  expr result = let(m, "result", choose(m, odd, with_sign(m, size, x), size));
+  expr finite = op2(m, SCALAR_GT, x, real(m, -INFINITY));
+  expr root = op2(m, SCALAR_AND, op2(m, SCALAR_LT, x, zero), op1(m, SCALAR_NOT, whole));
+  result = choose(m, op2(m, SCALAR_AND, root, finite), real(m, NAN), result);
+  expr is_one = op2(m, SCALAR_OR, op2(m, SCALAR_EQ, y, zero), op2(m, SCALAR_EQ, x, one));
+  return choose(m, is_one, one, result);
+}
+
+/* ---- rounding and signs -------------------------------------------------------------------- */
+
+/* |x| rounded by adding 2^mantissa, one less where that went up. */
+static expr make_floor(maker *m, expr x) {
+  expr limit = real(m, ldexp(1, m->mantissa));
+  expr magnitude = let(m, "magnitude", op1(m, SCALAR_ABS, x));
+  expr nearest = let(m, "nearest", with_sign(m, sub(m, add(m, magnitude, limit), limit), x));
+  expr down = choose(m, op2(m, SCALAR_GT, nearest, x), sub(m, nearest, real(m, 1)), nearest);
+  return choose(m, op2(m, SCALAR_LT, magnitude, limit), down, x);
+}
+
+static expr make_sign(maker *m, expr x) {
+  expr negative = choose(m, op2(m, SCALAR_LT, x, real(m, 0)), real(m, -1), x);
+  return choose(m, op2(m, SCALAR_GT, x, real(m, 0)), real(m, 1), negative);
+}
+
+static expr make_floordiv(maker *m, expr x, expr y) {
+  return call(m, SCALAR_FLOOR, m->type, quotient(m, x, y), NULL);
+}
+
+static expr make_mod(maker *m, expr x, expr y) {
+  expr whole = call(m, SCALAR_FLOORDIV, m->type, x, y);
+  return sub(m, x, mul(m, whole, y));
+}
+
+/* ---- the library --------------------------------------------------------------------------- */
+
+static expr make(maker *m, scalar_function f, expr x, expr y) {
+  bool narrow = is_single(m) && (f == SCALAR_SIN || f == SCALAR_COS || f == SCALAR_POW);
+  if (narrow) return through_double(m, f, x, y);
+  switch (f) {
+    case SCALAR_FLOOR: return make_floor(m, x);
+    case SCALAR_FLOORDIV: return make_floordiv(m, x, y);
+    case SCALAR_MOD: return make_mod(m, x, y);
+    case SCALAR_SIGN: return make_sign(m, x);
+    case SCALAR_RSQRT: return quotient(m, real(m, 1), op1(m, SCALAR_SQRT, x));
+    case SCALAR_EXP: return make_exp(m, x);
+    case SCALAR_EXPM1: return make_expm1(m, x);
+    case SCALAR_LOG: return make_log(m, x);
+    case SCALAR_LOG1P: return make_log1p(m, x);
+    case SCALAR_TANH: return make_tanh(m, x);
+    case SCALAR_SIGMOID: return make_sigmoid(m, x);
+    case SCALAR_SIN: return sine(m, x, 0);
+    case SCALAR_COS: return sine(m, x, 1);
+    case SCALAR_POW: return make_pow(m, x, y);
+    default: internal_error("no own %s", scalar_infos[f].name);
+  }
+}
+
+static bool is_own(scalar_function f) {
+  switch (f) {
+    case SCALAR_FLOOR: case SCALAR_FLOORDIV: case SCALAR_MOD: case SCALAR_SIGN: case SCALAR_RSQRT:
+    case SCALAR_EXP: case SCALAR_EXPM1: case SCALAR_LOG: case SCALAR_LOG1P: case SCALAR_TANH:
+    case SCALAR_SIGMOID: case SCALAR_SIN: case SCALAR_COS: case SCALAR_POW: return true;
+    default: return false;
+  }
+}
+
+static const char *function_name(arena *a, const char *name, loop_type type) {
+  if (type.lanes == 1) return arena_printf(a, "%s_%s", name, dtype_name(type.element));
+  return arena_printf(a, "%s_%sx%d", name, dtype_name(type.element), type.lanes);
+}
+
+static loop_function *find(const math_library *m, const char *name) {
+  for (int i = 0; i < m->count; i++)
+    if (!strcmp(m->functions[i]->name, name)) return m->functions[i];
+  return NULL;
+}
+
+static loop_function *begin(math_library *m, const char *name, loop_type type, int parameters,
+                            const char *const *names, loop_type parameter_type) {
+  loop_function *f = arena_new_of(m->arena, loop_function);
+  const loop_variable **list = arena_array_of(m->arena, parameters, const loop_variable *);
+  for (int i = 0; i < parameters; i++)
+    list[i] = loop_variable_new(m->arena, names[i], parameter_type);
+  *f = (loop_function){.name = name, .type = type, .parameter_count = parameters, .parameters = list};
+  return f;
+}
+
+static const loop_function *finish(math_library *m, loop_function *f, expr result) {
+  f->result = result;
+  arena_push(m->arena, m->functions, m->count) = f;
+  return f;
+}
+
+const loop_function *math_function(math_library *m, scalar_function f, loop_type type) {
+  if (!dtype_is_float(type.element) || !is_own(f)) return NULL;
+  const char *name = function_name(m->arena, scalar_infos[f].name, type);
+  loop_function *function = find(m, name);
+  if (function) return function;
+  int operands = scalar_infos[f].operands;
+  function = begin(m, name, type, operands, (const char *const[]){"a", "b"}, type);
+  bool single = type.element == DTYPE_F32;
+  maker k = {.library = m, .arena = m->arena, .function = function, .type = type,
+             .bits = single ? DTYPE_I32 : DTYPE_I64, .mantissa = single ? 23 : 52,
+             .bias = single ? 127 : 1023};
+  expr x = loop_var(m->arena, function->parameters[0]);
+  expr y = operands > 1 ? loop_var(m->arena, function->parameters[1]) : NULL;
+  return finish(m, function, make(&k, f, x, y));
+}
+
+/* ---- Philox -------------------------------------------------------------------------------- */
+
+enum { PHILOX_ROUNDS = 10 };
+
+/* Words are kept as i64 below 2^32. */
+static expr low_word(maker *m, expr x) {
+  return op2(m, SCALAR_BITAND, x, integer(m, 0xffffffff));
+}
+
+static expr high_word(maker *m, expr x) { return op2(m, SCALAR_SHR, x, integer(m, 32)); }
+
+static expr xor3(maker *m, expr x, expr y, expr z) {
+  return op2(m, SCALAR_BITXOR, op2(m, SCALAR_BITXOR, x, y), z);
+}
+
+static void philox_rounds(maker *m, expr c[4], expr k0, expr k1) {
+  for (int round = 0; round < PHILOX_ROUNDS; round++) {
+    expr p0 = let(m, "p", mul(m, c[0], integer(m, 0xD2511F53)));
+    expr p1 = let(m, "q", mul(m, c[2], integer(m, 0xCD9E8D57)));
+    c[0] = let(m, "c", xor3(m, high_word(m, p1), c[1], k0));
+    c[2] = let(m, "d", xor3(m, high_word(m, p0), c[3], k1));
+    c[1] = low_word(m, p1);
+    c[3] = low_word(m, p0);
+    k0 = let(m, "k", low_word(m, add(m, k0, integer(m, 0x9E3779B9))));
+    k1 = let(m, "l", low_word(m, add(m, k1, integer(m, 0xBB67AE85))));
+  }
+}
+
+static maker philox_maker(math_library *m, loop_function *f, int lanes) {
+  return (maker){.library = m, .arena = m->arena, .function = f,
+                 .type = loop_vector(DTYPE_I64, lanes), .bits = DTYPE_I64};
+}
+
+const loop_function *math_philox(math_library *m, int lanes) {
+  loop_type wide = loop_vector(DTYPE_I64, lanes), type = loop_vector(DTYPE_I32, lanes);
+  const char *name = function_name(m->arena, "philox", type);
+  loop_function *f = find(m, name);
+  if (f) return f;
+  f = begin(m, name, type, 3, (const char *const[]){"key", "element", "turn"}, wide);
+  maker k = philox_maker(m, f, lanes);
+  expr key = loop_var(m->arena, f->parameters[0]), element = loop_var(m->arena, f->parameters[1]);
+  expr turn = loop_var(m->arena, f->parameters[2]);
+  expr block = let(&k, "block", op2(&k, SCALAR_SHR, element, integer(&k, 2)));
+  expr c[4] = {low_word(&k, block), high_word(&k, block), low_word(&k, turn), high_word(&k, turn)};
+  philox_rounds(&k, c, low_word(&k, key), high_word(&k, key));
+  expr word = let(&k, "word", op2(&k, SCALAR_BITAND, element, integer(&k, 3)));
+  expr result = c[3];
+  for (int i = 2; i >= 0; i--)
+    result = choose(&k, op2(&k, SCALAR_EQ, word, integer(&k, i)), c[i], result);
+  return finish(m, f, loop_cast(m->arena, result, DTYPE_I32));
+}
+
+const loop_function *math_philox_key(math_library *m) {
+  loop_type type = loop_scalar(DTYPE_I64);
+  loop_function *f = find(m, "philox_key");
+  if (f) return f;
+  f = begin(m, "philox_key", type, 3, (const char *const[]){"seed", "site", "step"}, type);
+  maker k = philox_maker(m, f, 1);
+  expr seed = loop_var(m->arena, f->parameters[0]), site = loop_var(m->arena, f->parameters[1]);
+  expr step = loop_var(m->arena, f->parameters[2]);
+  expr c[4] = {low_word(&k, site), high_word(&k, site), low_word(&k, step), high_word(&k, step)};
+  philox_rounds(&k, c, low_word(&k, seed), high_word(&k, seed));
+  expr second = op2(&k, SCALAR_SHL, c[1], integer(&k, 32));
+  return finish(m, f, op2(&k, SCALAR_BITOR, c[0], second));
+}

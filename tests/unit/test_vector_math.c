@@ -1,0 +1,200 @@
+/* The own mathematics against libm in long double, through the loop interpreter. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "eval_loop.h"
+#include "scalar.h"
+#include "tensor.h"
+#include "vector_math.h"
+
+enum { LANES = 16 };
+
+typedef struct bench {
+  arena *arena;
+  math_library library;
+} bench;
+
+static bench *bench_new(void) {
+  arena *a = arena_new();
+  bench *b = arena_new_of(a, bench);
+  b->arena = a;
+  b->library.arena = a;
+  return b;
+}
+
+static const loop_machine with_fma = {.fma = true}, without_fma = {.fma = false};
+
+/* ---- references ---------------------------------------------------------------------------- */
+
+static long double reference(scalar_function f, long double x, long double y) {
+  switch (f) {
+    case SCALAR_FLOOR: return floorl(x);
+    case SCALAR_FLOORDIV: return floorl(x / y);
+    case SCALAR_SIGN: return isnan(x) ? x : (x > 0) - (x < 0);
+    case SCALAR_RSQRT: return 1 / sqrtl(x);
+    case SCALAR_EXP: return expl(x);
+    case SCALAR_EXPM1: return expm1l(x);
+    case SCALAR_LOG: return logl(x);
+    case SCALAR_LOG1P: return log1pl(x);
+    case SCALAR_TANH: return tanhl(x);
+    case SCALAR_SIGMOID: return x < 0 ? expl(x) / (1 + expl(x)) : 1 / (1 + expl(-x));
+    case SCALAR_SIN: return sinl(x);
+    case SCALAR_COS: return cosl(x);
+    case SCALAR_POW: return powl(x, y);
+    default: fail_msg("no reference for %s", scalar_infos[f].name); return 0;
+  }
+}
+
+/* The distance in units of the last place; infinite where one is NaN or infinite and the other is
+ * not the same. */
+static double distance(double got, long double want, bool single) {
+  if (isnan(want) || isnan(got)) return isnan(want) && isnan(got) ? 0 : INFINITY;
+  double nearest = single ? (double)(float)want : (double)want;
+  if (isinf(nearest) || isinf(got)) return nearest == got ? 0 : INFINITY;
+  int exponent;
+  frexpl(want, &exponent);
+  int least = single ? -149 : -1074, digits = single ? 24 : 53;
+  int unit = exponent - digits < least ? least : exponent - digits;
+  return (double)(fabsl(got - want) / ldexpl(1, unit));
+}
+
+static double run_single(bench *b, const loop_function *f, const loop_machine *machine, float x, float y) {
+  float xs[LANES], ys[LANES], results[LANES];
+  for (int i = 0; i < LANES; i++) xs[i] = x, ys[i] = y;
+  loop_run_function(b->arena, f, machine, (const void *[]){xs, ys}, results);
+  for (int i = 1; i < LANES; i++) assert_memory_equal(&results[0], &results[i], sizeof(float));
+  return results[0];
+}
+
+static double run_wide(bench *b, const loop_function *f, const loop_machine *machine, double x, double y) {
+  double result;
+  loop_run_function(b->arena, f, machine, (const void *[]){&x, &y}, &result);
+  return result;
+}
+
+typedef struct range {
+  scalar_function function;
+  double low, high, bound; /* arguments from -low to high in size; bound in units */
+} range;
+
+static double worst_of(scalar_function f, bool single, const loop_machine *machine, double low,
+                       double high, double *where) {
+  double worst = -1;
+  for (int step = 0; step < 3000; step++) {
+    bench *b = bench_new();
+    loop_type type = single ? loop_vector(DTYPE_F32, LANES) : loop_scalar(DTYPE_F64);
+    const loop_function *own = math_function(&b->library, f, type);
+    double part = (step + 0.37) / 3000, x = low + (high - low) * part, y = 3.7 - 8 * part;
+    if (step % 2) x *= exp2(-(step % 41)); /* small arguments too */
+    if (single) x = (float)x, y = (float)y;
+    double got = single ? run_single(b, own, machine, (float)x, (float)y) : run_wide(b, own, machine, x, y);
+    double error = distance(got, reference(f, x, y), single);
+    if (!(error <= worst)) worst = error, *where = x;
+    arena_free(b->arena);
+  }
+  return worst;
+}
+
+static void check_ranges(bool single, const range *ranges, int count) {
+  for (int i = 0; i < count; i++) {
+    const range *r = &ranges[i];
+    for (int fused = 0; fused < 2; fused++) {
+      double where = 0;
+      double worst = worst_of(r->function, single, fused ? &with_fma : &without_fma, r->low, r->high, &where);
+      print_message("%-8s %s %s: %.2f units at %a\n", scalar_infos[r->function].name,
+                    single ? "f32" : "f64", fused ? "fma" : "   ", worst, where);
+      if (!(worst <= r->bound)) fail_msg("%s: %g units at %a", scalar_infos[r->function].name, worst, where);
+    }
+  }
+}
+
+static void test_f32_errors(void **state) {
+  (void)state;
+  static const range ranges[] = {
+      {SCALAR_EXP, -103, 88.7, 2},   {SCALAR_EXPM1, -20, 88, 3}, {SCALAR_LOG, 0, 3e38, 2},
+      {SCALAR_LOG, 0.5, 2, 2},       {SCALAR_LOG1P, -0.999, 9, 3}, {SCALAR_TANH, -12, 12, 4},
+      {SCALAR_SIGMOID, -80, 80, 4},  {SCALAR_SIN, -1e6, 1e6, 1}, {SCALAR_COS, -1e6, 1e6, 1},
+      {SCALAR_POW, 0, 100, 1},       {SCALAR_FLOOR, -1e9, 1e9, 0}, {SCALAR_RSQRT, 0, 1e30, 2},
+      {SCALAR_SIGN, -5, 5, 0}};
+  check_ranges(true, ranges, sizeof ranges / sizeof *ranges);
+}
+
+static void test_f64_errors(void **state) {
+  (void)state;
+  static const range ranges[] = {
+      {SCALAR_EXP, -744, 709, 2},   {SCALAR_EXPM1, -40, 700, 3}, {SCALAR_LOG, 0, 1e308, 2},
+      {SCALAR_LOG, 0.5, 2, 2},      {SCALAR_LOG1P, -0.999, 9, 3}, {SCALAR_TANH, -30, 30, 4},
+      {SCALAR_SIGMOID, -700, 700, 4}, {SCALAR_SIN, -1e6, 1e6, 2}, {SCALAR_COS, -1e6, 1e6, 2},
+      {SCALAR_POW, 0, 4, 256},       {SCALAR_FLOOR, -1e18, 1e18, 0}, {SCALAR_RSQRT, 0, 1e300, 2},
+      {SCALAR_SIGN, -5, 5, 0}};
+  check_ranges(false, ranges, sizeof ranges / sizeof *ranges);
+}
+
+static void test_special_values(void **state) {
+  (void)state;
+  static const double values[] = {0.0, -0.0, 1, -1, 0x1p-149, 0x1p-130, 3e38, -3e38, INFINITY, -INFINITY, NAN,
+                                  0.5, -2.5, 2, 3, 1e-30};
+  static const scalar_function functions[] = {
+      SCALAR_EXP, SCALAR_EXPM1, SCALAR_LOG, SCALAR_LOG1P, SCALAR_TANH, SCALAR_SIGMOID, SCALAR_FLOOR,
+      SCALAR_RSQRT, SCALAR_SIGN, SCALAR_POW};
+  enum { VALUES = sizeof values / sizeof *values };
+  for (size_t f = 0; f < sizeof functions / sizeof *functions; f++)
+    for (int i = 0; i < VALUES; i++)
+      for (int j = 0; j < (functions[f] == SCALAR_POW ? VALUES : 1); j++) {
+        bench *b = bench_new();
+        bool edge = functions[f] == SCALAR_RSQRT && values[i] < 0;
+        long double want = reference(functions[f], (float)values[i], (float)values[j]);
+        double narrow = run_single(b, math_function(&b->library, functions[f], loop_vector(DTYPE_F32, LANES)),
+                                   &with_fma, (float)values[i], (float)values[j]);
+        double error = distance(narrow, want, true);
+        if (!edge && !(error <= 4))
+          fail_msg("%s(%g, %g) is %g, not %Lg", scalar_infos[functions[f]].name, values[i], values[j], narrow, want);
+        if (edge) assert_true(isnan(narrow) || isinf(narrow));
+        arena_free(b->arena);
+      }
+}
+
+static void test_philox_agrees(void **state) {
+  (void)state;
+  for (uint64_t i = 0; i < 200; i++) {
+    bench *b = bench_new();
+    uint64_t seed = i * 0x9e3779b97f4a7c15u, site = ~seed * 3, step = i << (i % 40), turn = i * 5, element = i << (i % 50);
+    uint32_t key[2];
+    philox_key(key, seed, site, step);
+    uint64_t packed;
+    loop_run_function(b->arena, math_philox_key(&b->library), &with_fma, (const void *[]){&seed, &site, &step}, &packed);
+    assert_int_equal(packed, (uint64_t)key[0] | (uint64_t)key[1] << 32);
+    uint64_t keys[8], elements[8], turns[8];
+    uint32_t words[8];
+    for (uint64_t lane = 0; lane < 8; lane++) keys[lane] = packed, elements[lane] = element + lane, turns[lane] = turn;
+    loop_run_function(b->arena, math_philox(&b->library, 8), &with_fma, (const void *[]){keys, elements, turns}, words);
+    for (uint64_t lane = 0; lane < 8; lane++) assert_int_equal(words[lane], philox_element(key, element + lane, turn));
+    arena_free(b->arena);
+  }
+}
+
+static void test_other_functions_are_not_own(void **state) {
+  (void)state;
+  bench *b = bench_new();
+  assert_null(math_function(&b->library, SCALAR_ADD, loop_scalar(DTYPE_F32)));
+  assert_null(math_function(&b->library, SCALAR_FLOORDIV, loop_scalar(DTYPE_I32)));
+  const loop_function *first = math_function(&b->library, SCALAR_TANH, loop_vector(DTYPE_F32, 8));
+  assert_ptr_equal(first, math_function(&b->library, SCALAR_TANH, loop_vector(DTYPE_F32, 8)));
+  assert_int_equal(b->library.count, 2); /* expm1 before tanh */
+  assert_string_equal(b->library.functions[1]->name, "tanh_f32x8");
+  arena_free(b->arena);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_f32_errors), cmocka_unit_test(test_f64_errors),
+      cmocka_unit_test(test_special_values), cmocka_unit_test(test_philox_agrees),
+      cmocka_unit_test(test_other_functions_are_not_own)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
