@@ -232,7 +232,8 @@ static value named_results(elaborator *e, const ast *function) {
     if (!b) elaborator_error(e, r->at, "the body does not define its result `%s`", r->name);
     else items[i] = fitted(e, r, expression_binding(e, b, r->at), r->at);
   }
-  return results->count == 1 ? items[0] : value_tuple(e->arena, results->count, items, keys);
+  if (results->count == 1) return items[0];
+  return elaborator_tuple(e, function->at, results->count, items, keys);
 }
 
 static value body_value(elaborator *e, const ast *function, location at) {
@@ -373,6 +374,7 @@ scope *call_members(elaborator *e, instance *i, location at) {
   if (!f || f->function->has_parameters || i->busy) return i->busy ? i->members : NULL;
   if (i->graph == e->graph) return i->members;
   frame own = frame_of(e, f, i, at, i->name);
+  own.site = i->path; /* whoever asks first */
   if (!check_call(e, at, f, (argument_list){0}) || !elaborator_enter(e, &own)) return NULL;
   i->members = own.scope;
   i->graph = e->graph;

@@ -7,6 +7,7 @@
 #include "entry.h"
 #include "expression.h"
 #include "library.h"
+#include "native.h"
 #include "slots.h"
 #include "statement.h"
 #include "task.h"
@@ -134,9 +135,21 @@ static int by_path(const void *a, const void *b) {
   return strcmp((*(slot_record *const *)a)->slot.path, (*(slot_record *const *)b)->slot.path);
 }
 
+/* Paths are unique; the slots are sorted. */
+static void check_paths(elaborator *e) {
+  for (int i = 1; i < e->slot_count; i++) {
+    const slot *a = &e->slots[i - 1]->slot, *b = &e->slots[i]->slot;
+    if (!strcmp(a->path, b->path))
+      elaborator_error(e, b->at, "`%s` is declared twice, first at %s", b->path,
+                       diag_place(e->arena, a->at));
+  }
+}
+
 static void finish(elaborator *e) {
   program *p = e->program;
   if (e->slot_count) qsort(e->slots, (size_t)e->slot_count, sizeof *e->slots, by_path);
+  check_paths(e);
+  native_check_sites(e);
   p->slot_count = e->slot_count;
   p->slots = arena_array_of(e->arena, e->slot_count, slot);
   for (int i = 0; i < e->slot_count; i++) {

@@ -57,6 +57,33 @@ bool elaborator_at(elaborator *e, location at) {
   return false;
 }
 
+bool elaborator_sink(elaborator *e, location at) {
+  if (!elaborator_at(e, at)) return false;
+  if (e->nested < MOST_NESTED) {
+    e->nested++;
+    return true;
+  }
+  elaborator_error(e, at, "expressions and calls nest deeper than %d", MOST_NESTED);
+  e->halted = true;
+  return false;
+}
+
+void elaborator_rise(elaborator *e) {
+  e->nested--;
+}
+
+value elaborator_tuple(elaborator *e, location at, int count, const value *items,
+                       const char *const *keys) {
+  for (int i = 0; i < count; i++)
+    if (value_is_poison(items[i])) return (value){0};
+  value v = value_tuple(e->arena, count, items, keys);
+  if (v.tuple->depth > MOST_TUPLES_DEEP)
+    return elaborator_error(e, at, "tuples nest deeper than %d", MOST_TUPLES_DEEP);
+  if (v.tuple->leaves > MOST_LEAVES)
+    return elaborator_error(e, at, "a tuple of more than %d values", MOST_LEAVES);
+  return v;
+}
+
 value elaborator_node(elaborator *e, node *n) {
   if (!n) elaborator_path(e);
   return value_tensor(n);

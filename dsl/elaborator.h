@@ -9,8 +9,11 @@
 
 enum {
   MOST_CALLS_DEEP = 48,      /* calls within calls */
-  MOST_TURNS = 100000,       /* of one static loop */
-  MOST_WORK = 2000000,       /* expressions evaluated in one run */
+  MOST_TURNS = 20000,        /* of one static loop */
+  MOST_WORK = 1000000,       /* expressions evaluated in one run */
+  MOST_NESTED = 1500,        /* expressions within expressions, through calls */
+  MOST_TUPLES_DEEP = 32,     /* tuples within tuples */
+  MOST_LEAVES = 100000,      /* of one tuple */
 };
 
 /* Values that the turns of a static `for` emit. */
@@ -54,8 +57,7 @@ typedef struct elaborator {
   struct library *library;
   const lexical **lexicals;
   int lexical_count;
-  const char **sites;       /* of draws, for collisions */
-  uint64_t *site_hashes;
+  struct draw_site *sites;  /* of all draws: see native_check_sites */
   int site_count;
   struct sweep *sweeps;     /* gradients taken so far, see gradient.c */
   int sweep_count;
@@ -67,6 +69,7 @@ typedef struct elaborator {
   int updates;              /* slots written so far */
   bool in_arguments;        /* of a run: `step`, `steps` and `epoch` have values */
   int64_t work;
+  int nested;               /* expressions around the current one */
   int noted;                /* errors that have their call path */
   bool halted;              /* a bound was passed: everything else is poison */
   dtype real;               /* of f32: f64 with --real=f64 */
@@ -88,6 +91,15 @@ void elaborator_path(elaborator *e);
 
 /* Places the nodes built next, and counts work: false when the run has been halted. */
 bool elaborator_at(elaborator *e, location at);
+
+/* Goes one expression deeper: elaborator_at, and a bound on the nesting. Where it gives true,
+ * elaborator_rise follows. */
+bool elaborator_sink(elaborator *e, location at);
+void elaborator_rise(elaborator *e);
+
+/* A tuple within the bounds; poison with an error otherwise, and where an item is poison. */
+value elaborator_tuple(elaborator *e, location at, int count, const value *items,
+                       const char *const *keys);
 
 /* The node as a value; where a builder refused it, the error gets its call path. */
 value elaborator_node(elaborator *e, node *n);

@@ -135,9 +135,8 @@ static value tuple_expression(elaborator *e, const ast *n) {
     for (int k = 0; k < i && named; k++)
       if (keys[k] && !strcmp(keys[k], keys[i]))
         return elaborator_error(e, item->at, "the key `%s` stands twice in this tuple", keys[i]);
-    if (value_is_poison(items[i])) return (value){0};
   }
-  return value_tuple(e->arena, n->items.count, items, keyed ? keys : NULL);
+  return elaborator_tuple(e, n->at, n->items.count, items, keyed ? keys : NULL);
 }
 
 static value transposed(elaborator *e, const ast *n, value base);
@@ -200,8 +199,7 @@ static value unary_value(elaborator *e, const ast *n) {
   return operate_unary(e, n->at, n->op, operand);
 }
 
-value expression_value(elaborator *e, const ast *n) {
-  if (!elaborator_at(e, n->at)) return (value){0};
+static value evaluate(elaborator *e, const ast *n) {
   switch (n->kind) {
     case AST_INTEGER: return value_integer(n->integer);
     case AST_REAL: return value_number(number_real(n->real));
@@ -225,6 +223,13 @@ value expression_value(elaborator *e, const ast *n) {
     default:
       return elaborator_error(e, n->at, "%s cannot stand here", ast_kind_words(n->kind));
   }
+}
+
+value expression_value(elaborator *e, const ast *n) {
+  if (!elaborator_sink(e, n->at)) return (value){0};
+  value v = evaluate(e, n);
+  elaborator_rise(e);
+  return v;
 }
 
 bool expression_type(elaborator *e, const ast *type, tensor_type *out) {

@@ -26,39 +26,54 @@ static bool collect(const ast *n, void *context) {
                       : n->kind == AST_PIPE && n->right->kind != AST_CALL ? n->right
                                                                           : NULL;
   if (callee)
-    arena_push(c->arena, c->lexical->sites, c->lexical->count) =
+    arena_push(c->arena, c->lexical->by_name, c->lexical->count) =
         (call_site){.site = n, .callee = callee, .name = called_name(callee)};
   return true;
 }
 
-static int by_text(const void *left, const void *right) {
+static int by_name(const void *left, const void *right) {
   const call_site *a = left, *b = right;
   location x = without_brackets(a->callee)->at, y = without_brackets(b->callee)->at;
-  if (x.end_line != y.end_line) return x.end_line - y.end_line;
-  if (x.end_column != y.end_column) return x.end_column - y.end_column;
-  return b->site->height - a->site->height;
+  int order = strcmp(a->name, b->name);
+  if (!order) order = x.end_line - y.end_line;
+  if (!order) order = x.end_column - y.end_column;
+  return order ? order : b->site->height - a->site->height;
+}
+
+static int by_site(const void *left, const void *right) {
+  uintptr_t a = (uintptr_t)((const call_site *)left)->site;
+  uintptr_t b = (uintptr_t)((const call_site *)right)->site;
+  return a < b ? -1 : a > b;
 }
 
 const lexical *lexical_new(arena *a, const ast *root) {
   lexical *l = arena_new_of(a, lexical);
   l->root = root;
   ast_walk(root, collect, &(collection){a, l});
-  if (l->count) qsort(l->sites, (size_t)l->count, sizeof *l->sites, by_text);
-  for (int i = 0; i < l->count; i++)
-    for (int j = i - 1; j >= 0 && !l->sites[i].ordinal; j--)
-      if (!strcmp(l->sites[i].name, l->sites[j].name))
-        l->sites[i].ordinal = l->sites[j].ordinal + 1;
+  if (!l->count) return l;
+  qsort(l->by_name, (size_t)l->count, sizeof *l->by_name, by_name);
+  for (int i = 1; i < l->count; i++)
+    if (!strcmp(l->by_name[i].name, l->by_name[i - 1].name))
+      l->by_name[i].ordinal = l->by_name[i - 1].ordinal + 1;
+  l->by_site = arena_array_of(a, l->count, call_site);
+  memcpy(l->by_site, l->by_name, (size_t)l->count * sizeof *l->by_site);
+  qsort(l->by_site, (size_t)l->count, sizeof *l->by_site, by_site);
   return l;
 }
 
 const call_site *lexical_find(const lexical *l, const ast *site) {
-  for (int i = 0; i < l->count; i++)
-    if (l->sites[i].site == site) return &l->sites[i];
-  return NULL;
+  const call_site key = {.site = site};
+  return l->count ? bsearch(&key, l->by_site, (size_t)l->count, sizeof key, by_site) : NULL;
 }
 
 bool lexical_calls(const lexical *l, const char *name) {
-  for (int i = 0; i < l->count; i++)
-    if (ast_is_name(without_brackets(l->sites[i].callee), name)) return true;
+  int low = 0, high = l->count;
+  while (low < high) {
+    int middle = low + (high - low) / 2;
+    if (strcmp(l->by_name[middle].name, name) < 0) low = middle + 1;
+    else high = middle;
+  }
+  for (; low < l->count && !strcmp(l->by_name[low].name, name); low++)
+    if (ast_is_name(without_brackets(l->by_name[low].callee), name)) return true;
   return false;
 }

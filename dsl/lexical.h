@@ -15,7 +15,8 @@ typedef struct call_site {
 
 typedef struct lexical {
   const ast *root;
-  call_site *sites;    /* in the order of the text */
+  call_site *by_name;  /* sorted by name, then in the order of the text */
+  call_site *by_site;  /* the same, sorted for lexical_find */
   int count;
 } lexical;
 

@@ -20,8 +20,9 @@ typedef struct binding {
 
 struct scope {
   scope *parent;         /* looked into next; NULL: the compiler's own functions follow */
-  binding **bindings;
+  binding **bindings;    /* in the order of the first binding of each name */
   int count;
+  int *table, table_size; /* by hash of the name: 1 + index in bindings, or 0 */
 };
 
 scope *scope_new(arena *a, scope *parent);

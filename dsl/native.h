@@ -60,6 +60,9 @@ bool native_each(elaborator *e, location at, value v, const char *what, int coun
 bool native_result_type(elaborator *e, const native_call *c, dtype element,
                         const tensor_type *like, tensor_type *type);
 
+/* Reports draws at different places whose sites hash alike: they would draw the same numbers. */
+void native_check_sites(elaborator *e);
+
 /* Rows of the table, by family. The last has no name. */
 extern const native native_elementwise[], native_shapes[], native_reductions[], native_random[],
     native_calculus[];

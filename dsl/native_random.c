@@ -1,6 +1,7 @@
 /* Random draws. Each is a pure function of (seed, place in the program, step, turn, element):
  * bits[shape](key, turn), whose key hashes the elaboration path of the draw. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "build.h"
@@ -14,20 +15,32 @@ static uint64_t hash_text(const char *text) {
   return hash;
 }
 
-/* The site of a path. Two paths that hash alike would draw the same numbers: an error. */
+typedef struct draw_site {
+  uint64_t hash;
+  const char *path;
+  location at;
+} draw_site;
+
 static uint64_t site_of(elaborator *e, location at, const char *path) {
   uint64_t hash = hash_text(path);
-  for (int i = 0; i < e->site_count; i++) {
-    if (e->site_hashes[i] != hash) continue;
-    if (strcmp(e->sites[i], path))
-      elaborator_error(e, at, "the draws `%s` and `%s` have one hash; rename something in a path",
-                       e->sites[i], path);
-    return hash;
-  }
-  int same = e->site_count;
-  arena_push(e->arena, e->site_hashes, same) = hash;
-  arena_push(e->arena, e->sites, e->site_count) = path;
+  arena_push(e->arena, e->sites, e->site_count) = (draw_site){hash, path, at};
   return hash;
+}
+
+static int by_hash(const void *left, const void *right) {
+  const draw_site *a = left, *b = right;
+  if (a->hash != b->hash) return a->hash < b->hash ? -1 : 1;
+  return strcmp(a->path, b->path);
+}
+
+void native_check_sites(elaborator *e) {
+  if (e->site_count) qsort(e->sites, (size_t)e->site_count, sizeof *e->sites, by_hash);
+  for (int i = 1; i < e->site_count; i++) {
+    const draw_site *a = &e->sites[i - 1], *b = &e->sites[i];
+    if (a->hash == b->hash && strcmp(a->path, b->path))
+      elaborator_error(e, b->at, "the draws `%s` and `%s` have one hash; rename a part of a path",
+                       a->path, b->path);
+  }
 }
 
 /* The random patterns of a draw of this shape, i32; part tells several draws of one call apart. */

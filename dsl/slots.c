@@ -35,12 +35,6 @@ slot_record *instance_find_slot(const instance *owner, const char *name) {
 slot_record *slot_new(elaborator *e, instance *owner, const char *name, slot_kind kind,
                       const tensor_type *type, location at) {
   const char *path = joined(e->arena, owner, name);
-  for (int i = 0; i < e->slot_count; i++) {
-    if (strcmp(e->slots[i]->slot.path, path)) continue;
-    elaborator_error(e, at, "`%s` is declared twice, first at %s", path,
-                     diag_place(e->arena, e->slots[i]->slot.at));
-    return NULL;
-  }
   slot_record *s = arena_new_of(e->arena, slot_record);
   *s = (slot_record){.slot = {path, kind, *type, at}, .name = name, .owner = owner};
   arena_push(e->arena, owner->slots, owner->slot_count) = s;

@@ -36,8 +36,7 @@ instance *instance_child(elaborator *e, instance *parent, const char *name);
 instance *instance_find_child(const instance *parent, const char *name);
 slot_record *instance_find_slot(const instance *owner, const char *name);
 
-/* Adds a slot to an instance that has none of this name. NULL, with an error, where the path is
- * taken. */
+/* Adds a slot to an instance that has none of this name. */
 slot_record *slot_new(elaborator *e, instance *owner, const char *name, slot_kind kind,
                       const tensor_type *type, location at);
 

@@ -152,7 +152,7 @@ static slot_record *declare_new(elaborator *e, const ast *n, const char *name, s
   node *initial = initial_node(e, n, path, typed, &type);
   if (!initial && !typed) return NULL;
   slot_record *s = slot_new(e, e->frame->self, name, kind, &type, n->at);
-  if (s) s->initial = initial;
+  s->initial = initial;
   return s;
 }
 
@@ -334,7 +334,7 @@ value statement_for(elaborator *e, const ast *n) {
   f->indices = indices;
   f->emission = outer;
   if (!own.count) return value_none();
-  return value_tuple(e->arena, own.count, own.items, NULL);
+  return elaborator_tuple(e, n->at, own.count, own.items, NULL);
 }
 
 static void emit(elaborator *e, const ast *n) {

@@ -14,6 +14,15 @@ value value_tensor(node *n) {
   return n ? (value){.kind = VALUE_TENSOR, .node = n} : (value){.kind = VALUE_POISON};
 }
 
+static void measure(tuple *t) {
+  t->depth = 1;
+  for (int i = 0; i < t->count; i++) {
+    const tuple *item = t->items[i].kind == VALUE_TUPLE ? t->items[i].tuple : NULL;
+    t->leaves += item ? item->leaves : 1;
+    if (item && item->depth >= t->depth) t->depth = item->depth + 1;
+  }
+}
+
 value value_tuple(arena *a, int count, const value *items, const char *const *keys) {
   tuple *t = arena_new_of(a, tuple);
   t->count = count;
@@ -23,6 +32,7 @@ value value_tuple(arena *a, int count, const value *items, const char *const *ke
     t->keys = arena_array_of(a, count, const char *);
     if (count) memcpy(t->keys, keys, (size_t)count * sizeof *keys);
   }
+  measure(t);
   return (value){.kind = VALUE_TUPLE, .tuple = t};
 }
 
@@ -66,6 +76,8 @@ tuple *tuple_like(arena *a, const tuple *t) {
   tuple *copy = arena_new_of(a, tuple);
   copy->count = t->count;
   copy->keys = t->keys;
+  copy->depth = t->depth;
+  copy->leaves = t->leaves;
   copy->items = arena_array_of(a, t->count, value);
   return copy;
 }

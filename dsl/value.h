@@ -59,6 +59,8 @@ struct tuple {
   value *items;
   const char **keys; /* NULL, or one per item, of which each may be NULL */
   int count;
+  int depth;         /* of tuples in tuples: 1 where there are none */
+  int64_t leaves;    /* items that are not tuples, here and below */
 };
 
 /* An argument as it was passed, in brackets or parentheses. */
