@@ -86,8 +86,8 @@ static void take_slice(diagnostics *d, feed *f) {
   f->rows = last - run->first;
 }
 
-/* "evaluate", or "evaluate(fashion.train[55000:60000])" where the task feeds the entry from more than
- * one place. */
+/* "evaluate", or "evaluate(fashion.train[55000:60000])" where the task feeds the entry from more
+ * than one place. */
 static const char *label_of(arena *a, const task *t, const feed *f) {
   const task_run *run = f->run;
   bool alone = run->data < 0;

@@ -2,11 +2,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { BAR = 24 };
+enum { LEAST_BAR = 6, MOST_BAR = 24 };
 static const double least_interval = 0.1;
 
 double progress_clock(void) {
@@ -31,10 +32,12 @@ const char *duration_text(arena *a, double seconds) {
                   : arena_printf(a, "%lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
 }
 
-static void draw_bar(char bar[BAR + 1], int64_t step, int64_t steps) {
-  int filled = steps > 0 ? (int)((double)step / (double)steps * BAR) : BAR;
-  for (int i = 0; i < BAR; i++) bar[i] = i < filled ? '=' : i == filled ? '>' : ' ';
-  bar[BAR] = 0;
+/* "=====>    ", of a width. */
+static const char *bar_text(arena *a, int width, int64_t step, int64_t steps) {
+  char *bar = arena_alloc(a, (size_t)width + 1);
+  int filled = steps > 0 ? (int)((double)step / (double)steps * width) : width;
+  for (int i = 0; i < width; i++) bar[i] = i < filled ? '=' : i == filled ? '>' : ' ';
+  return bar;
 }
 
 static int terminal_columns(void) {
@@ -50,14 +53,17 @@ void progress_show(progress *p, const progress_state *s) {
   p->last = progress_clock();
   double rate = (double)(s->done - p->start_step) / (p->last - p->start);
   arena *a = arena_new();
-  char bar[BAR + 1];
-  draw_bar(bar, s->step, s->epoch_steps);
-  const char *line = arena_printf(
-      a, "%s  epoch %lld/%lld  [%s]  %lld/%lld  %s  %.0f rows/s  %s left", s->entry,
-      (long long)s->epoch, (long long)s->epochs, bar, (long long)s->step, (long long)s->epoch_steps,
-      s->metrics, rate * (double)s->rows,
-      rate > 0 ? duration_text(a, (double)(s->steps - s->done) / rate) : "?");
-  fprintf(stderr, "\r%s%.*s%s\033[K", p->colour ? "\033[36m" : "", terminal_columns() - 1, line,
+  const char *start = arena_printf(a, "%s %lld/%lld", s->entry, (long long)s->epoch,
+                                   (long long)s->epochs);
+  const char *left = rate > 0 ? duration_text(a, (double)(s->steps - s->done) / rate) : "?";
+  const char *rest = arena_printf(a, "%lld/%lld  %s left  %.0f rows/s  %s", (long long)s->step,
+                                  (long long)s->epoch_steps, left, rate * (double)s->rows,
+                                  s->metrics);
+  int columns = terminal_columns() - 1, room = columns - (int)(strlen(start) + strlen(rest)) - 4;
+  int width = room < LEAST_BAR ? LEAST_BAR : room > MOST_BAR ? MOST_BAR : room;
+  const char *line = arena_printf(a, "%s [%s] %s", start,
+                                  bar_text(a, width, s->step, s->epoch_steps), rest);
+  fprintf(stderr, "\r%s%.*s%s\033[K", p->colour ? "\033[36m" : "", columns, line,
           p->colour ? "\033[0m" : "");
   fflush(stderr);
   arena_free(a);

@@ -30,8 +30,8 @@ typedef struct progress_state {
 /* True where a line is wanted: at most ten times a second, on a terminal. */
 bool progress_due(const progress *p);
 
-/* Shows "train  epoch 3/10  [=====>    ]  412/937  loss 0.2713  61230 rows/s  1:12 left", with the
- * time left to the end of the phase. */
+/* Shows "train 3/10 [=====>    ] 412/937  1:12 left  61230 rows/s  loss 0.2713", with the time left to
+ * the end of the phase, cut to the width of the terminal. */
 void progress_show(progress *p, const progress_state *s);
 
 /* Takes the line away, before anything else is printed. */
