@@ -29,7 +29,7 @@ demo: install-missing
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@mkdir -p $(B)/demo
 	$(B)/dnnc models/convnets/lenet5.dnn -o $(B)/demo/lenet5.so
-	$(B)/dnn train models/convnets/lenet5.dnn --out $(B)/demo
+	$(B)/dnn train models/convnets/lenet5.dnn --out $(B)/demo --overwrite
 
 # Under B=… and with other CFLAGS (sanitizers) the tests run as well.
 check: install-missing

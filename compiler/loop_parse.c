@@ -1,0 +1,371 @@
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loop_text.h"
+#include "scalar.h"
+
+enum { DEEPEST = 200, MOST_OPERANDS = 8 };
+
+/* A name in scope and what it stands for: one of the two pointers. */
+typedef struct name {
+  const char *text;
+  const loop_variable *variable;
+  loop_buffer *buffer;
+} name;
+
+typedef struct parser {
+  arena *arena;
+  diagnostics *diagnostics;
+  const source *source;
+  math_library *library;
+  const char *at;
+  int depth;
+  name *names;
+  int count;
+  jmp_buf stop;
+} parser;
+
+/* ---- scanning ------------------------------------------------------------------------------ */
+
+static location here(const parser *p) {
+  location l = {.source = p->source, .line = 1, .column = 1};
+  for (const char *c = p->source->text; c < p->at; c++) {
+    l.column++;
+    if (*c == '\n') l.line++, l.column = 1;
+  }
+  l.end_line = l.line;
+  l.end_column = l.column + 1;
+  return l;
+}
+
+static _Noreturn void fail(parser *p, const char *message) {
+  diag_error(p->diagnostics, here(p), "%s", message);
+  longjmp(p->stop, 1);
+}
+
+static void skip_blanks(parser *p) {
+  while (*p->at == ' ' || *p->at == '\n' || *p->at == '\t') p->at++;
+}
+
+static bool is_word(char c) { return isalnum((unsigned char)c) || c == '_'; }
+
+/* Takes the given text if it comes next; words only whole. */
+static bool take(parser *p, const char *text) {
+  skip_blanks(p);
+  size_t length = strlen(text);
+  if (strncmp(p->at, text, length)) return false;
+  if (is_word(text[length - 1]) && is_word(p->at[length])) return false;
+  p->at += length;
+  return true;
+}
+
+static void want(parser *p, const char *text) {
+  if (!take(p, text)) fail(p, arena_printf(p->arena, "expected '%s'", text));
+}
+
+static const char *word(parser *p) {
+  skip_blanks(p);
+  const char *start = p->at;
+  while (is_word(*p->at)) p->at++;
+  if (p->at == start) fail(p, "expected a name");
+  return arena_text_n(p->arena, start, (size_t)(p->at - start));
+}
+
+static int64_t integer(parser *p, int64_t least, int64_t most) {
+  skip_blanks(p);
+  char *end;
+  errno = 0;
+  long long value = strtoll(p->at, &end, 10);
+  if (end == p->at) fail(p, "expected an integer");
+  if (errno || value < least || value > most) fail(p, "the integer is out of range");
+  p->at = end;
+  return value;
+}
+
+static loop_type type(parser *p) {
+  const char *text = word(p), *x = strchr(text, 'x');
+  const char *element = x ? arena_text_n(p->arena, text, (size_t)(x - text)) : text;
+  loop_type t = {.lanes = x ? atoi(x + 1) : 1};
+  if (!dtype_parse(element, &t.element)) fail(p, "expected a type such as f32 or f32x8");
+  if (t.lanes < 1 || t.lanes > LOOP_MAX_LANES || (t.lanes & (t.lanes - 1)))
+    fail(p, "the number of lanes is a power of two up to 64");
+  return t;
+}
+
+/* ---- names --------------------------------------------------------------------------------- */
+
+static const name *find(const parser *p, const char *text) {
+  for (int i = p->count - 1; i >= 0; i--)
+    if (!strcmp(p->names[i].text, text)) return &p->names[i];
+  return NULL;
+}
+
+static const loop_variable *define_variable(parser *p, const char *text, loop_type t) {
+  const loop_variable *v = loop_variable_new(p->arena, text, t);
+  arena_push(p->arena, p->names, p->count) = (name){text, v, NULL};
+  return v;
+}
+
+/* NAME: type[extents] */
+static loop_buffer *define_buffer(parser *p, loop_space space) {
+  const char *text = word(p);
+  want(p, ":");
+  loop_type t = type(p);
+  int64_t extents[MAX_RANK];
+  int rank = 0;
+  want(p, "[");
+  while (!take(p, "]")) {
+    if (rank) want(p, ",");
+    if (rank == MAX_RANK) fail(p, "a buffer has at most 8 axes");
+    extents[rank++] = integer(p, 1, INT32_MAX);
+  }
+  loop_buffer *b = loop_buffer_new(p->arena, text, space, t, rank, extents);
+  arena_push(p->arena, p->names, p->count) = (name){text, NULL, b};
+  return b;
+}
+
+/* ---- expressions --------------------------------------------------------------------------- */
+
+static const loop_expr *expr(parser *p);
+
+static int list(parser *p, const loop_expr **items, const char *end) {
+  int count = 0;
+  while (!take(p, end)) {
+    if (count) want(p, ",");
+    if (count == MOST_OPERANDS) fail(p, "too many operands");
+    items[count++] = expr(p);
+  }
+  return count;
+}
+
+static loop_buffer *access(parser *p, const loop_expr **index) {
+  const char *text = word(p);
+  const name *n = find(p, text);
+  if (!n || !n->buffer) fail(p, arena_printf(p->arena, "no buffer is named %s", text));
+  want(p, "[");
+  if (list(p, index, "]") != n->buffer->rank) fail(p, "one index per axis is wanted");
+  return n->buffer;
+}
+
+static const loop_expr *constant(parser *p) {
+  const char *start = p->at;
+  char *real_end, *int_end;
+  double real = strtod(start, &real_end);
+  long long whole = strtoll(start, &int_end, 10);
+  if (real_end == start) fail(p, "expected an expression");
+  p->at = real_end;
+  if (*p->at != ':') {
+    if (int_end != real_end) fail(p, "a constant that is no integer names its type: 0x1p-1:f32");
+    return loop_int(p->arena, whole);
+  }
+  p->at++;
+  loop_type t = type(p);
+  if (!dtype_is_float(t.element) && int_end != real_end) fail(p, "an integer constant is wanted");
+  return loop_constant(p->arena, t.element, real, whole);
+}
+
+static const loop_function *function_named(parser *p, const char *text) {
+  const char *underscore = strrchr(text, '_'), *x = underscore ? strchr(underscore, 'x') : NULL;
+  if (!strcmp(text, "philox_key")) return math_philox_key(p->library);
+  if (!underscore) return NULL;
+  const char *stem = arena_text_n(p->arena, text, (size_t)(underscore - text));
+  size_t length = x ? (size_t)(x - underscore - 1) : strlen(underscore + 1);
+  int lanes = x ? atoi(x + 1) : 1;
+  scalar_function f;
+  dtype element;
+  if (lanes < 1 || lanes > LOOP_MAX_LANES || (lanes & (lanes - 1))) return NULL;
+  if (!strcmp(stem, "philox")) return math_philox(p->library, lanes);
+  if (!dtype_parse(arena_text_n(p->arena, underscore + 1, length), &element)) return NULL;
+  return scalar_parse(stem, &f) ? math_function(p->library, f, loop_vector(element, lanes)) : NULL;
+}
+
+static void want_operands(parser *p, int got, int wanted) {
+  if (got != wanted) fail(p, arena_printf(p->arena, "%d operands are wanted, not %d", wanted, got));
+}
+
+static void want_scalar(parser *p, const loop_expr *x) {
+  if (x->type.lanes != 1) fail(p, "a scalar operand is wanted");
+}
+
+/* NAME.DETAIL(operands) */
+static const loop_expr *special(parser *p, const char *kind) {
+  arena *a = p->arena;
+  const char *detail = word(p);
+  const loop_expr *x[MOST_OPERANDS];
+  dtype element;
+  scalar_function f;
+  int number = atoi(detail);
+  want(p, "(");
+  if (!strcmp(kind, "load")) {
+    if (number < 1 || number > LOOP_MAX_LANES || (number & (number - 1))) fail(p, "lanes?");
+    loop_buffer *b = access(p, x);
+    const loop_expr *mask = take(p, ",") ? expr(p) : NULL;
+    want(p, ")");
+    return loop_load(a, b, x, number, mask);
+  }
+  int count = list(p, x, ")");
+  if (!strcmp(kind, "call")) {
+    const loop_function *callee = function_named(p, detail);
+    if (!callee) fail(p, arena_printf(a, "no function is named %s", detail));
+    want_operands(p, count, callee->parameter_count);
+    return loop_call(a, callee, x);
+  }
+  bool pair = !strcmp(kind, "ramp") || !strcmp(kind, "insert");
+  want_operands(p, count, pair ? 2 : 1);
+  bool lanes = number >= 1 && number <= LOOP_MAX_LANES && !(number & (number - 1));
+  bool lane = isdigit((unsigned char)*detail) && number < x[0]->type.lanes;
+  if (!strcmp(kind, "cast") && dtype_parse(detail, &element)) return loop_cast(a, x[0], element);
+  if (!strcmp(kind, "bitcast") && dtype_parse(detail, &element) &&
+      dtype_size(element) == dtype_size(x[0]->type.element))
+    return loop_bitcast(a, x[0], element);
+  if (!strcmp(kind, "reduce") && scalar_parse(detail, &f)) return loop_reduce(a, f, x[0]);
+  if (!strcmp(kind, "extract") && lane) return loop_extract(a, x[0], number);
+  if (!strcmp(kind, "insert") && lane) return loop_insert(a, x[0], number, x[1]);
+  if (!lanes) fail(p, arena_printf(a, "%s.%s means nothing here", kind, detail));
+  want_scalar(p, x[0]);
+  if (!strcmp(kind, "splat")) return loop_splat(a, x[0], number);
+  if (strcmp(kind, "ramp")) fail(p, arena_printf(a, "%s.%s means nothing here", kind, detail));
+  want_scalar(p, x[1]);
+  return loop_ramp(a, x[0], x[1], number);
+}
+
+static const loop_expr *operation(parser *p, const char *text) {
+  scalar_function f;
+  const loop_expr *x[MOST_OPERANDS];
+  if (!scalar_parse(text, &f)) fail(p, arena_printf(p->arena, "no function is named %s", text));
+  int count = list(p, x, ")");
+  want_operands(p, count, scalar_infos[f].operands);
+  return loop_op(p->arena, f, x[0], count > 1 ? x[1] : NULL, count > 2 ? x[2] : NULL);
+}
+
+static const loop_expr *named(parser *p) {
+  const char *start = p->at, *text = word(p);
+  if (!strcmp(text, "nan") || !strcmp(text, "inf")) {
+    p->at = start;
+    return constant(p);
+  }
+  if (*p->at == '.' && p->at[1] != '.') {
+    p->at++;
+    return special(p, text);
+  }
+  if (take(p, "(")) return operation(p, text);
+  const name *n = find(p, text);
+  if (n && n->variable) return loop_var(p->arena, n->variable);
+  if (!n) fail(p, arena_printf(p->arena, "nothing is named %s", text));
+  p->at = start;
+  const loop_expr *index[MOST_OPERANDS];
+  loop_buffer *b = access(p, index);
+  return loop_load(p->arena, b, index, 1, NULL);
+}
+
+static const loop_expr *expr(parser *p) {
+  skip_blanks(p);
+  if (++p->depth > DEEPEST) fail(p, "nested too deeply");
+  bool starts_word = isalpha((unsigned char)*p->at) || *p->at == '_';
+  const loop_expr *x = starts_word ? named(p) : constant(p);
+  p->depth--;
+  return x;
+}
+
+/* ---- statements ---------------------------------------------------------------------------- */
+
+static void block(parser *p, loop_block *b);
+
+static void for_statement(parser *p, loop_block *b) {
+  const char *text = word(p);
+  want(p, "in");
+  const loop_expr *low = expr(p);
+  want(p, "..");
+  const loop_expr *high = expr(p);
+  int64_t step = take(p, "step") ? integer(p, 1, INT32_MAX) : 1;
+  loop_for_kind kind = take(p, "unroll") ? LOOP_UNROLL : take(p, "task") ? LOOP_TASK : LOOP_SEQ;
+  int outer = p->count;
+  const loop_variable *v = define_variable(p, text, loop_scalar(DTYPE_I64));
+  block(p, &loop_for(p->arena, b, kind, v, low, high, step)->body);
+  p->count = outer;
+}
+
+static void if_statement(parser *p, loop_block *b) {
+  loop_stmt *s = loop_if(p->arena, b, expr(p));
+  block(p, &s->body);
+  if (take(p, "else")) block(p, &s->otherwise);
+}
+
+static void let_statement(parser *p, loop_block *b) {
+  const char *text = word(p);
+  want(p, ":");
+  loop_type t = type(p);
+  want(p, "=");
+  const loop_expr *value = expr(p);
+  if (value->type.element != t.element || value->type.lanes != t.lanes)
+    fail(p, "the value has another type than the name");
+  const loop_expr *v = loop_let(p->arena, b, text, value);
+  arena_push(p->arena, p->names, p->count) = (name){text, v->variable, NULL};
+}
+
+static void store_statement(parser *p, loop_block *b) {
+  const loop_expr *index[MOST_OPERANDS];
+  loop_buffer *to = access(p, index);
+  want(p, "=");
+  const loop_expr *value = expr(p);
+  loop_store(p->arena, b, to, index, value, take(p, "if") ? expr(p) : NULL);
+}
+
+static void comment(parser *p, loop_block *b) {
+  const char *start = p->at += *p->at == ' ';
+  while (*p->at && *p->at != '\n') p->at++;
+  loop_comment(p->arena, b, arena_text_n(p->arena, start, (size_t)(p->at - start)));
+}
+
+static void statement(parser *p, loop_block *b) {
+  if (take(p, "for")) for_statement(p, b);
+  else if (take(p, "if")) if_statement(p, b);
+  else if (take(p, "let")) let_statement(p, b);
+  else if (take(p, "store")) store_statement(p, b);
+  else if (take(p, "#")) comment(p, b);
+  else {
+    bool reg = take(p, "reg");
+    if (!reg && !take(p, "local")) fail(p, "expected a statement");
+    loop_buffer *buffer = define_buffer(p, reg ? LOOP_REG : LOOP_LOCAL);
+    loop_alloc(p->arena, b, buffer, take(p, "=") ? expr(p) : NULL);
+  }
+}
+
+static void block(parser *p, loop_block *b) {
+  if (++p->depth > DEEPEST) fail(p, "nested too deeply");
+  int outer = p->count;
+  want(p, "{");
+  while (!take(p, "}")) statement(p, b);
+  p->count = outer;
+  p->depth--;
+}
+
+static loop_kernel *kernel(parser *p) {
+  want(p, "kernel");
+  loop_kernel *k = loop_kernel_new(p->arena, word(p));
+  want(p, "(");
+  while (!take(p, ")")) {
+    if (k->parameter_count) want(p, ",");
+    loop_access how = take(p, "inout") ? LOOP_INOUT : take(p, "out") ? LOOP_OUT : LOOP_IN;
+    if (how == LOOP_IN) want(p, "in");
+    loop_add_parameter(p->arena, k, define_buffer(p, LOOP_PARAMETER), how);
+  }
+  block(p, &k->body);
+  return k;
+}
+
+loop_kernel *loop_parse(arena *a, diagnostics *d, const source *text, math_library *m) {
+  parser *p = arena_new_of(a, parser);
+  *p = (parser){.arena = a, .diagnostics = d, .source = text, .library = m, .at = text->text};
+  if (setjmp(p->stop)) return NULL;
+  loop_kernel *k = kernel(p);
+  const char *wrong = loop_verify(a, k);
+  if (!wrong) return k;
+  diag_error(d, (location){.source = text, .line = 1, .column = 1, .end_line = 1, .end_column = 2},
+             "%s", wrong);
+  return NULL;
+}
