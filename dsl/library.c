@@ -59,9 +59,7 @@ static void check_module_item(elaborator *e, const ast *n) {
                    ast_kind_words(n->kind));
 }
 
-/* The names of a module, read and parsed once in a run. A module that is being read already, by
- * files that use each other, is returned as far as it has come: its functions are looked up when
- * they are called. */
+/* The names of a module, read and parsed once in a run. */
 static scope *module_names(elaborator *e, const char *name, location at) {
   library *l = e->library;
   for (int i = 0; i < l->count; i++)
@@ -119,9 +117,10 @@ void library_declare(elaborator *e, const ast_list *items, scope *names) {
   if (!e->library) e->library = arena_new_of(e->arena, library);
   for (int i = 0; i < items->count; i++) {
     const ast *n = items->items[i];
-    if (n->kind == AST_USE) use(e, n, names->parent);
     if (n->kind == AST_FUNCTION || n->kind == AST_CONST) declare(e, n, names);
   }
+  for (int i = 0; i < items->count; i++) /* last, since files may use each other */
+    if (items->items[i]->kind == AST_USE) use(e, items->items[i], names->parent);
 }
 
 const char *library_holding(const char *name) {

@@ -451,6 +451,25 @@ static void test_definitions_and_specialisations(void **state) {
   model_free(m);
 }
 
+static void test_files_beside_the_model(void **state) {
+  (void)state;
+  const elaborate_options options = {.folder = "tests/lang/use"};
+  model *m = model_new("use mine\n"
+                       "use loss\n"
+                       "entry e(x: f32) -> (y, z) {\n"
+                       "  y = squash(x)\n"
+                       "  z = cross_entropy(x, 1)\n"
+                       "}\n", &options);
+  tensor **out = model_run(m, "e", (const tensor *[]){model_scalar(m->arena, 12)});
+  expect_real(out[0]->reals[0], 6 * 12 + 2, near);
+  expect_real(out[1]->reals[0], 11, near);
+  const char *not_passed_on = "use mine\nentry e(x: f32) -> (y) { y = relu(x) + TWO }\n";
+  const char *messages = model_refusal(m->arena, "model.dnn", not_passed_on, &options);
+  assert_non_null(strstr(messages, "`use nn`"));
+  assert_non_null(strstr(messages, "`TWO`"));
+  model_free(m);
+}
+
 static void test_real_f64_widens_everything(void **state) {
   (void)state;
   model *m = model_new("use nn\n"
@@ -502,6 +521,7 @@ int main(void) {
       cmocka_unit_test(test_pooling_crops_the_remainder),
       cmocka_unit_test(test_schedules),
       cmocka_unit_test(test_definitions_and_specialisations),
+      cmocka_unit_test(test_files_beside_the_model),
       cmocka_unit_test(test_real_f64_widens_everything),
       cmocka_unit_test(test_wrong_options_are_refused),
   };
