@@ -9,7 +9,7 @@
 #include "slots.h"
 #include "statement.h"
 
-/* --- arguments ---------------------------------------------------------------------------------- */
+/* --- arguments ------------------------------------------------------------------------------ */
 
 static location argument_place(const argument *a, location call) {
   return a->source ? a->source->at : call;
@@ -88,7 +88,7 @@ static void bind_statics(elaborator *e, const callable *f) {
   }
 }
 
-/* --- types in signatures ------------------------------------------------------------------------ */
+/* --- types in signatures -------------------------------------------------------------------- */
 
 /* What is known of a size: false for a pattern, which is then bound to the extent. A pattern that
  * was bound before has its place. */
@@ -186,7 +186,7 @@ void call_check_hidden(elaborator *e, const char *name, value v, location at) {
                    name);
 }
 
-/* --- calls -------------------------------------------------------------------------------------- */
+/* --- calls ---------------------------------------------------------------------------------- */
 
 static const char *static_text(elaborator *e, value v) {
   return value_is(v, VALUE_NUMBER)  ? number_text(e->arena, v.number)
@@ -293,7 +293,7 @@ value call_value(elaborator *e, location at, const ast *site, const char *label,
   return call_owned(e, at, label, f, owner, arguments);
 }
 
-/* --- brackets ----------------------------------------------------------------------------------- */
+/* --- brackets ------------------------------------------------------------------------------- */
 
 /* Takes `training: …` out of the arguments; false after an error. */
 static bool take_training(elaborator *e, location at, argument_list *list, signed char *training) {
@@ -336,7 +336,7 @@ value call_brackets(elaborator *e, location at, value base, argument_list static
   return value_function(f);
 }
 
-/* --- instances ---------------------------------------------------------------------------------- */
+/* --- instances ------------------------------------------------------------------------------ */
 
 static value instantiate(elaborator *e, const ast *define, const char *name,
                          const callable *f) {

@@ -12,13 +12,13 @@
 #include "statement.h"
 #include "task.h"
 
-/* --- the model's name and lookups --------------------------------------------------------------- */
+/* --- the model's name and lookups ----------------------------------------------------------- */
 
 static const char *model_name(arena *a, const source *text, const elaborate_options *options) {
   const char *name = options->name ? options->name : text->name;
   const char *slash = strrchr(name, '/');
-  char *copy = arena_printf(a, "%s%s", isdigit((unsigned char)(slash ? slash[1] : *name)) ? "m" : "",
-                            slash ? slash + 1 : name);
+  if (slash) name = slash + 1;
+  char *copy = arena_printf(a, "%s%s", isdigit((unsigned char)*name) ? "m" : "", name);
   char *suffix = strstr(copy, ".dnn");
   if (suffix && !suffix[4]) *suffix = 0;
   for (char *c = copy; *c; c++)
@@ -48,7 +48,7 @@ bool entry_writes(const graph *entry) {
   return entry->update_count > 0;
 }
 
-/* --- constants ---------------------------------------------------------------------------------- */
+/* --- constants ------------------------------------------------------------------------------ */
 
 /* The value of -D NAME=VALUE as an expression. NULL after an error. */
 static const ast *parse_definition(elaborator *e, const definition *d) {
@@ -86,7 +86,7 @@ static void force_constants(elaborator *e) {
       expression_binding(e, e->scope->bindings[i], e->scope->bindings[i]->at);
 }
 
-/* --- the file ----------------------------------------------------------------------------------- */
+/* --- the file ------------------------------------------------------------------------------- */
 
 static const ast *file_block(arena *a, const ast_file *file) {
   ast *block = arena_new_of(a, ast);
@@ -185,7 +185,7 @@ static program *elaborate_file(arena *a, diagnostics *d, const ast_file *file, c
   return e.program;
 }
 
-/* --- specialisations ---------------------------------------------------------------------------- */
+/* --- specialisations ------------------------------------------------------------------------ */
 
 static void check_same_slots(diagnostics *d, arena *a, const program *main, const program *other,
                              const char *entry) {

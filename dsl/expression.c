@@ -12,7 +12,7 @@
 #include "subscript.h"
 #include "task.h"
 
-/* --- names -------------------------------------------------------------------------------------- */
+/* --- names ---------------------------------------------------------------------------------- */
 
 static value constant_value(elaborator *e, binding *b, location at) {
   if (b->state == BINDING_BUSY)
@@ -71,7 +71,7 @@ static value name_value(elaborator *e, const ast *n) {
   return value_function(c);
 }
 
-/* --- calls -------------------------------------------------------------------------------------- */
+/* --- calls ---------------------------------------------------------------------------------- */
 
 argument_list expression_arguments(elaborator *e, const ast_list *items) {
   argument_list list = {arena_array_of(e->arena, items->count, argument), items->count};
@@ -120,7 +120,7 @@ static value brackets_value(elaborator *e, const ast *n) {
   }
 }
 
-/* --- the rest ----------------------------------------------------------------------------------- */
+/* --- the rest ------------------------------------------------------------------------------- */
 
 static value tuple_expression(elaborator *e, const ast *n) {
   value *items = arena_array_of(e->arena, n->items.count, value);

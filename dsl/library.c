@@ -20,7 +20,7 @@ typedef struct library {
   scope *schedule; /* NULL: not used */
 } library;
 
-/* --- finding and reading ------------------------------------------------------------------------ */
+/* --- finding and reading -------------------------------------------------------------------- */
 
 static const char *folder_of(elaborator *e, location at) {
   if (e->options->folder) return e->options->folder;
@@ -51,7 +51,7 @@ static const source *module_source(elaborator *e, const char *name, location at)
   return NULL;
 }
 
-/* --- declaring ---------------------------------------------------------------------------------- */
+/* --- declaring ------------------------------------------------------------------------------ */
 
 static void check_module_item(elaborator *e, const ast *n) {
   if (n->kind == AST_USE || n->kind == AST_CONST || n->kind == AST_FUNCTION) return;

@@ -4,7 +4,7 @@
 
 #include "operate.h"
 
-/* --- the table ---------------------------------------------------------------------------------- */
+/* --- the table ------------------------------------------------------------------------------ */
 
 static const native *const families[] = {native_elementwise, native_shapes, native_reductions,
                                          native_random, native_calculus};
@@ -22,7 +22,7 @@ void native_names(arena *a, const char ***names, int *count) {
     for (const native *n = families[i]; n->name; n++) arena_push(a, *names, *count) = n->name;
 }
 
-/* --- arguments ---------------------------------------------------------------------------------- */
+/* --- arguments ------------------------------------------------------------------------------ */
 
 static bool is_option(const char *options, const char *name) {
   size_t length = strlen(name);
@@ -95,7 +95,7 @@ bool native_truth_option(elaborator *e, const native_call *c, const char *name, 
   return value_is(v, VALUE_TRUTH);
 }
 
-/* --- axes and sizes ----------------------------------------------------------------------------- */
+/* --- axes and sizes ------------------------------------------------------------------------- */
 
 /* Appends an integer, or the items of a tuple of integers. */
 static bool splice(elaborator *e, location at, value v, const char *what, int *count,

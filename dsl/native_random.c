@@ -83,7 +83,8 @@ static value normal(elaborator *e, const native_call *c) {
   node *u = uniform_node(e, c, &type, ".radius"), *v = uniform_node(e, c, &type, ".angle");
   if (!u || !v) return (value){0};
   node *rest = build_map2(g, SCALAR_SUB, build_splat(g, &type, 1), u);
-  node *squared = build_map2(g, SCALAR_MUL, build_splat(g, &type, -2), build_map1(g, SCALAR_LOG, rest));
+  node *logarithm = build_map1(g, SCALAR_LOG, rest);
+  node *squared = build_map2(g, SCALAR_MUL, build_splat(g, &type, -2), logarithm);
   node *angle = build_map2(g, SCALAR_MUL, build_splat(g, &type, 2 * acos(-1)), v);
   return elaborator_node(e, build_map2(g, SCALAR_MUL, build_map1(g, SCALAR_SQRT, squared),
                                        build_map1(g, SCALAR_COS, angle)));

@@ -39,7 +39,9 @@ static value reduce(elaborator *e, const native_call *c) {
   int count;
   int64_t axes[MAX_RANK];
   bool keep = false, position = c->native->code / OP_COUNT == ARGUMENT;
-  if (!x || !native_axes(e, c, x->type.rank, position ? x->type.rank - 1 : MAX_RANK, &count, axes) ||
+  if (!x) return (value){0};
+  int fallback = position ? x->type.rank - 1 : MAX_RANK;
+  if (!native_axes(e, c, x->type.rank, fallback, &count, axes) ||
       !native_truth_option(e, c, "keep", &keep))
     return (value){0};
   if (position && !x->type.rank)
@@ -60,7 +62,7 @@ static value extreme(elaborator *e, const native_call *c) {
                      (value[]){c->arguments.items[0].value, c->arguments.items[1].value});
 }
 
-/* --- convolution -------------------------------------------------------------------------------- */
+/* --- convolution ---------------------------------------------------------------------------- */
 
 static bool each_option(elaborator *e, const native_call *c, const char *name, int axes,
                         int64_t least, int64_t out[3]) {

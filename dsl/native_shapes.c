@@ -5,7 +5,7 @@
 #include "native.h"
 #include "operate.h"
 
-/* --- fills -------------------------------------------------------------------------------------- */
+/* --- fills ---------------------------------------------------------------------------------- */
 
 /* In an initial value a fill has the declared element type. */
 static dtype fill_element(const elaborator *e) {
@@ -44,7 +44,7 @@ static value iota(elaborator *e, const native_call *c) {
   return elaborator_node(e, build_iota(e->graph, &type, (int)axis));
 }
 
-/* --- facts -------------------------------------------------------------------------------------- */
+/* --- facts ---------------------------------------------------------------------------------- */
 
 static value shape(elaborator *e, const native_call *c) {
   value v = c->arguments.items[0].value;
@@ -62,7 +62,7 @@ static value length(elaborator *e, const native_call *c) {
   return elaborator_error(e, c->at, "%s has no length", value_words(e->arena, v));
 }
 
-/* --- changes ------------------------------------------------------------------------------------ */
+/* --- changes -------------------------------------------------------------------------------- */
 
 /* Resolves the one size that may be -1. */
 static bool infer_size(elaborator *e, const native_call *c, int64_t elements, int count,

@@ -122,7 +122,8 @@ static double real_operate(ast_operator op, double a, double b) {
 bool number_operate(ast_operator op, number a, number b, number *result, const char **message) {
   bool divides = op == AST_DIVIDE || op == AST_FLOOR_DIVIDE || op == AST_REMAINDER;
   bool exact = a.exact && b.exact && (op != AST_POWER || b.denominator == 1);
-  if (exact && ((divides && !b.numerator) || (op == AST_POWER && !a.numerator && b.numerator < 0))) {
+  bool inverts = op == AST_POWER && b.numerator < 0;
+  if (exact && ((divides && !b.numerator) || (inverts && !a.numerator))) {
     *message = "division by zero";
     return false;
   }

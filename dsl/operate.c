@@ -7,7 +7,7 @@
 #include "build.h"
 #include "slots.h"
 
-/* --- messages ------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------------- */
 
 static const char *node_source(arena *a, const ast *n) {
   char *text = NULL;
@@ -46,7 +46,7 @@ static value disagree(elaborator *e, location at, const char *message, const ast
   return (value){0};
 }
 
-/* --- values as tensors ------------------------------------------------------------------------ */
+/* --- values as tensors -------------------------------------------------------------------- */
 
 bool operate_reachable(elaborator *e, location at, value v) {
   const graph *g = e->graph;
@@ -127,7 +127,7 @@ node *operate_convert(elaborator *e, location at, value v, const tensor_type *ty
   return spread_to(e, n, type);
 }
 
-/* --- leaf by leaf ----------------------------------------------------------------------------- */
+/* --- leaf by leaf ------------------------------------------------------------------------- */
 
 static value check_same_keys(elaborator *e, location at, const tuple *a, const tuple *b) {
   if (a->count != b->count)
@@ -171,7 +171,7 @@ static value by_leaf(elaborator *e, location at, leaf_function *f, int code, int
   return (value){.kind = VALUE_TUPLE, .tuple = result};
 }
 
-/* --- elementwise ------------------------------------------------------------------------------ */
+/* --- elementwise -------------------------------------------------------------------------- */
 
 /* The element type of operands [from, count): tensors promote, numbers adapt to them. */
 static bool common_element(elaborator *e, location at, int from, int count, const value *operands,
@@ -248,7 +248,7 @@ static node *build_map(graph *g, scalar_function f, int count, node *const *x) {
 
 static value map_tensors(elaborator *e, location at, scalar_function f, int count,
                          const value *operands, const ast *site) {
-  node *nodes[3];
+  node *nodes[3] = {NULL};
   for (int i = 0; i < count; i++)
     if (value_is_poison(operands[i])) return (value){0};
   if (!meet(e, at, f == SCALAR_SELECT ? 1 : 0, count, operands, nodes, site)) return (value){0};
@@ -329,7 +329,8 @@ value operate_map(elaborator *e, location at, scalar_function f, int count,
   for (int i = 0; i < count; i++) {
     adapted[i] = operands[i];
     if (!wants_float(f)) continue;
-    if (value_is(adapted[i], VALUE_NUMBER)) adapted[i] = value_number(number_real(adapted[i].number.real));
+    if (value_is(adapted[i], VALUE_NUMBER))
+      adapted[i] = value_number(number_real(adapted[i].number.real));
     if (value_is(adapted[i], VALUE_TENSOR) && !dtype_is_float(adapted[i].node->type.element))
       return elaborator_error(e, at, "this needs floating numbers, not %s; cast it with f32(…)",
                               value_words(e->arena, adapted[i]));
@@ -345,7 +346,7 @@ value operate_select(elaborator *e, location at, value condition, value then, va
   return operate_map(e, at, SCALAR_SELECT, 3, (value[]){condition, then, otherwise});
 }
 
-/* --- operators of the language ------------------------------------------------------------------ */
+/* --- operators of the language -------------------------------------------------------------- */
 
 static value compare_numbers(ast_operator op, number a, number b) {
   int order = number_compare(a, b);
@@ -396,8 +397,8 @@ static value matrix_product(elaborator *e, location at, value left, value right,
   dim columns = x->dims[x->rank - 1], rows = y->dims[y->rank == 1 ? 0 : y->rank - 2];
   if (!dim_equal(columns, rows))
     return disagree(e, at,
-                    arena_printf(e->arena,
-                                 "matrix product: the left has %lld columns, the right has %lld rows",
+                    arena_printf(e->arena, "matrix product: the left has %lld columns, the right "
+                                           "has %lld rows",
                                  (long long)columns.maximum, (long long)rows.maximum),
                     site, left, right);
   dtype element;

@@ -20,7 +20,7 @@ typedef struct parameters {
   int count;
 } parameters;
 
-/* --- the parameters ----------------------------------------------------------------------------- */
+/* --- the parameters ------------------------------------------------------------------------- */
 
 static int find_slot(const parameters *list, const slot_record *s) {
   for (int i = 0; i < list->count; i++)
@@ -68,7 +68,7 @@ static bool chosen(elaborator *e, const ast *n, parameters *list) {
   return list->count > 0;
 }
 
-/* --- the stages --------------------------------------------------------------------------------- */
+/* --- the stages ----------------------------------------------------------------------------- */
 
 static stage read_stage(elaborator *e, const ast *n, const ast *pipe) {
   bool call = n->kind == AST_CALL;

@@ -9,7 +9,7 @@
 #include "optimise.h"
 #include "slots.h"
 
-/* --- definitions -------------------------------------------------------------------------------- */
+/* --- definitions ---------------------------------------------------------------------------- */
 
 void statement_bind(elaborator *e, const ast *pattern, value v) {
   if (pattern->kind == AST_NAME) {
@@ -86,11 +86,12 @@ static void define_function(elaborator *e, const ast *n) {
 static void define_constant(elaborator *e, const ast *n) {
   value v = expression_value(e, n->value);
   if (value_is(v, VALUE_TENSOR))
-    v = elaborator_error(e, n->value->at, "the constant `%s` is not known at compile time", n->name);
+    v = elaborator_error(e, n->value->at, "the constant `%s` is not known at compile time",
+                         n->name);
   scope_bind(e->arena, e->frame->scope, n->name, v, n->at)->plain = true;
 }
 
-/* --- slots -------------------------------------------------------------------------------------- */
+/* --- slots ---------------------------------------------------------------------------------- */
 
 /* The value of an initial expression. A function that is named without a call gets the shape. */
 static value initial_value(elaborator *e, const ast *n, const tensor_type *type) {
@@ -189,10 +190,11 @@ static void declare(elaborator *e, const ast *n) {
   }
   if (s && !check_again(e, n, s, kind, typed, type)) return;
   if (!s) s = declare_new(e, n, name, kind, typed, type);
-  if (s) scope_bind(e->arena, e->frame->scope, n->name, (value){.kind = VALUE_SLOT, .slot = s}, n->at);
+  const value bound = {.kind = VALUE_SLOT, .slot = s};
+  if (s) scope_bind(e->arena, e->frame->scope, n->name, bound, n->at);
 }
 
-/* --- updates ------------------------------------------------------------------------------------ */
+/* --- updates -------------------------------------------------------------------------------- */
 
 static void update_leaves(elaborator *e, const ast *n, value target, value v) {
   if (value_is_poison(target) || value_is_poison(v)) return;
@@ -244,7 +246,7 @@ static void update(elaborator *e, const ast *n) {
     b->value = slot_read(e, b->value.slot);
 }
 
-/* --- control ------------------------------------------------------------------------------------ */
+/* --- control -------------------------------------------------------------------------------- */
 
 value statement_if(elaborator *e, const ast *n) {
   value condition = expression_value(e, n->condition);
@@ -348,7 +350,7 @@ static void emit(elaborator *e, const ast *n) {
   own->at = n->at;
 }
 
-/* --- blocks ------------------------------------------------------------------------------------- */
+/* --- blocks --------------------------------------------------------------------------------- */
 
 value statement_run(elaborator *e, const ast *n) {
   if (!elaborator_at(e, n->at)) return (value){0};

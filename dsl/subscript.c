@@ -6,7 +6,7 @@
 #include "expression.h"
 #include "operate.h"
 
-/* --- one item ----------------------------------------------------------------------------------- */
+/* --- one item ------------------------------------------------------------------------------- */
 
 /* What one item of the brackets takes from an axis. */
 typedef struct taken {
@@ -33,7 +33,8 @@ static bool take_slice(elaborator *e, const ast *n, int64_t extent, taken *t) {
   *t = (taken){0, extent, 1, false};
   if (n->start && !position(e, n->start, extent, extent, &t->start)) return false;
   if (n->stop && !position(e, n->stop, extent, extent, &t->limit)) return false;
-  if (n->step && !elaborator_integer(e, n->step->at, expression_value(e, n->step), "a step", &t->step))
+  if (n->step &&
+      !elaborator_integer(e, n->step->at, expression_value(e, n->step), "a step", &t->step))
     return false;
   if (t->step < 1) {
     elaborator_refuse(e, n->step->at, "a step below 1");
@@ -59,7 +60,7 @@ static bool is_new_axis(const elaborator *e, const ast *item) {
   return ast_is_name(item, "new") && !scope_find(e->frame->scope, "new");
 }
 
-/* --- tensors ------------------------------------------------------------------------------------ */
+/* --- tensors -------------------------------------------------------------------------------- */
 
 typedef struct selection {
   int64_t starts[MAX_RANK], limits[MAX_RANK], steps[MAX_RANK];
@@ -133,7 +134,7 @@ value subscript_transpose_last(elaborator *e, location at, value base) {
   return elaborator_node(e, build_transpose(e->graph, base.node, axes));
 }
 
-/* --- tuples and data ---------------------------------------------------------------------------- */
+/* --- tuples and data ------------------------------------------------------------------------ */
 
 static value subscript_tuple(elaborator *e, const ast *n, const tuple *t) {
   taken range;

@@ -10,7 +10,7 @@
 #include "statement.h"
 #include "subscript.h"
 
-/* --- data --------------------------------------------------------------------------------------- */
+/* --- data ----------------------------------------------------------------------------------- */
 
 /* image: idx("train-images-idx3-ubyte.gz") */
 static void add_column(elaborator *e, const ast *n, data_split *split) {
@@ -78,7 +78,7 @@ value subscript_split(elaborator *e, const ast *n, value base) {
   return elaborator_unknown(e, n->at, "split", n->name, names, count);
 }
 
-/* --- the arguments of a run --------------------------------------------------------------------- */
+/* --- the arguments of a run ----------------------------------------------------------------- */
 
 static bool depends_only_on_time(const graph *g) {
   for (int i = 0; i < g->node_count; i++)
@@ -141,7 +141,7 @@ static bool add_rows(elaborator *e, const ast *n, task_run *run) {
   return false;
 }
 
-/* --- checks against the entry ------------------------------------------------------------------- */
+/* --- checks against the entry --------------------------------------------------------------- */
 
 static const graph_value *find_input(const graph *g, const char *name) {
   for (int i = 0; i < g->input_count; i++)
@@ -211,7 +211,7 @@ static const char *entry_of(elaborator *e, const ast *call) {
   return NULL;
 }
 
-/* --- options of a run --------------------------------------------------------------------------- */
+/* --- options of a run ----------------------------------------------------------------------- */
 
 static void set_count(elaborator *e, const ast *n, int64_t *count) {
   if (!elaborator_integer(e, n->at, expression_value(e, n->value), n->name, count)) return;
@@ -309,7 +309,7 @@ static value run_call(elaborator *e, const ast *n) {
   return value_none();
 }
 
-/* --- tasks -------------------------------------------------------------------------------------- */
+/* --- tasks ---------------------------------------------------------------------------------- */
 
 bool task_call(elaborator *e, const ast *n, value *result) {
   static const char *const refused[] = {"stop", "load", "save"};

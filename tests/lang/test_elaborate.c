@@ -51,7 +51,8 @@ static void test_faulty_programs_are_refused(void **state) {
   for (int i = 0; i < count; i++) {
     char *path = arena_printf(a, "tests/lang/errors/%s", names[i]);
     char *file = arena_printf(a, "%s.dnn", path);
-    char *messages = model_refusal(a, arena_printf(a, "%s.dnn", names[i]), golden_read(a, file), NULL);
+    char *name = arena_printf(a, "%s.dnn", names[i]);
+    char *messages = model_refusal(a, name, golden_read(a, file), NULL);
     golden_compare(arena_printf(a, "%s.err", path), messages);
   }
   arena_free(a);

@@ -17,7 +17,7 @@ static void expect_real(double actual, double expected, tolerance t) {
   if (!compare_real(actual, expected, t)) fail_msg("%.17g is not %.17g", actual, expected);
 }
 
-/* --- learning ----------------------------------------------------------------------------------- */
+/* --- learning ------------------------------------------------------------------------------- */
 
 static void test_regression_steps_downhill(void **state) {
   (void)state;
@@ -138,7 +138,7 @@ static void test_second_derivatives(void **state) {
   model_free(m);
 }
 
-/* --- slots -------------------------------------------------------------------------------------- */
+/* --- slots ---------------------------------------------------------------------------------- */
 
 static void test_states_can_swap(void **state) {
   (void)state;
@@ -234,7 +234,7 @@ static void test_tuples_of_parameters(void **state) {
   model_free(m);
 }
 
-/* --- training and static control ---------------------------------------------------------------- */
+/* --- training and static control ------------------------------------------------------------ */
 
 static void test_training_follows_from_the_text(void **state) {
   (void)state;
@@ -284,7 +284,7 @@ static void test_ordinals_are_lexical(void **state) {
   model_free(with);
 }
 
-/* --- chance ------------------------------------------------------------------------------------- */
+/* --- chance --------------------------------------------------------------------------------- */
 
 static const char draws[] = "state n: f32 = 0\n"
                             "fn noise() { uniform[4]() }\n"
@@ -353,7 +353,7 @@ static void test_distributions(void **state) {
   model_free(m);
 }
 
-/* --- the library -------------------------------------------------------------------------------- */
+/* --- the library ---------------------------------------------------------------------------- */
 
 static void test_losses_are_stable(void **state) {
   (void)state;
@@ -427,7 +427,7 @@ static void test_schedules(void **state) {
   model_free(m);
 }
 
-/* --- options ------------------------------------------------------------------------------------ */
+/* --- options -------------------------------------------------------------------------------- */
 
 static void test_definitions_and_specialisations(void **state) {
   (void)state;
