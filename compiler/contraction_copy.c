@@ -228,7 +228,9 @@ void contraction_copy(contraction_nest *n, int operand, loop_block *block) {
   arena *a = n->arena;
   copy k = {.nest = n, .operand = &n->contraction->operands[operand]};
   int64_t elements = lay_out(&k);
-  k.local = loop_buffer_new(a, operand == 0 ? "left" : "right", LOOP_LOCAL,
+  const char *name = arena_printf(a, "%s%s", operand == 0 ? "left" : "right",
+                                  contraction_suffix(n));
+  k.local = loop_buffer_new(a, name, LOOP_LOCAL,
                             loop_scalar(n->contraction->element), 1, &elements);
   loop_alloc(a, block, k.local, NULL);
   locate_box(&k);

@@ -30,6 +30,11 @@ int contraction_full_lanes(const contraction *c, const target *t) {
   }
 }
 
+const char *contraction_suffix(const contraction_nest *n) {
+  int number = (*n->named)++;
+  return number == 0 ? "" : arena_printf(n->arena, "_%d", number);
+}
+
 const loop_expr *contraction_scaled(arena *a, const loop_expr *x, int64_t factor,
                                     const loop_expr *y) {
   return loop_add(a, loop_mul(a, x, loop_int(a, factor)), y);
@@ -222,6 +227,7 @@ static void access_directly(contraction_nest *n, int operand) {
 void contraction_emit(arena *a, const contraction *c, const contraction_schedule *s,
                       const target *t, loop_block *body) {
   walk w = {.nest = {.arena = a, .contraction = c, .schedule = s, .target = t}};
+  w.nest.named = arena_new_of(a, int);
   int64_t tasks = 1;
   for (int axis = 0; axis < c->axis_count; axis++) {
     w.nest.start[axis] = loop_int(a, 0);

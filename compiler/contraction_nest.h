@@ -26,7 +26,11 @@ typedef struct contraction_nest {
   int partial; /* lanes that the last vector along an output axis fills; 0: all */
 
   contraction_access access[2];
+  int *named; /* suffixes handed out */
 } contraction_nest;
+
+/* A suffix for names that are defined together, so that no two of a kernel are equal: "", "_1", … */
+const char *contraction_suffix(const contraction_nest *n);
 
 /* Appends a local copy of the part of an operand that the walk stands at, and turns the operand's
  * access to it. */

@@ -7,13 +7,17 @@
 #include "contraction.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 enum {
   LOCAL_BYTES = 32768,      /* most that one copy takes: it should stay in the first cache */
   UNITS_IN_FLIGHT = 8,      /* independent sums that hide the latency of one */
   TASK_CYCLES = 60000,      /* work worth a task of its own: some 20 microseconds */
   MOST_TASKS = 64,
-  MOST_TILINGS = 256
+  MOST_TILINGS = 256,
+  CACHE_LINE = 64,
+  CACHE_WAYS = 8,
+  WAY_BYTES = 4096 /* of the first cache: its size by its ways */
 };
 
 static const double element_copy_cycles = 1.3, computed_copy_cycles = 4, tile_cycles = 12,
@@ -116,17 +120,51 @@ static double reach(const contraction *c, const contraction_schedule *s, int ope
   return lines * 64 * fmax(1, positions(c, s, operand));
 }
 
-/* Cycles of the load ports for an operand's vectors or elements in one step. */
+/* Cycles of the load ports for an operand's vectors or elements in one step. Vectors that slide over
+ * a convolved axis cross cache lines, the more often the longer they are, which takes two loads. */
 static double load_cycles(const contraction *c, const contraction_schedule *s, int operand) {
   const contraction_operand *o = &c->operands[operand];
   int at = s->vector_axis < 0 ? -1 : contraction_coordinate_of(o, s->vector_axis);
-  bool aligned = at < 0 || contraction_pure(c, &o->coordinates[at], s->vector_axis);
-  return positions(c, s, operand) * (aligned ? 0.5 : 0.75);
+  bool slides = at >= 0 && !contraction_pure(c, &o->coordinates[at], s->vector_axis);
+  double crossing = slides ? (double)s->lanes * (double)dtype_size(c->element) / CACHE_LINE : 0;
+  return positions(c, s, operand) * 0.5 * (1 + crossing);
+}
+
+/* True where the lines that a tile has in use at a time, at most one per position, meet in too few
+ * sets of the cache: strides of large powers of two do that. */
+static bool lines_collide(const contraction *c, const contraction_schedule *s,
+                          const int64_t *strides) {
+  double lines = 1, sets = 1;
+  for (int a = 0; a < c->axis_count; a++) {
+    if (c->axes[a].reduced || a == s->vector_axis || s->tile[a] == 1 || strides[a] == 0) continue;
+    int64_t bytes = llabs(strides[a]) * (int64_t)dtype_size(c->element), distinct = WAY_BYTES;
+    if (bytes < CACHE_LINE) continue;
+    while (distinct > 1 && bytes % 2 == 0) {
+      bytes /= 2;
+      distinct /= 2;
+    }
+    lines *= (double)s->tile[a];
+    sets *= fmin((double)distinct, (double)s->tile[a]);
+  }
+  return lines > sets * CACHE_WAYS;
+}
+
+static bool operand_collides(const contraction *c, const contraction_schedule *s, int operand) {
+  int64_t strides[CONTRACTION_AXES];
+  for (int a = 0; a < c->axis_count; a++) strides[a] = contraction_stride(&c->operands[operand], a);
+  return !s->copied[operand] && lines_collide(c, s, strides);
+}
+
+static bool output_collides(const contraction *c, const contraction_schedule *s) {
+  int64_t strides[CONTRACTION_AXES];
+  for (int a = 0; a < c->axis_count; a++) strides[a] = c->axes[a].stride;
+  return lines_collide(c, s, strides);
 }
 
 /* Cycles that a step waits for vectors that are not in the first cache. */
 static double far_cycles(const contraction *c, const contraction_schedule *s, int operand,
                          const target *t) {
+  if (operand_collides(c, s, operand)) return positions(c, s, operand) * far_load_cycles;
   bool vectors = s->vector_axis >= 0 && contraction_depends(&c->operands[operand], s->vector_axis);
   bool far = vectors && !s->copied[operand] && reach(c, s, operand) > (double)t->l1_bytes / 2;
   return far && read_again(c, s, operand) ? positions(c, s, operand) * far_load_cycles : 0;
@@ -139,7 +177,7 @@ static double store_cycles(const contraction *c, const contraction_schedule *s) 
   if (c->axes[s->vector_axis].reduced) return count * 2 * (log2(s->lanes) + 1);
   if (c->axes[s->vector_axis].stride != 1) return count * s->lanes * element_copy_cycles;
   bool partial = c->axes[s->vector_axis].extent % s->lanes != 0;
-  return count + (partial ? 3 * count / mean_tile(c, s, s->vector_axis) : 0);
+  return (output_collides(c, s) ? 8 : 1) * count + (partial ? 3 * count / mean_tile(c, s, s->vector_axis) : 0);
 }
 
 /* Elements copied in one walk over all that an operand depends on. */
@@ -418,16 +456,26 @@ static int64_t split(const contraction *c, contraction_schedule *s, int axis, in
   return wanted / parts;
 }
 
+/* Tasks among which an axis may be shared out that the first operand's copy does not depend on: each of
+ * them makes that copy, which shall not take more than a tenth of its time. */
+static int64_t most_repeats(const contraction *c, const contraction_schedule *s) {
+  if (!s->copied[s->first]) return MOST_TASKS;
+  double repeats = s->cycles / copy_cycles(c, s, s->first) / 10;
+  return repeats < 1 ? 1 : repeats > MOST_TASKS ? MOST_TASKS : (int64_t)repeats;
+}
+
 /* Axes whose splitting repeats no copy come first. */
 static void split_tasks(const contraction *c, contraction_schedule *s) {
   for (int a = 0; a < c->axis_count; a++) s->parts[a] = 1;
   double share = s->cycles / TASK_CYCLES;
   int64_t wanted = share < 1 ? 1 : share > MOST_TASKS ? MOST_TASKS : (int64_t)share;
-  for (int turn = 0; turn < 3; turn++)
+  for (int turn = 0; turn < 3; turn++) {
+    if (turn == 2 && wanted > most_repeats(c, s)) wanted = most_repeats(c, s);
     for (int a = 0; a < c->axis_count && wanted > 1; a++) {
       int rank = is_shared(c, a) ? 0 : contraction_depends(&c->operands[s->first], a) ? 1 : 2;
       if (turn == rank && may_split(c, s, a)) wanted = split(c, s, a, wanted);
     }
+  }
 }
 
 contraction_schedule contraction_schedule_find(const contraction *c, const target *t) {

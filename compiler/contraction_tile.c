@@ -14,8 +14,14 @@ typedef struct tile {
   int reduced[CONTRACTION_AXES]; /* the reduced axes, innermost last */
   int reduced_count;
   const loop_expr *step[CONTRACTION_AXES]; /* index along a reduced axis, from the block's start */
+  const char *suffix;        /* of names */
   int valid;                 /* lanes that lie within the vector axis; 0: all */
 } tile;
+
+static const char *named(const tile *t, const char *stem, int64_t number) {
+  return number < 0 ? arena_printf(t->nest->arena, "%s%s", stem, t->suffix)
+                    : arena_printf(t->nest->arena, "%s%lld%s", stem, (long long)number, t->suffix);
+}
 
 /* ---- positions ----------------------------------------------------------------------------- */
 
@@ -99,7 +105,7 @@ static void emit_step(const tile *t, loop_block *block) {
     for (int r = 0; r < t->reduced_count; r++)
       at[i] = contraction_scaled(a, t->step[t->reduced[r]], n->access[i].stride[t->reduced[r]],
                                  at[i]);
-    at[i] = loop_let(a, block, i == 0 ? "l" : "r", at[i]);
+    at[i] = loop_let(a, block, named(t, i == 0 ? "left_now" : "right_now", -1), at[i]);
   }
   int held = operand_positions(t, 0) <= operand_positions(t, 1) ? 0 : 1;
   int64_t held_count = operand_positions(t, held), count = operand_positions(t, 1 - held);
@@ -107,13 +113,16 @@ static void emit_step(const tile *t, loop_block *block) {
   for (int64_t p = 0; p < t->positions; p++) {
     int64_t h = operand_position(t, held, p);
     if (!values[h])
-      values[h] = loop_let(a, block, "h", operand_value(t, held, at[held], p));
+      values[h] = loop_let(a, block, named(t, "held", h),
+                           operand_value(t, held, at[held], p));
   }
   for (int64_t other = 0; other < count; other++) {
     const loop_expr *value = NULL;
     for (int64_t p = 0; p < t->positions; p++) {
       if (operand_position(t, 1 - held, p) != other) continue;
-      if (!value) value = loop_let(a, block, "s", operand_value(t, 1 - held, at[1 - held], p));
+      if (!value)
+        value = loop_let(a, block, named(t, "next", other),
+                         operand_value(t, 1 - held, at[1 - held], p));
       set_sum(t, block, p,
               multiply_add(t, values[operand_position(t, held, p)], value, sum(t, p)));
     }
@@ -153,9 +162,12 @@ static void emit_steps(tile *t, loop_block *block, int depth, range along_vector
   }
   if (r.low + whole * step < r.high) { /* the lanes of a last vector */
     t->step[axis] = loop_int(a, r.low + whole * step);
+    const char *suffix = t->suffix;
     t->valid = (int)(r.high - r.low - whole * step);
+    t->suffix = contraction_suffix(n);
     emit_steps(t, block, depth + 1, along_vector);
     t->valid = 0;
+    t->suffix = suffix;
   }
 }
 
@@ -216,7 +228,7 @@ static void transpose(const tile *t, loop_block *block, loop_buffer *local, bool
 static loop_buffer *local_tile(const tile *t, loop_block *block) {
   arena *a = t->nest->arena;
   int64_t elements = t->positions * t->lanes;
-  loop_buffer *local = loop_buffer_new(a, "tile", LOOP_LOCAL,
+  loop_buffer *local = loop_buffer_new(a, named(t, "tile", -1), LOOP_LOCAL,
                                        loop_scalar(t->nest->contraction->element), 1, &elements);
   loop_alloc(a, block, local, NULL);
   return local;
@@ -307,7 +319,7 @@ static void new_sums(tile *t, loop_block *block, int lanes) {
   arena *a = t->nest->arena;
   dtype element = t->nest->contraction->element;
   t->lanes = lanes;
-  t->sums = loop_buffer_new(a, lanes > 1 ? "sums" : "sum", LOOP_REG, loop_vector(element, lanes), 1,
+  t->sums = loop_buffer_new(a, named(t, lanes > 1 ? "sums" : "sum", -1), LOOP_REG, loop_vector(element, lanes), 1,
                             &t->positions);
   loop_alloc(a, block, t->sums, loop_splat(a, loop_constant(a, element, 0, 0), lanes));
 }
@@ -326,13 +338,13 @@ static void locate(tile *t, loop_block *block) {
       at = contraction_scaled(a, n->start[axis], access->stride[axis], at);
       at = contraction_scaled(a, access->from[axis], -access->stride[axis], at);
     }
-    t->base[i] = loop_let(a, block, i == 0 ? "left_at" : "right_at", at);
+    t->base[i] = loop_let(a, block, named(t, i == 0 ? "left_at" : "right_at", -1), at);
   }
   const loop_expr *at = loop_int(a, 0);
   for (int axis = 0; axis < c->axis_count; axis++)
     if (!c->axes[axis].reduced)
       at = contraction_scaled(a, n->start[axis], c->axes[axis].stride, at);
-  t->output = loop_let(a, block, "at", at);
+  t->output = loop_let(a, block, named(t, "at", -1), at);
 }
 
 static void order_reduced(tile *t) {
@@ -348,6 +360,7 @@ static void order_reduced(tile *t) {
 static void reduce_lanes(tile *t, loop_block *block, int64_t left_from, int64_t left_to) {
   arena *a = t->nest->arena;
   tile vectors = *t;
+  t->suffix = contraction_suffix(t->nest);
   new_sums(t, block, 1);
   for (int64_t p = 0; p < t->positions; p++)
     set_sum(t, block, p, loop_reduce(a, SCALAR_ADD, sum(&vectors, p)));
@@ -368,7 +381,7 @@ static void add_earlier(const tile *t, loop_block *block) {
 void contraction_tile(const contraction_nest *n, loop_block *block) {
   const contraction_schedule *s = n->schedule;
   arena *a = n->arena;
-  tile t = {.nest = n, .positions = 1};
+  tile t = {.nest = n, .positions = 1, .suffix = contraction_suffix(n)};
   for (int axis = 0; axis < n->contraction->axis_count; axis++) {
     t.count[axis] = n->contraction->axes[axis].reduced ? 1 : n->size[axis];
     t.positions *= t.count[axis];

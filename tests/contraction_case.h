@@ -1,0 +1,40 @@
+/* Contractions in tests: nodes made at random, their operands laid out in memory in several ways, and
+ * their kernels. */
+#ifndef CONTRACTION_CASE_H
+#define CONTRACTION_CASE_H
+
+#include "contraction.h"
+#include "tensor.h"
+
+/* How operands lie in memory. */
+typedef enum operand_layout {
+  LAYOUT_DENSE,
+  LAYOUT_REVERSED, /* axes in reverse order, the first from its end to its start: as views have it */
+  LAYOUT_COMPUTED, /* dense, but read by an expression */
+  LAYOUT_COUNT
+} operand_layout;
+
+typedef struct contraction_case {
+  arena *arena;
+  const node *node; /* a product or convolution of two inputs */
+  contraction contraction;
+  contraction_schedule schedule;
+  loop_kernel *kernel; /* of left, right, result; unrolled */
+  operand_layout layouts[2];
+} contraction_case;
+
+/* The schedule and kernel of a node; fails the test where the kernel does not verify. */
+contraction_case *contraction_case_new(arena *a, const node *n, const target *t,
+                                       operand_layout left, operand_layout right);
+
+/* Operand values as the case's layouts want them. */
+void *contraction_case_operand(const contraction_case *k, int operand, const tensor *value);
+
+/* A node of a new graph over two inputs: shapes from extents of 1, odd, and longer than vectors, at
+ * most `work` multiplications. */
+node *random_contraction(arena *a, uint64_t seed, op_code op, dtype element, double work);
+
+/* Facts of the processors that tests build for: 0, 1 and 2 are x86-64 versions 1, 3 and 4. */
+extern const target contraction_targets[3];
+
+#endif
