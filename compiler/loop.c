@@ -3,8 +3,6 @@
  * integers form a ring, so this changes no value; floating arithmetic is never touched. */
 #include "loop.h"
 
-#include <string.h>
-
 #include "scalar.h"
 
 loop_type loop_scalar(dtype element) { return (loop_type){element, 1}; }
@@ -262,7 +260,7 @@ const loop_expr *loop_call(arena *a, const loop_function *f, const loop_expr *co
 
 loop_variable *loop_variable_new(arena *a, const char *name, loop_type type) {
   loop_variable *v = arena_new_of(a, loop_variable);
-  *v = (loop_variable){name, type};
+  *v = (loop_variable){arena_text(a, name), type};
   return v;
 }
 
@@ -270,7 +268,7 @@ loop_buffer *loop_buffer_new(arena *a, const char *name, loop_space space, loop_
                              const int64_t *extents) {
   loop_buffer *b = arena_new_of(a, loop_buffer);
   ensure(rank >= 0 && rank <= MAX_RANK);
-  *b = (loop_buffer){.name = name, .space = space, .type = type, .rank = rank};
+  *b = (loop_buffer){.name = arena_text(a, name), .space = space, .type = type, .rank = rank};
   for (int i = 0; i < rank; i++) b->extents[i] = extents[i];
   return b;
 }
@@ -290,6 +288,7 @@ static loop_stmt *stmt_new(arena *a, loop_block *block, loop_stmt_kind kind) {
 
 loop_stmt *loop_for(arena *a, loop_block *block, loop_for_kind kind, const loop_variable *v,
                     const loop_expr *low, const loop_expr *high, int64_t step) {
+  ensure(step > 0);
   loop_stmt *s = stmt_new(a, block, LOOP_FOR);
   s->for_kind = kind;
   s->variable = v;
