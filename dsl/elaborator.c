@@ -32,6 +32,7 @@ value elaborator_error(elaborator *e, location at, const char *format, ...) {
   va_end(arguments);
   diag_error(e->diagnostics, at, "%s", message);
   elaborator_path(e);
+  if (diag_count(e->diagnostics) >= MOST_ERRORS) e->halted = true;
   return (value){0};
 }
 
@@ -110,6 +111,7 @@ void elaborator_leave(elaborator *e) {
 }
 
 const lexical *elaborator_lexical(elaborator *e, const ast *root) {
+  if (root->kind != AST_FUNCTION) return lexical_new(e->arena, root);
   for (int i = 0; i < e->lexical_count; i++)
     if (e->lexicals[i]->root == root) return e->lexicals[i];
   return arena_push(e->arena, e->lexicals, e->lexical_count) = lexical_new(e->arena, root);

@@ -14,6 +14,7 @@ enum {
   MOST_NESTED = 1500,        /* expressions within expressions, through calls */
   MOST_TUPLES_DEEP = 32,     /* tuples within tuples */
   MOST_LEAVES = 100000,      /* of one tuple */
+  MOST_ERRORS = 200,         /* of which DIAG_MOST are shown */
 };
 
 /* Values that the turns of a static `for` emit. */
@@ -109,6 +110,7 @@ value elaborator_node(elaborator *e, node *n);
 bool elaborator_enter(elaborator *e, frame *f);
 void elaborator_leave(elaborator *e);
 
+/* Facts about a body; those of functions are kept for their next call. */
 const lexical *elaborator_lexical(elaborator *e, const ast *root);
 
 /* Label of a call site: "linear_0", and with the turns of static loops "linear_0[2]". */
