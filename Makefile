@@ -9,7 +9,7 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -MMD -MP -I. -Icompile
 B := build
 
 COMPILER_SOURCES := $(filter-out compiler/main.c,$(wildcard compiler/*.c compiler/ops/*.c dsl/*.c grammar/*.c backends/*.c))
-COMPILER_OBJECTS := $(COMPILER_SOURCES:%.c=$(B)/%.o) $(B)/grammar/dnn.tab.o $(B)/grammar/dnn.lex.o $(B)/std_text.o
+COMPILER_OBJECTS := $(COMPILER_SOURCES:%.c=$(B)/%.o) $(B)/grammar/dnn.tab.o $(B)/grammar/dnn.lex.o $(B)/std_text.o $(B)/dnn_abi_text.o
 RUNTIME_OBJECTS  := $(patsubst %.c,$(B)/%.o,$(filter-out runtime/safetensors.c,$(wildcard runtime/*.c)))
 TOOL_OBJECTS     := $(patsubst %.c,$(B)/%.o,$(filter-out tools/dnn.c,$(wildcard tools/*.c)) runtime/safetensors.c)
 PROGRAMS         := $(B)/dnnc $(B)/dnn
@@ -56,6 +56,13 @@ $(B)/std_text.c: tools/embed.sh $(wildcard dsl/std/*.dnn)
 	@mkdir -p $(@D)
 	tools/embed.sh $(filter %.dnn,$^) >$@
 $(B)/std_text.o: $(B)/std_text.c
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# The interface's header, as text that the C backend copies into what it writes.
+$(B)/dnn_abi_text.c: tools/embed_text.sh runtime/dnn_abi.h
+	@mkdir -p $(@D)
+	tools/embed_text.sh runtime/dnn_abi.h dnn_abi_text >$@
+$(B)/dnn_abi_text.o: $(B)/dnn_abi_text.c
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(B)/%.o: %.c

@@ -1,0 +1,22 @@
+/* The C backend: modules and single kernels as C that compiles as C11 and C++17 with gcc and clang.
+ * Compile with -ffp-contract=off and the target's flags. */
+#ifndef C_H
+#define C_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "module.h"
+
+/* Writes a model: its header, and its source, which includes the header by the given name. Without
+ * header or name the header's text goes into the source text. False where a file could not be
+ * written (errno). */
+bool c_emit(const module *m, const char *header_name, FILE *header, FILE *text);
+
+/* Writes a source with one kernel, for tests and measurements, and one external function
+ *   void kernel_call(const dnn_threads *threads, void *const *arguments)
+ * which passes one pointer per parameter of the kernel. math gives the memory and is where the
+ * kernel's functions come from. */
+bool c_emit_kernel(FILE *out, const loop_kernel *k, math_library *math, const target *t);
+
+#endif

@@ -1,0 +1,280 @@
+/* Helper functions of generated C, for what C's operators do not say. */
+#include <string.h>
+
+#include "c_unit.h"
+#include "scalar.h"
+
+const char *c_lanes(arena *a, int lanes, const char *pattern) {
+  writer list = writer_new(a);
+  for (int i = 0; i < lanes; i++) {
+    if (i) writer_text(&list, ", ");
+    for (const char *c = pattern; *c; c++)
+      writer_text(&list, *c == '#' ? arena_printf(a, "%d", i) : (char[2]){*c, 0});
+  }
+  return list.text;
+}
+
+void c_inline(c_unit *u, const char *result, const char *name, const char *parameters) {
+  writer_open(&u->helpers, "INLINE %s %s(%s)", result, name, parameters);
+}
+
+/* Ends the function with its value. */
+static void finish(c_unit *u, const char *value) {
+  writer_line(&u->helpers, "return %s;", value);
+  writer_close(&u->helpers, "");
+}
+
+static const char *named(c_unit *u, const char *what, c_type t) {
+  return arena_printf(u->arena, "%s_%s", what, c_suffix(u, t));
+}
+
+static c_type element_type(c_type t) { return c_vector(t.element, 1); }
+static c_type bits_type(c_type t) { return c_vector(c_bits(t.element), t.lanes); }
+static bool is_small(c_type t) { return t.element == DTYPE_U8; }
+
+/* ---- functions of numbers ------------------------------------------------------------------ */
+
+static const char *real_scalar(c_unit *u, scalar_function f, const char *s) {
+  switch (f) {
+    case SCALAR_FMA:
+      return u->target->fma ? arena_printf(u->arena, "__builtin_fma%s(x, y, z)", s) : "x * y + z";
+    case SCALAR_ABS: return arena_printf(u->arena, "__builtin_fabs%s(x)", s);
+    case SCALAR_MAXIMUM: return "x < y || y != y ? y : x";
+    case SCALAR_MINIMUM: return "y < x || y != y ? y : x";
+    default: return NULL;
+  }
+}
+
+static const char *real_vector(c_unit *u, scalar_function f, c_type t, const char *s) {
+  arena *a = u->arena;
+  const char *vector = c_spelling(u, t), *bits = c_spelling(u, bits_type(t));
+  switch (f) {
+    case SCALAR_FMA: {
+      if (!u->target->fma) return "x * y + z";
+      const char *lane = arena_printf(a, "__builtin_fma%s(x[#], y[#], z[#])", s);
+      return arena_printf(a, "(%s){%s}", vector, c_lanes(a, t.lanes, lane));
+    }
+    case SCALAR_ABS:
+      return arena_printf(a, "(%s)((%s)x & %s)", vector, bits,
+                          t.element == DTYPE_F32 ? "INT32_MAX" : "INT64_MAX");
+    case SCALAR_MAXIMUM:
+    case SCALAR_MINIMUM:
+      return arena_printf(a, "%s((%s) | (y != y), y, x)",
+                          c_helper_select(u, t), f == SCALAR_MAXIMUM ? "x < y" : "y < x");
+    default: return NULL;
+  }
+}
+
+/* Square roots by the processor's instruction: the builtin for sqrt may call the library to set
+ * errno. In pieces that the instruction takes. */
+static const char *square_root(c_unit *u, c_type t) {
+  arena *a = u->arena;
+  bool single = t.element == DTYPE_F32;
+  int size = single ? 4 : 8, bytes = size * t.lanes;
+  const char *kind = single ? "ps" : "pd";
+  if (bytes == 16) return arena_printf(a, "__builtin_ia32_sqrt%s(x)", kind);
+  if (bytes == 32 && u->target->vector_bytes >= 32) return arena_printf(a, "__builtin_ia32_sqrt%s256(x)", kind);
+  if (bytes < 16) {
+    c_type quad = c_vector(t.element, 16 / size);
+    const char *wide = c_spelling(u, quad), *root = c_helper_op(u, SCALAR_SQRT, quad);
+    if (t.lanes == 1) return arena_printf(a, "%s((%s){%s})[0]", root, wide, "x");
+    return arena_printf(a, "__builtin_shufflevector(%s((%s){x[0], x[1]}), (%s){0}, 0, 1)", root, wide, wide);
+  }
+  int half = t.lanes / 2;
+  const char *root = c_helper_op(u, SCALAR_SQRT, c_vector(t.element, half));
+  return arena_printf(a, "__builtin_shufflevector(%s(__builtin_shufflevector(x, x, %s)), "
+                      "%s(__builtin_shufflevector(x, x, %s)), %s)",
+                      root, c_lanes(a, half, "#"), root,
+                      c_lanes(a, half, arena_printf(a, "%d + #", half)), c_lanes(a, t.lanes, "#"));
+}
+
+static const char *int_scalar(c_unit *u, scalar_function f, c_type t) {
+  arena *a = u->arena;
+  const char *e = c_element(t.element), *n = c_unsigned(u, t);
+  int low = 8 * (int)dtype_size(t.element) - 1;
+  bool small = is_small(t);
+  switch (f) {
+    case SCALAR_ADD: return arena_printf(a, "(%s)((%s)x + (%s)y)", e, n, n);
+    case SCALAR_SUB: return arena_printf(a, "(%s)((%s)x - (%s)y)", e, n, n);
+    case SCALAR_MUL: return arena_printf(a, "(%s)((%s)x * (%s)y)", e, n, n);
+    case SCALAR_NEG: return arena_printf(a, "(%s)(0 - (%s)x)", e, n);
+    case SCALAR_ABS: return small ? "x" : arena_printf(a, "x < 0 ? (%s)(0 - (%s)x) : x", e, n);
+    case SCALAR_SIGN: return small ? "x > 0" : "(x > 0) - (x < 0)";
+    case SCALAR_MAXIMUM: return "x < y ? y : x";
+    case SCALAR_MINIMUM: return "y < x ? y : x";
+    case SCALAR_SHL: return arena_printf(a, "(%s)((%s)x << (y & %d))", e, n, low);
+    case SCALAR_SHR: return arena_printf(a, "(%s)((%s)x >> (y & %d))", e, n, low);
+    case SCALAR_FLOORDIV:
+      if (small) return "y == 0 ? 0 : x / y";
+      return arena_printf(a, "y == 0 ? 0 : y == -1 ? (%s)(0 - (%s)x) : "
+                          "x / y - (x %% y != 0 && (x < 0) != (y < 0))", e, n);
+    case SCALAR_MOD:
+      if (small) return "y == 0 ? 0 : x % y";
+      return "y == 0 || y == -1 ? 0 : x % y + (x % y != 0 && (x < 0) != (y < 0) ? y : 0)";
+    default: return NULL;
+  }
+}
+
+static const char *int_vector(c_unit *u, scalar_function f, c_type t) {
+  arena *a = u->arena;
+  const char *v = c_spelling(u, t), *n = c_unsigned(u, t);
+  int low = 8 * (int)dtype_size(t.element) - 1;
+  switch (f) {
+    case SCALAR_ADD: return arena_printf(a, "(%s)((%s)x + (%s)y)", v, n, n);
+    case SCALAR_SUB: return arena_printf(a, "(%s)((%s)x - (%s)y)", v, n, n);
+    case SCALAR_MUL: return arena_printf(a, "(%s)((%s)x * (%s)y)", v, n, n);
+    case SCALAR_NEG: return arena_printf(a, "(%s)-(%s)x", v, n);
+    case SCALAR_SHL: return arena_printf(a, "(%s)((%s)x << ((%s)y & %d))", v, n, n, low);
+    case SCALAR_SHR: return arena_printf(a, "(%s)((%s)x >> ((%s)y & %d))", v, n, n, low);
+    case SCALAR_MAXIMUM: return arena_printf(a, "%s(x < y, y, x)", c_helper_select(u, t));
+    case SCALAR_MINIMUM: return arena_printf(a, "%s(y < x, y, x)", c_helper_select(u, t));
+    default: { /* lane by lane */
+      static const char *const arguments[] = {"", "x[#]", "x[#], y[#]"};
+      const char *one = c_helper_op(u, f, element_type(t));
+      const char *lane = arena_printf(a, "%s(%s)", one, arguments[scalar_infos[f].operands]);
+      return arena_printf(a, "(%s){%s}", v, c_lanes(a, t.lanes, lane));
+    }
+  }
+}
+
+static const char *op_value(c_unit *u, scalar_function f, c_type t) {
+  const char *s = t.element == DTYPE_F32 ? "f" : "";
+  if (!dtype_is_float(t.element)) return t.lanes == 1 ? int_scalar(u, f, t) : int_vector(u, f, t);
+  if (f == SCALAR_SQRT) return square_root(u, t);
+  return t.lanes == 1 ? real_scalar(u, f, s) : real_vector(u, f, t, s);
+}
+
+const char *c_helper_op(c_unit *u, scalar_function f, c_type t) {
+  const char *name = named(u, scalar_infos[f].name, t);
+  if (!c_first_use(u, name)) return name;
+  static const char *const lists[] = {"", "%s x", "%s x, %s y", "%s x, %s y, %s z"};
+  const char *type = c_spelling(u, t), *value = op_value(u, f, t);
+  if (!value) internal_error("no C for %s of %s", scalar_infos[f].name, c_suffix(u, t));
+  int operands = scalar_infos[f].operands;
+  const char *parameters = operands == 1   ? arena_printf(u->arena, lists[1], type)
+                           : operands == 2 ? arena_printf(u->arena, lists[2], type, type)
+                                           : arena_printf(u->arena, lists[3], type, type, type);
+  c_inline(u, type, name, parameters);
+  finish(u, value);
+  return name;
+}
+
+/* ---- lanes --------------------------------------------------------------------------------- */
+
+const char *c_helper_select(c_unit *u, c_type t) {
+  const char *name = named(u, "select", t);
+  if (!c_first_use(u, name)) return name;
+  const char *v = c_spelling(u, t), *m = c_spelling(u, bits_type(t));
+  c_inline(u, v, name, arena_printf(u->arena, "%s mask, %s x, %s y", m, v, v));
+  finish(u, arena_printf(u->arena, "(%s)((mask & (%s)x) | (~mask & (%s)y))", v, m, m));
+  return name;
+}
+
+const char *c_helper_splat(c_unit *u, c_type t) {
+  const char *name = named(u, "splat", t);
+  if (!c_first_use(u, name)) return name;
+  const char *v = c_spelling(u, t);
+  c_inline(u, v, name, arena_printf(u->arena, "%s x", c_element(t.element)));
+  finish(u, arena_printf(u->arena, "(%s){%s}", v, c_lanes(u->arena, t.lanes, "x")));
+  return name;
+}
+
+const char *c_helper_ramp(c_unit *u, c_type t) {
+  const char *name = named(u, "ramp", t);
+  if (!c_first_use(u, name)) return name;
+  const char *v = c_spelling(u, t), *n = c_unsigned(u, t), *splat = c_helper_splat(u, t);
+  const char *e = c_element(t.element);
+  c_inline(u, v, name, arena_printf(u->arena, "%s base, %s step", e, e));
+  finish(u, arena_printf(u->arena, "(%s)((%s)%s(base) + (%s)%s(step) * (%s){%s})", v, n, splat, n,
+                         splat, n, c_lanes(u->arena, t.lanes, "#")));
+  return name;
+}
+
+const char *c_helper_insert(c_unit *u, c_type t) {
+  const char *name = named(u, "insert", t);
+  if (!c_first_use(u, name)) return name;
+  const char *v = c_spelling(u, t);
+  c_inline(u, v, name, arena_printf(u->arena, "%s x, int lane, %s value", v, c_element(t.element)));
+  writer_line(&u->helpers, "x[lane] = value;");
+  finish(u, "x");
+  return name;
+}
+
+/* f of two values of which the texts are given. */
+static const char *combined(c_unit *u, scalar_function f, c_type t, const char *x, const char *y) {
+  bool real = dtype_is_float(t.element);
+  const char *sign = f == SCALAR_AND ? "&" : f == SCALAR_OR ? "|"
+                     : real && f == SCALAR_ADD ? "+" : real && f == SCALAR_MUL ? "*" : NULL;
+  if (sign) return arena_printf(u->arena, "%s %s %s", x, sign, y);
+  return arena_printf(u->arena, "%s(%s, %s)", c_helper_op(u, f, t), x, y);
+}
+
+/* The upper half onto the lower, until one lane is left. */
+const char *c_helper_reduce(c_unit *u, scalar_function f, c_type t) {
+  arena *a = u->arena;
+  const char *name = named(u, arena_printf(a, "reduce_%s", scalar_infos[f].name), t);
+  if (!c_first_use(u, name)) return name;
+  const char *parameters = arena_printf(a, "%s x", c_spelling(u, t));
+  const char *value;
+  if (t.lanes == 2) {
+    value = combined(u, f, element_type(t), "x[0]", "x[1]");
+  } else {
+    int n = t.lanes / 2;
+    c_type half = {t.element, n, t.truth};
+    const char *rest = c_helper_reduce(u, f, half);
+    const char *low = arena_printf(a, "__builtin_shufflevector(x, x, %s)", c_lanes(a, n, "#"));
+    const char *high = arena_printf(a, "__builtin_shufflevector(x, x, %s)",
+                                    c_lanes(a, n, arena_printf(a, "%d + #", n)));
+    value = arena_printf(a, "%s(%s)", rest, combined(u, f, half, low, high));
+  }
+  c_inline(u, c_element(t.element), name, parameters);
+  finish(u, value);
+  return name;
+}
+
+/* ---- memory -------------------------------------------------------------------------------- */
+
+const char *c_helper_load(c_unit *u, c_type t) {
+  const char *name = named(u, t.truth ? "load_bool" : "load", t);
+  if (!c_first_use(u, name)) return name;
+  c_type stored = t.truth ? c_vector(DTYPE_U8, t.lanes) : t;
+  const char *v = c_spelling(u, t), *memory = c_memory(u, stored), *bytes = c_spelling(u, stored);
+  c_inline(u, v, name, arena_printf(u->arena, "const %s *from", c_element(stored.element)));
+  const char *value = arena_printf(u->arena, "*(const %s *)from", memory);
+  finish(u, t.truth ? arena_printf(u->arena, "(%s)(%s != (%s){0})", v, value, bytes) : value);
+  return name;
+}
+
+const char *c_helper_store(c_unit *u, c_type t) {
+  const char *name = named(u, t.truth ? "store_bool" : "store", t);
+  if (!c_first_use(u, name)) return name;
+  c_type stored = t.truth ? c_vector(DTYPE_U8, t.lanes) : t;
+  const char *v = c_spelling(u, t), *memory = c_memory(u, stored), *bytes = c_spelling(u, stored);
+  c_inline(u, "void", name, arena_printf(u->arena, "%s *to, %s x", c_element(stored.element), v));
+  writer_line(&u->helpers, "*(%s *)to = %s;", memory,
+              t.truth ? arena_printf(u->arena, "(%s)(x & 1)", bytes) : "x");
+  writer_close(&u->helpers, "");
+  return name;
+}
+
+const char *c_helper_load_masked(c_unit *u, c_type t) {
+  const char *name = named(u, "load_masked", t);
+  if (!c_first_use(u, name)) return name;
+  const char *v = c_spelling(u, t), *m = c_spelling(u, bits_type(t));
+  c_inline(u, v, name, arena_printf(u->arena, "const %s *from, %s mask", c_element(t.element), m));
+  finish(u, arena_printf(u->arena, "(%s){%s}", v,
+                         c_lanes(u->arena, t.lanes, "mask[#] ? from[#] : 0")));
+  return name;
+}
+
+const char *c_helper_store_masked(c_unit *u, c_type t) {
+  const char *name = named(u, "store_masked", t);
+  if (!c_first_use(u, name)) return name;
+  const char *v = c_spelling(u, t), *m = c_spelling(u, bits_type(t));
+  c_inline(u, "void", name, arena_printf(u->arena, "%s *to, %s x, %s mask", c_element(t.element), v, m));
+  writer_open(&u->helpers, "for (int i = 0; i < %d; i++)", t.lanes);
+  writer_line(&u->helpers, "if (mask[i]) to[i] = x[i];");
+  writer_close(&u->helpers, "");
+  writer_close(&u->helpers, "");
+  return name;
+}

@@ -1,0 +1,290 @@
+/* Compiled C against the interpreter of the loop form, bit for bit, for every scalar function, cast
+ * and operation on lanes, on every target that this processor has. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "compile_kernel.h"
+#include "eval_loop.h"
+#include "scalar.h"
+#include "type.h"
+
+typedef const loop_expr *expr;
+
+/* A kernel in the making: inputs x, y, z of one type; every result is an output of its own. */
+typedef struct bench {
+  arena *arena;
+  math_library *math;
+  const target *target;
+  loop_kernel *kernel;
+  loop_block *block;
+  loop_buffer *inputs[3];
+  int64_t count;      /* elements of every buffer */
+  int outputs;        /* made so far in this pass over the results */
+  expr at;            /* the present element */
+  int lanes;
+  expr x, y, z;       /* the inputs there */
+} bench;
+
+enum { MOST_PARAMETERS = 64 };
+
+/* Stores the value as the next output; the second pass (the tail) meets the outputs again. */
+static void put(bench *b, expr value) {
+  int place = 3 + b->outputs++;
+  if (place >= b->kernel->parameter_count) {
+    const char *name = arena_printf(b->arena, "r%d", place);
+    loop_buffer *buffer = loop_buffer_new(b->arena, name, LOOP_PARAMETER,
+                                          loop_scalar(value->type.element), 1, &b->count);
+    loop_add_parameter(b->arena, b->kernel, buffer, LOOP_OUT);
+  }
+  loop_store(b->arena, b->block, b->kernel->parameters[place], &b->at, value, NULL);
+}
+
+typedef void results(bench *b);
+
+/* A loop over [low, high) in steps of `lanes`, with all results in its body. */
+static void add_loop(bench *b, results *make, int64_t low, int64_t high, int lanes) {
+  loop_variable *i = loop_variable_new(b->arena, "i", loop_scalar(DTYPE_I64));
+  loop_stmt *s = loop_for(b->arena, &b->kernel->body, LOOP_SEQ, i, loop_int(b->arena, low),
+                          loop_int(b->arena, high), lanes);
+  b->block = &s->body;
+  b->at = loop_var(b->arena, i);
+  b->lanes = lanes;
+  b->outputs = 0;
+  b->x = loop_let(b->arena, b->block, "x", loop_load(b->arena, b->inputs[0], &b->at, lanes, NULL));
+  b->y = loop_let(b->arena, b->block, "y", loop_load(b->arena, b->inputs[1], &b->at, lanes, NULL));
+  b->z = loop_let(b->arena, b->block, "z", loop_load(b->arena, b->inputs[2], &b->at, lanes, NULL));
+  make(b);
+}
+
+static bench bench_new(arena *a, const target *t, dtype element, int64_t count, results *make) {
+  math_library *math = arena_new_of(a, math_library);
+  math->arena = a;
+  bench b = {.arena = a, .math = math, .target = t, .count = count,
+             .kernel = loop_kernel_new(a, "results")};
+  for (int i = 0; i < 3; i++) {
+    b.inputs[i] = loop_buffer_new(a, (const char *[]){"a", "b", "c"}[i], LOOP_PARAMETER,
+                                  loop_scalar(element), 1, &count);
+    loop_add_parameter(a, b.kernel, b.inputs[i], LOOP_IN);
+  }
+  int size = (int)dtype_size(element), lanes = t->vector_bytes / (size > 4 ? size : 4);
+  int64_t whole = count / lanes * lanes;
+  if (whole) add_loop(&b, make, 0, whole, lanes);
+  if (whole < count) add_loop(&b, make, whole, count, 1);
+  return b;
+}
+
+/* ---- inputs and comparison ----------------------------------------------------------------- */
+
+static uint64_t next(uint64_t *state) { /* splitmix64 (Steele, Lea, Flood 2014) */
+  uint64_t z = (*state += 0x9e3779b97f4a7c15);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
+}
+
+static const double special[] = {0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 127.5, 255.0, 256.0, -128.5, 2147483520.0,
+                                 2147483648.0, -2147483648.0, 4e9, 9.3e18, -9.3e18, 1e-42, -1e-42, 1e-310,
+                                 3e38, 1e300, __builtin_inf(), -__builtin_inf(), __builtin_nan("")};
+enum { SPECIALS = sizeof special / sizeof *special };
+
+static double some_real(uint64_t *state) {
+  uint64_t r = next(state);
+  if (r % 3 == 0) return special[(r >> 8) % SPECIALS];
+  double value = ((double)(r >> 12) * 0x1p-52 - 0.5) * 20;
+  return r % 3 == 1 ? value : value * __builtin_ldexp(1, (int)((r >> 4) % 200) - 100);
+}
+
+static int64_t some_int(dtype t, uint64_t *state) {
+  static const int64_t edges[] = {0, 1, -1, 2, 7, INT8_MAX, INT8_MIN, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN};
+  uint64_t r = next(state);
+  if (r % 4 == 0) return scalar_wrap(t, edges[(r >> 8) % (sizeof edges / sizeof *edges)]);
+  return scalar_wrap(t, r % 4 == 1 ? (int64_t)r : (int64_t)((r >> 8) % 19) - 9);
+}
+
+static void fill(dtype t, void *memory, int64_t count, uint64_t seed) {
+  for (int64_t i = 0; i < count; i++) {
+    int64_t whole = dtype_is_float(t) ? 0 : some_int(t, &seed);
+    if (t == DTYPE_F32) ((float *)memory)[i] = (float)some_real(&seed);
+    else if (t == DTYPE_F64) ((double *)memory)[i] = some_real(&seed);
+    else if (t == DTYPE_I32) ((int32_t *)memory)[i] = (int32_t)whole;
+    else if (t == DTYPE_I64) ((int64_t *)memory)[i] = whole;
+    else ((uint8_t *)memory)[i] = (uint8_t)whole;
+  }
+}
+
+static bool same(dtype t, const void *x, const void *y, int64_t i) {
+  if (t == DTYPE_F32) {
+    float p = ((const float *)x)[i], q = ((const float *)y)[i];
+    if (p != p || q != q) return p != p && q != q;
+  } else if (t == DTYPE_F64) {
+    double p = ((const double *)x)[i], q = ((const double *)y)[i];
+    if (p != p || q != q) return p != p && q != q;
+  }
+  size_t size = dtype_size(t);
+  return memcmp((const char *)x + (size_t)i * size, (const char *)y + (size_t)i * size, size) == 0;
+}
+
+static void compare(const bench *b, void *const *compiled, void *const *interpreted) {
+  for (int p = 3; p < b->kernel->parameter_count; p++) {
+    dtype t = b->kernel->parameters[p]->type.element;
+    for (int64_t i = 0; i < b->count; i++) {
+      if (same(t, compiled[p], interpreted[p], i)) continue;
+      print_error("%s, %s inputs: result %d differs at element %lld of %lld\n", b->target->cpu,
+                  dtype_name(b->inputs[0]->type.element), p - 3, (long long)i, (long long)b->count);
+      print_error("%s\n", kernel_text(b->kernel, b->math, b->target));
+      fail();
+    }
+  }
+}
+
+static bool runs_here(arena *a, const target *t) {
+  return t->vector_bytes <= target_find(a, "native")->vector_bytes;
+}
+
+static void check(bench *b, const char *cc) {
+  assert_true(b->kernel->parameter_count > 3 && b->kernel->parameter_count <= MOST_PARAMETERS);
+  const char *wrong = loop_verify(b->arena, b->kernel);
+  if (wrong) fail_msg("%s", wrong);
+  compiled_kernel compiled;
+  assert_true(compile_kernel(&compiled, b->kernel, b->math, b->target, cc));
+  void *first[MOST_PARAMETERS], *second[MOST_PARAMETERS];
+  for (int p = 0; p < b->kernel->parameter_count; p++) {
+    dtype t = b->kernel->parameters[p]->type.element;
+    first[p] = arena_array(b->arena, (size_t)b->count, 8);
+    second[p] = arena_array(b->arena, (size_t)b->count, 8);
+    if (p < 3) {
+      fill(t, first[p], b->count, (uint64_t)p + 1);
+      memcpy(second[p], first[p], (size_t)b->count * 8);
+    }
+  }
+  compiled.call(NULL, first);
+  loop_machine machine = {.fma = b->target->fma};
+  const char *message = loop_run(b->arena, b->kernel, &machine, second);
+  if (message) fail_msg("%s", message);
+  compare(b, first, second);
+  compiled_kernel_free(&compiled);
+}
+
+/* ---- every scalar function ----------------------------------------------------------------- */
+
+static void put_function(bench *b, scalar_function f) {
+  dtype element = b->x->type.element, result;
+  expr operands[3] = {b->x, b->y, b->z};
+  dtype types[3] = {element, element, element};
+  if (f == SCALAR_SELECT) {
+    expr less = loop_op(b->arena, SCALAR_LT, b->y, b->z, NULL);
+    put(b, loop_select(b->arena, less, b->x, b->z));
+    return;
+  }
+  if (scalar_type(b->arena, f, types, &result)) return; /* not for this type */
+  const loop_function *own = math_function(b->math, f, b->x->type);
+  for (int i = scalar_infos[f].operands; i < 3; i++) operands[i] = NULL;
+  put(b, own ? loop_call(b->arena, own, operands)
+             : loop_op(b->arena, f, operands[0], operands[1], operands[2]));
+}
+
+static void functions(bench *b) {
+  for (int f = 0; f < SCALAR_COUNT; f++) put_function(b, (scalar_function)f);
+}
+
+/* ---- casts, lanes, masks ------------------------------------------------------------------- */
+
+static const dtype stored[] = {DTYPE_BOOL, DTYPE_U8, DTYPE_I8, DTYPE_I32, DTYPE_I64, DTYPE_F32, DTYPE_F64};
+enum { STORED = sizeof stored / sizeof *stored };
+
+static void casts(bench *b) {
+  for (int i = 0; i < STORED; i++) put(b, loop_cast(b->arena, b->x, stored[i]));
+  dtype element = b->x->type.element;
+  for (int i = 0; i < STORED; i++)
+    if (dtype_size(stored[i]) == dtype_size(element) && dtype_is_float(stored[i]) != dtype_is_float(element) &&
+        dtype_size(element) > 1)
+      put(b, loop_bitcast(b->arena, b->x, stored[i]));
+}
+
+static void put_reductions(bench *b) {
+  static const scalar_function numbers[] = {SCALAR_ADD, SCALAR_MUL, SCALAR_MAXIMUM, SCALAR_MINIMUM};
+  arena *a = b->arena;
+  for (int i = 0; i < 4; i++)
+    put(b, loop_splat(a, loop_reduce(a, numbers[i], b->x), b->lanes));
+}
+
+/* Truths of different widths: bytes from memory, and as wide as the compared numbers. */
+static void put_truths(bench *b) {
+  arena *a = b->arena;
+  expr less = loop_let(a, b->block, "less", loop_op(a, SCALAR_LT, b->x, b->y, NULL));
+  expr wide = loop_let(a, b->block, "wide", loop_op(a, SCALAR_GE, loop_cast(a, b->x, DTYPE_F64),
+                                                    loop_splat(a, loop_constant(a, DTYPE_F64, 2, 0), b->lanes), NULL));
+  expr both = loop_op(a, SCALAR_AND, less, loop_op(a, SCALAR_NOT, wide, NULL, NULL), NULL);
+  put(b, both);
+  put(b, loop_op(a, SCALAR_OR, wide, less, NULL));
+  put(b, loop_op(a, SCALAR_LT, less, wide, NULL));
+  put(b, loop_select(a, wide, b->x, b->y));
+  put(b, loop_cast(a, both, DTYPE_F32));
+  put(b, loop_splat(a, loop_reduce(a, SCALAR_AND, less), b->lanes));
+  put(b, loop_splat(a, loop_reduce(a, SCALAR_OR, both), b->lanes));
+  put(b, loop_select(a, less, wide, loop_op(a, SCALAR_NE, b->x, b->z, NULL)));
+}
+
+/* Loads and stores through masks that let no lane beyond the end pass. */
+static void put_masked(bench *b) {
+  arena *a = b->arena;
+  expr end = loop_splat(a, loop_int(a, b->count - 2), b->lanes);
+  expr next_at = loop_add(a, b->at, loop_int(a, 2));
+  expr inside = loop_op(a, SCALAR_LT, loop_ramp(a, b->at, loop_int(a, 1), b->lanes), end, NULL);
+  expr mask = loop_let(a, b->block, "inside", inside);
+  put(b, loop_load(a, b->inputs[1], &next_at, b->lanes, mask));
+  put(b, b->y);
+  loop_buffer *last = b->kernel->parameters[3 + b->outputs - 1];
+  loop_store(a, b->block, last, &b->at, b->x, mask);
+}
+
+static void lanes(bench *b) {
+  arena *a = b->arena;
+  put_truths(b);
+  put_masked(b);
+  put(b, loop_ramp(a, b->at, loop_int(a, 3), b->lanes));
+  put(b, loop_splat(a, loop_extract(a, b->x, b->lanes / 2), b->lanes));
+  put(b, loop_insert(a, b->y, b->lanes - 1, loop_extract(a, b->x, 0)));
+  if (b->x->type.element == DTYPE_BOOL) return;
+  put_reductions(b);
+}
+
+/* ---- the tests ----------------------------------------------------------------------------- */
+
+static void check_all(const char *cpu, const char *cc) {
+  static results *const all[] = {functions, casts, lanes};
+  static const int64_t counts[] = {37, 1};
+  arena *a = arena_new();
+  const target *t = target_find(a, cpu);
+  if (!runs_here(a, t)) {
+    print_message("skipped: this processor has no %s\n", cpu);
+    arena_free(a);
+    skip();
+  }
+  for (int i = 0; i < STORED; i++)
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++)
+      for (int c = 0; c < (strcmp(cpu, "x86-64-v3") ? 1 : 2); c++) {
+        bench b = bench_new(a, t, stored[i], counts[c], all[k]);
+        check(&b, cc);
+      }
+  arena_free(a);
+}
+
+static void baseline(void **state) { (void)state; check_all("x86-64", "gcc"); }
+static void level_2(void **state) { (void)state; check_all("x86-64-v2", "clang"); }
+static void level_3(void **state) { (void)state; check_all("x86-64-v3", "gcc"); }
+static void level_3_clang(void **state) { (void)state; check_all("x86-64-v3", "clang"); }
+static void level_4(void **state) { (void)state; check_all("x86-64-v4", "gcc"); }
+static void level_4_clang(void **state) { (void)state; check_all("x86-64-v4", "clang"); }
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(baseline), cmocka_unit_test(level_2),       cmocka_unit_test(level_3),
+      cmocka_unit_test(level_4),  cmocka_unit_test(level_3_clang), cmocka_unit_test(level_4_clang),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
