@@ -10,7 +10,7 @@ void c_write_target_check(writer *w, const target *t) {
   const char *missing = "";
   for (int i = 0; t->macros[i]; i++)
     missing = arena_printf(w->arena, "%s%s!defined(%s)", missing, i ? " || " : "", t->macros[i]);
-  writer_line(w, "#if %s", missing);
+  writer_text(w, arena_printf(w->arena, "#if %s\n", missing));
   const char *flags = "";
   for (int i = 0; t->flags[i]; i++) flags = arena_printf(w->arena, "%s %s", flags, t->flags[i]);
   writer_line(w, "#error \"compile with%s\"", flags);

@@ -358,8 +358,11 @@ static c_term load(c_body *b, const loop_expr *x) {
     return held;
   }
   if (x->mask) return masked_load(b, x);
-  if (x->type.lanes == 1)
-    return primary(c_type_of(x->type), c_place(b, buffer, x->operands));
+  if (x->type.lanes == 1) {
+    c_term element = primary(c_type_of(x->type), c_place(b, buffer, x->operands));
+    if (!element.type.truth) return element;
+    return infix(b, "!=", EQUALITY, element.type, element, primary(element.type, "0"));
+  }
   c_type type = x->type.element == DTYPE_BOOL ? (c_type){DTYPE_I8, x->type.lanes, true} : c_type_of(x->type);
   return primary(type, arena_printf(memory(b), "%s(%s)", c_helper_load(b->unit, type),
                                     c_address(b, buffer, x->operands)));

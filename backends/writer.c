@@ -22,18 +22,26 @@ static void spaces(writer *w, int count) {
 }
 
 /* Where to break a text of which only `room` bytes fit: after the last comma and space if that is
- * in the second half, else at the last space; 0 where there is none. */
+ * in the second half, else at the last space outside of quotes; 0 where there is none. */
 static size_t break_at(const char *text, size_t room) {
   size_t any = 0, comma = 0;
+  bool quoted = text[0] == '"';
   for (size_t i = 1; i <= room && text[i]; i++) {
-    if (text[i] != ' ') continue;
+    if (text[i] == '"') quoted = !quoted;
+    if (quoted || text[i] != ' ') continue;
     any = i;
     if (text[i - 1] == ',' || text[i - 1] == ';') comma = i;
   }
   return comma > room / 2 ? comma : any;
 }
 
+/* Lines of the preprocessor stay whole and begin in the first column. */
 static void wrapped(writer *w, const char *text) {
+  if (text[0] == '#') {
+    append(w, text, strlen(text));
+    append(w, "\n", 1);
+    return;
+  }
   int indent = 2 * w->indent;
   spaces(w, indent);
   for (;;) {
