@@ -46,7 +46,7 @@ typedef struct op_definition {
   const struct op_lowering *lower;
 } op_definition;
 
-/* op_ADD_NAME for every row; op_definitions[code] points to them. */
+/* op_CODE for every row; op_definitions[code] points to them. */
 #define OP(code, ...) extern const op_definition op_##code;
 #include "ops.def"
 #undef OP

@@ -143,7 +143,7 @@ static void pad_eval(const evaluation *e, const node *n, const tensor *const *op
 /* concat
  *   C1  one axis within the rank
  *   C2  operands have one element type, and one shape except along the axis
- *   C3  their sizes along the axis are fixed */
+ *   C3  their sizes along the axis are fixed, and the sum fits int64 */
 static const char *concat_type(arena *a, const node *n, tensor_type *result) {
   *result = n->operands[0]->type;
   if (n->attributes[0].count != 1)
