@@ -45,15 +45,11 @@ static const char *real_scalar(c_unit *u, scalar_function f, const char *s) {
   }
 }
 
-static const char *real_vector(c_unit *u, scalar_function f, c_type t, const char *s) {
+static const char *real_vector(c_unit *u, scalar_function f, c_type t) {
   arena *a = u->arena;
   const char *vector = c_spelling(u, t), *bits = c_spelling(u, bits_type(t));
   switch (f) {
-    case SCALAR_FMA: {
-      if (!u->target->fma) return "x * y + z";
-      const char *lane = arena_printf(a, "__builtin_fma%s(x[#], y[#], z[#])", s);
-      return arena_printf(a, "(%s){%s}", vector, c_lanes(a, t.lanes, lane));
-    }
+    case SCALAR_FMA: return u->target->fma ? "z" : "x * y + z"; /* after fuse_lanes */
     case SCALAR_ABS:
       return arena_printf(a, "(%s)((%s)x & %s)", vector, bits,
                           t.element == DTYPE_F32 ? "INT32_MAX" : "INT64_MAX");
@@ -141,7 +137,20 @@ static const char *op_value(c_unit *u, scalar_function f, c_type t) {
   const char *s = t.element == DTYPE_F32 ? "f" : "";
   if (!dtype_is_float(t.element)) return t.lanes == 1 ? int_scalar(u, f, t) : int_vector(u, f, t);
   if (f == SCALAR_SQRT) return square_root(u, t);
-  return t.lanes == 1 ? real_scalar(u, f, s) : real_vector(u, f, t, s);
+  return t.lanes == 1 ? real_scalar(u, f, s) : real_vector(u, f, t);
+}
+
+/* z becomes x * y + z, rounded once. gcc makes one instruction of a loop over lanes; of a list of them
+ * it sometimes makes as many as there are lanes. clang does so with either, but contracts vectors
+ * where it is told to. */
+static void fuse_lanes(c_unit *u, c_type t) {
+  writer *w = &u->helpers;
+  writer_text(w, "#ifdef __clang__\n#pragma clang fp contract(on)\n");
+  writer_line(w, "z = x * y + z;");
+  writer_text(w, "#else\n");
+  writer_line(w, "for (int i = 0; i < %d; i++) z[i] = __builtin_fma%s(x[i], y[i], z[i]);", t.lanes,
+              t.element == DTYPE_F32 ? "f" : "");
+  writer_text(w, "#endif\n");
 }
 
 const char *c_helper_op(c_unit *u, scalar_function f, c_type t) {
@@ -155,6 +164,7 @@ const char *c_helper_op(c_unit *u, scalar_function f, c_type t) {
                            : operands == 2 ? arena_printf(u->arena, lists[2], type, type)
                                            : arena_printf(u->arena, lists[3], type, type, type);
   c_inline(u, type, name, parameters);
+  if (f == SCALAR_FMA && t.lanes > 1 && u->target->fma) fuse_lanes(u, t);
   finish(u, value);
   return name;
 }

@@ -60,9 +60,12 @@ typedef struct contraction {
  * buffer nor element function yet, the output has no buffer. */
 void contraction_of_node(arena *a, const node *n, contraction *c);
 
-/* The operand lies in a buffer, dense and row-major. */
-void contraction_operand_dense(contraction_operand *o, const tensor_type *type,
-                               loop_buffer *buffer);
+/* The operand's element (v…) is buffer[base + Σ strides · v]. */
+void contraction_operand_strided(contraction_operand *o, loop_buffer *buffer, int64_t base,
+                                 const int64_t *strides);
+
+/* How dot and conv become loops (lower.h). */
+extern const struct op_lowering contraction_lowering;
 
 /* How the loops run. One axis is that of the vectors: an output axis, so that a tile of the output
  * is held in registers as vectors, or a reduced one, whose lanes are added up at the end. Around

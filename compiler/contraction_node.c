@@ -107,10 +107,9 @@ void contraction_of_node(arena *a, const node *n, contraction *c) {
   lay_out_output(c);
 }
 
-void contraction_operand_dense(contraction_operand *o, const tensor_type *type,
-                               loop_buffer *buffer) {
-  int64_t strides[MAX_RANK];
-  type_strides(type, strides);
+void contraction_operand_strided(contraction_operand *o, loop_buffer *buffer, int64_t base,
+                                 const int64_t *strides) {
   o->buffer = buffer;
+  o->base = base;
   for (int i = 0; i < o->rank; i++) o->coordinates[i].stride = strides[i];
 }

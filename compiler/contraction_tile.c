@@ -1,8 +1,6 @@
 /* One tile of the output: its sums stay in registers while the reduced axes run. */
 #include "contraction_nest.h"
 
-enum { UNROLL_TURNS = 8, UNROLL_SUMS = 192 }; /* a short innermost loop is written out */
-
 typedef struct tile {
   const contraction_nest *nest;
   int lanes;                 /* of the sums */
@@ -151,11 +149,9 @@ static void emit_steps(tile *t, loop_block *block, int depth, range along_vector
     t->step[axis] = loop_int(a, r.low);
     emit_steps(t, block, depth + 1, along_vector);
   } else if (whole > 1) {
-    bool written_out = depth == t->reduced_count - 1 && whole <= UNROLL_TURNS &&
-                       whole * t->positions <= UNROLL_SUMS;
     const loop_variable *v =
         loop_variable_new(a, n->contraction->axes[axis].name, loop_scalar(DTYPE_I64));
-    loop_stmt *loop = loop_for(a, block, written_out ? LOOP_UNROLL : LOOP_SEQ, v,
+    loop_stmt *loop = loop_for(a, block, LOOP_SEQ, v,
                                loop_int(a, r.low), loop_int(a, r.low + whole * step), step);
     t->step[axis] = loop_var(a, v);
     emit_steps(t, &loop->body, depth + 1, along_vector);
