@@ -63,7 +63,8 @@ static bool is_reserved(const char *name) {
       "short", "signed", "sizeof", "static", "static_assert", "static_cast", "struct", "switch",
       "template", "this", "thread_local", "throw", "true", "try", "typedef", "typeid", "typename",
       "typeof", "union", "unix", "unsigned", "using", "virtual", "void", "volatile", "wchar_t", "while",
-      "xor", "run_tasks", "main"};
+      "xor", "main",
+      /* what drivers of tasks are made of */ "run_tasks", "threads", "argument", "arguments", "index"};
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     if (strcmp(name, words[i]) == 0) return true;
   return false;
@@ -160,8 +161,10 @@ static void declare_array(c_body *b, const loop_buffer *buffer, const char *init
   long long count = (long long)elements(buffer);
   writer_line(b->out, "%s %s[%lld] __attribute__((aligned(64)));", c_element(buffer->type.element), name,
               count);
-  if (initial)
-    writer_line(b->out, "for (int64_t n = 0; n < %lld; n++) %s[n] = %s;", count, name, initial);
+  if (!initial) return;
+  const char *n = free_name(b, "n");
+  writer_line(b->out, "for (int64_t %s = 0; %s < %lld; %s++) %s[%s] = %s;", n, n, count, n, name, n,
+              initial);
 }
 
 /* ---- statements ---------------------------------------------------------------------------- */
@@ -231,7 +234,7 @@ static void store_vector(c_body *b, const loop_stmt *s) {
   }
   const char *mask = c_mask(b, s->mask, type.element);
   c_type stored = type.truth ? c_vector(DTYPE_U8, type.lanes) : type;
-  if (type.truth) value.text = arena_printf(u->arena, "(%s)(%s & 1)", c_spelling(u, stored), value.text);
+  if (type.truth) value.text = arena_printf(u->arena, "(%s)((%s) & 1)", c_spelling(u, stored), value.text);
   writer_line(b->out, "%s(%s, %s, %s);", c_helper_store_masked(u, stored), address, value.text, mask);
 }
 
@@ -364,7 +367,7 @@ static void define_run_tasks(c_unit *u) {
 }
 
 /* Passes the parameters of the kernel through a structure, and the task's number beside it. */
-static void write_driver(c_body *b, const loop_kernel *k, const loop_stmt *task, const char *index) {
+static void write_driver(c_body *b, const loop_kernel *k, const loop_stmt *task) {
   arena *a = b->unit->arena;
   writer *w = b->out;
   int64_t low = 0, high = 0;
@@ -394,7 +397,6 @@ static void write_driver(c_body *b, const loop_kernel *k, const loop_stmt *task,
   writer_line(w, "struct %s_arguments arguments = {%s};", k->name, values);
   writer_line(w, "run_tasks(threads, %s_task, &arguments, %lld);", k->name, count);
   writer_close(w, "");
-  (void)index;
 }
 
 static void write_body(c_body *b, const loop_kernel *k, const loop_block *block) {
@@ -430,5 +432,5 @@ void c_kernel(c_unit *u, const loop_kernel *k) {
   if (!is_used(&b, task->variable)) writer_line(b.out, "(void)%s;", name);
   write_body(&b, k, &task->body);
   b.name_count = outer;
-  write_driver(&b, k, task, name);
+  write_driver(&b, k, task);
 }

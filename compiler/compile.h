@@ -5,18 +5,24 @@
 #include "module.h"
 #include "program.h"
 
+#define DNNC_VERSION "0.1.0"
+
 typedef struct compile_options {
   const char *target_cpu; /* NULL: x86-64-v3 */
   const char *cc;         /* the C compiler; NULL: cc */
   bool time_passes;       /* print each pass's time to standard error */
 } compile_options;
 
+/* Runs the graph passes up to and with the one of this name, NULL: all, on every graph of the
+ * program, which the results replace. */
+bool compile_passes(program *p, diagnostics *d, const compile_options *options, const char *until);
+
 /* The program with simplified graphs, fused, lowered and planned. NULL after an error. Every graph
  * of the program is replaced by its simplified form. */
 module *compile_module(program *p, diagnostics *d, const compile_options *options);
 
-/* Writes the model to a file by its suffix: .c (and .h beside it), .o, .a (and .h), .so. The file
- * appears whole or not at all. False after an error. */
+/* Writes the model to a file by its suffix: .c (and .h beside it), .o or .a (and .h),
+ * .so. Each file appears whole or not at all. False after an error. */
 bool compile_program(program *p, diagnostics *d, const compile_options *options,
                      const char *output);
 

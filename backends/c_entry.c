@@ -1,0 +1,146 @@
+/* The functions of a generated model: checks, then one kernel call a line. */
+#include "c_module.h"
+
+#include <string.h>
+
+/* ---- checks -------------------------------------------------------------------------------- */
+
+/* The regions of the model that are not empty, as C expressions of a context m. */
+static int regions_of(const module *m, const char *list[4]) {
+  int count = 0;
+  if (m->parameter_bytes) list[count++] = "m->weights->parameters";
+  if (m->constant_bytes) list[count++] = "m->weights->constants";
+  if (m->state_bytes) list[count++] = "m->state";
+  if (m->scratch_bytes) list[count++] = "m->scratch";
+  return count;
+}
+
+/* Checks of pointers, spelt with what stands before and between them. */
+static const char *joined(arena *a, int count, const char *const *list, const char *before,
+                          const char *between) {
+  const char *text = "";
+  for (int i = 0; i < count; i++)
+    text = arena_printf(a, "%s%s%s%s", text, i ? between : "", before, list[i]);
+  return text;
+}
+
+static void write_region_checks(writer *w, int count, const char *const *list) {
+  if (!count) return;
+  writer_line(w, "if (%s) return DNN_NULL;", joined(w->arena, count, list, "!", " || "));
+  const char *bits = joined(w->arena, count, list, "(uintptr_t)", " | ");
+  writer_line(w, count > 1 ? "if ((%s) & 63) return DNN_ALIGN;" : "if (%s & 63) return DNN_ALIGN;", bits);
+}
+
+static void write_check_context(writer *w, const module *m) {
+  const char *list[4];
+  int count = regions_of(m, list);
+  writer_gap(w);
+  writer_open(w, "static int check_context(const %s *m)", m->program->name);
+  writer_line(w, "if (!m || !m->weights) return DNN_NULL;");
+  write_region_checks(w, count, list);
+  writer_line(w, "return DNN_OK;");
+  writer_close(w, "");
+}
+
+static void write_argument_checks(writer *w, const c_signature *s, const graph *g) {
+  const char **list = arena_array_of(w->arena, g->input_count + g->output_count, const char *);
+  int count = 0;
+  for (int i = 0; i < g->input_count; i++)
+    if (g->inputs[i].node->type.rank) list[count++] = s->inputs[i];
+  for (int i = 0; i < g->output_count; i++) list[count++] = s->outputs[i];
+  if (count) writer_line(w, "if (%s) return DNN_NULL;", joined(w->arena, count, list, "!", " || "));
+}
+
+/* ---- kernel calls -------------------------------------------------------------------------- */
+
+static const char *region_name(region r) {
+  static const char *const names[] = {[REGION_PARAMETERS] = "parameters", [REGION_CONSTANTS] = "constants",
+                                      [REGION_STATE] = "state", [REGION_SCRATCH] = "scratch",
+                                      [REGION_CONTEXT] = "context"};
+  return names[r];
+}
+
+static const char *argument_text(arena *a, const c_signature *s, const graph *g, const placement *p,
+                                 const loop_buffer *parameter) {
+  switch (p->region) {
+    case REGION_INPUT:
+      return arena_printf(a, "%s%s", g->inputs[p->index].node->type.rank ? "" : "&", s->inputs[p->index]);
+    case REGION_OUTPUT: return s->outputs[p->index];
+    case REGION_CONTEXT: return "context";
+    default: break;
+  }
+  const char *base = region_name(p->region);
+  if (p->offset) base = arena_printf(a, "(%s + %lld)", base, (long long)p->offset);
+  const char *constant = parameter->access == LOOP_IN ? "const " : "";
+  return arena_printf(a, "(%s%s *)%s", constant, c_element(parameter->type.element), base);
+}
+
+static void write_call(writer *w, const c_signature *s, const graph *g, const kernel_call *c) {
+  const loop_kernel *k = c->kernel;
+  const char *list = c_has_tasks(k) ? "m->threads" : "";
+  for (int i = 0; i < k->parameter_count; i++)
+    list = arena_printf(w->arena, "%s%s%s", list, *list ? ", " : "",
+                        argument_text(w->arena, s, g, &c->arguments[i], k->parameters[i]));
+  writer_line(w, "%s(%s);", k->name, list);
+}
+
+static bool uses_region(const module_entry *e, region r) {
+  for (int i = 0; i < e->call_count; i++)
+    for (int k = 0; k < e->calls[i].kernel->parameter_count; k++)
+      if (e->calls[i].arguments[k].region == r) return true;
+  return false;
+}
+
+static void write_region_locals(writer *w, const module_entry *e, bool initial) {
+  static const char *const places[] = {[REGION_PARAMETERS] = "m->weights->parameters",
+                                       [REGION_CONSTANTS] = "m->weights->constants",
+                                       [REGION_STATE] = "m->state", [REGION_SCRATCH] = "m->scratch"};
+  for (region r = REGION_PARAMETERS; r <= REGION_SCRATCH; r++)
+    if (uses_region(e, r))
+      writer_line(w, "unsigned char *const %s = (unsigned char *)%s;", region_name(r), places[r]);
+  if (uses_region(e, REGION_CONTEXT))
+    writer_line(w, "const int64_t context[2] = {(int64_t)m->seed, %s};", initial ? "0" : "(int64_t)m->step");
+}
+
+static void write_entry(writer *w, c_unit *u, const module *m, const module_entry *e, bool initial) {
+  c_signature s = c_entry_signature(u, m, e);
+  writer_gap(w);
+  writer_open(w, "%s", s.prototype);
+  writer_line(w, "const int status = check_context(m);");
+  writer_line(w, "if (status != DNN_OK) return status;");
+  write_argument_checks(w, &s, e->graph);
+  if (!e->writes && m->constant_bytes)
+    writer_line(w, "if (m->weights->packed != m->weights->generation) return DNN_STALE;");
+  write_region_locals(w, e, initial);
+  writer_gap(w);
+  for (int i = 0; i < e->call_count; i++) write_call(w, &s, e->graph, &e->calls[i]);
+  writer_gap(w);
+  if (e->writes) writer_line(w, "m->weights->generation++;");
+  if (initial)
+    writer_line(w, "m->step = 0;");
+  else if (e->writes)
+    writer_line(w, "m->step++;");
+  writer_line(w, "return DNN_OK;");
+  writer_close(w, "");
+}
+
+static void write_prepare(writer *w, const module *m) {
+  const char *list[2];
+  int count = 0;
+  if (m->parameter_bytes) list[count++] = "w->parameters";
+  if (m->constant_bytes) list[count++] = "w->constants";
+  const char *name = m->program->name;
+  writer_gap(w);
+  writer_open(w, "int %s_prepare(%s_weights *w)", name, name);
+  writer_line(w, "if (!w) return DNN_NULL;");
+  write_region_checks(w, count, list);
+  writer_line(w, "w->packed = w->generation;");
+  writer_line(w, "return DNN_OK;");
+  writer_close(w, "");
+}
+
+void c_write_entries(writer *w, c_unit *u, const module *m) {
+  write_check_context(w, m);
+  for (int i = 0; i < m->entry_count; i++) write_entry(w, u, m, &m->entries[i], i == 0);
+  write_prepare(w, m);
+}

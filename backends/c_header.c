@@ -1,0 +1,154 @@
+/* The header of a generated model. */
+#include "c_module.h"
+
+#include <string.h>
+
+const char *c_capitals(arena *a, const char *name) {
+  char *text = arena_text(a, name);
+  for (char *c = text; *c; c++)
+    if (*c >= 'a' && *c <= 'z') *c = (char)(*c - 'a' + 'A');
+  return text;
+}
+
+/* ---- signatures ---------------------------------------------------------------------------- */
+
+/* "64 * 28 * 28" */
+static const char *element_count(arena *a, const tensor_type *t) {
+  const char *text = "";
+  for (int i = 0; i < t->rank; i++)
+    text = arena_printf(a, "%s%s%lld", text, i ? " * " : "", (long long)t->dims[i].maximum);
+  return text;
+}
+
+static const char *input_text(arena *a, const graph_value *v, const char *name) {
+  const tensor_type *t = &v->node->type;
+  if (t->rank == 0) return arena_printf(a, "%s %s", c_element(t->element), name);
+  return arena_printf(a, "const %s %s[%s]", c_element(t->element), name, element_count(a, t));
+}
+
+static const char *output_text(arena *a, const graph_value *v, const char *name) {
+  const tensor_type *t = &v->node->type;
+  if (t->rank == 0) return arena_printf(a, "%s *%s", c_element(t->element), name);
+  return arena_printf(a, "%s %s[%s]", c_element(t->element), name, element_count(a, t));
+}
+
+/* An entry must not have the name of another function of the model. */
+static bool is_own_function(const char *entry) {
+  static const char *const own[] = {"prepare", "model", "weights", "parameter_bytes", "constant_bytes",
+                                    "state_bytes", "scratch_bytes"};
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+    if (strcmp(entry, own[i]) == 0) return true;
+  return false;
+}
+
+/* Names that the body of an entry's function uses besides its arguments. */
+static void reserve_names(c_body *b, const module *m) {
+  static const char *const locals[] = {"m", "status", "parameters", "constants", "state", "scratch",
+                                       "context", "check_context"};
+  for (size_t i = 0; i < sizeof locals / sizeof *locals; i++)
+    c_declare(b, NULL, locals[i], c_scalar(DTYPE_I64));
+  for (int i = 0; i < m->kernel_count; i++)
+    c_declare(b, NULL, m->kernels[i]->name, c_scalar(DTYPE_I64));
+}
+
+static const char **declare_values(c_body *b, int count, const graph_value *values) {
+  const char **names = arena_array_of(b->unit->arena, count, const char *);
+  for (int i = 0; i < count; i++)
+    names[i] = c_declare(b, NULL, values[i].name, c_scalar(values[i].node->type.element))->text;
+  return names;
+}
+
+c_signature c_entry_signature(c_unit *u, const module *m, const module_entry *e) {
+  arena *a = u->arena;
+  const graph *g = e->graph;
+  const char *model = m->program->name;
+  c_signature s = {.names = {.unit = u}};
+  reserve_names(&s.names, m);
+  s.inputs = declare_values(&s.names, g->input_count, g->inputs);
+  s.outputs = declare_values(&s.names, g->output_count, g->outputs);
+  s.function = arena_printf(a, "%s_%s%s", model, e->name, is_own_function(e->name) ? "_entry" : "");
+  const char *list = arena_printf(a, "%s%s *m", e->writes ? "" : "const ", model);
+  for (int i = 0; i < g->input_count; i++)
+    list = arena_printf(a, "%s, %s", list, input_text(a, &g->inputs[i], s.inputs[i]));
+  for (int i = 0; i < g->output_count; i++)
+    list = arena_printf(a, "%s, %s", list, output_text(a, &g->outputs[i], s.outputs[i]));
+  s.prototype = arena_printf(a, "int %s(%s)", s.function, list);
+  return s;
+}
+
+/* ---- the file ------------------------------------------------------------------------------ */
+
+static const char *values_text(arena *a, int count, const graph_value *values) {
+  const char *text = "";
+  for (int i = 0; i < count; i++)
+    text = arena_printf(a, "%s%s%s: %s", text, i ? ", " : "", values[i].name,
+                        type_text(a, &values[i].node->type));
+  return count ? text : "nothing";
+}
+
+static void write_entry_prototype(writer *w, c_unit *u, const module *m, const module_entry *e) {
+  arena *a = u->arena;
+  const graph *g = e->graph;
+  const char *does = e->writes ? ".\nChanges slots, counts the generation and the step." : ".";
+  writer_gap(w);
+  writer_comment(w, arena_printf(a, "%s: from %s\nto %s%s", e->name,
+                                 values_text(a, g->input_count, g->inputs),
+                                 values_text(a, g->output_count, g->outputs), does));
+  writer_line(w, "%s;", c_entry_signature(u, m, e).prototype);
+}
+
+static void write_sizes(writer *w, const module *m) {
+  arena *a = w->arena;
+  const struct { const char *name; int64_t bytes; } sizes[] = {
+      {"parameter_bytes", m->parameter_bytes}, {"constant_bytes", m->constant_bytes},
+      {"state_bytes", m->state_bytes}, {"scratch_bytes", m->scratch_bytes}};
+  const char *name = m->program->name;
+  writer_comment(w, "Bytes of the regions, which the caller provides, aligned to 64 bytes. "
+                    "Where 0, NULL will do.");
+  for (int i = 0; i < 4; i++)
+    writer_line(w, "#define %s_%s %lld", c_capitals(a, name), c_capitals(a, sizes[i].name),
+                (long long)sizes[i].bytes);
+  for (int i = 0; i < 4; i++) writer_line(w, "uint64_t %s_%s(void);", name, sizes[i].name);
+}
+
+static const char *flags_text(arena *a, const target *t) {
+  const char *text = "-O2 -ffp-contract=off";
+  for (int i = 0; t->flags[i]; i++) text = arena_printf(a, "%s %s", text, t->flags[i]);
+  return text;
+}
+
+void c_write_header(writer *w, c_unit *u, const module *m) {
+  arena *a = u->arena;
+  const char *name = m->program->name, *capitals = c_capitals(a, name);
+  writer_comment(w, arena_printf(a, "%s, generated by dnnc for %s. Compile with\n  %s", name,
+                                 u->target->cpu, flags_text(a, u->target)));
+  writer_line(w, "#ifndef %s_H", capitals);
+  writer_line(w, "#define %s_H", capitals);
+  writer_gap(w);
+  writer_text(w, dnn_abi_text);
+  writer_gap(w);
+  writer_line(w, "#ifdef __cplusplus");
+  writer_line(w, "extern \"C\" {");
+  writer_line(w, "#endif");
+  writer_gap(w);
+  writer_line(w, "typedef dnn_weights %s_weights;", name);
+  writer_line(w, "typedef dnn_context %s;", name);
+  writer_gap(w);
+  write_sizes(w, m);
+  writer_gap(w);
+  writer_comment(w, "Draws the parameters and initial states from the seed; sets step to 0.");
+  writer_line(w, "%s;", c_entry_signature(u, m, &m->entries[0]).prototype);
+  writer_gap(w);
+  writer_comment(w, "Packs the constants; call it after loading or training.");
+  writer_line(w, "int %s_prepare(%s_weights *w);", name, name);
+  for (int i = 1; i < m->entry_count; i++) write_entry_prototype(w, u, m, &m->entries[i]);
+  writer_gap(w);
+  writer_comment(w, "The model's description: entries, slots, sizes.");
+  writer_line(w, "const dnn_model *%s_model(void);", name);
+  writer_gap(w);
+  writer_line(w, "#ifdef __cplusplus");
+  writer_line(w, "}");
+  writer_line(w, "#endif");
+  writer_gap(w);
+  writer_line(w, "#endif");
+}

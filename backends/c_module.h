@@ -1,0 +1,28 @@
+/* Inside of the C backend: the parts of a model's files. */
+#ifndef C_MODULE_H
+#define C_MODULE_H
+
+#include "c_unit.h"
+#include "module.h"
+
+/* The names of an entry's function: kernels and "m" first, then its inputs and outputs. */
+typedef struct c_signature {
+  c_body names;
+  const char **inputs, **outputs;
+  const char *function;   /* "lenet5_train" */
+  const char *prototype;  /* "int lenet5_train(lenet5 *m, float rate, float *loss)" */
+} c_signature;
+
+c_signature c_entry_signature(c_unit *u, const module *m, const module_entry *e);
+
+/* The name in capitals, for macros. */
+const char *c_capitals(arena *a, const char *name);
+
+/* A string literal. */
+const char *c_string(arena *a, const char *text);
+
+void c_write_header(writer *w, c_unit *u, const module *m);   /* c_header.c */
+void c_write_entries(writer *w, c_unit *u, const module *m);  /* c_entry.c: init, prepare, entries */
+void c_write_table(writer *w, c_unit *u, const module *m);    /* c_table.c: the model's description */
+
+#endif
