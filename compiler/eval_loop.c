@@ -111,46 +111,46 @@ static int64_t integer(machine_state *m, const loop_expr *x) {
 }
 
 /* The flat element number of an access. Without a mask every index must lie in its extent. */
-static int64_t flat_index(machine_state *m, const loop_buffer *b, const loop_expr *const *index,
-                          bool masked) {
-  int64_t flat = 0;
+static uint64_t flat_index(machine_state *m, const loop_buffer *b, const loop_expr *const *index,
+                           bool masked) {
+  uint64_t flat = 0;
   for (int i = 0; i < b->rank; i++) {
     int64_t at = integer(m, index[i]);
     if (!masked && (at < 0 || at >= b->extents[i]))
       fail(m, arena_printf(m->arena, "%s: index %lld of axis %d is outside of 0..%lld", b->name,
                            (long long)at, i, (long long)b->extents[i]));
-    flat = flat * b->extents[i] + at;
+    flat = flat * (uint64_t)b->extents[i] + (uint64_t)at;
   }
-  return flat * b->type.lanes;
+  return flat * (uint64_t)b->type.lanes;
 }
 
-static unsigned char *element_at(machine_state *m, const loop_buffer *b, int64_t flat) {
-  if (flat < 0 || flat >= buffer_elements(b))
+static unsigned char *element_at(machine_state *m, const loop_buffer *b, uint64_t flat) {
+  if (flat >= (uint64_t)buffer_elements(b))
     fail(m, arena_printf(m->arena, "%s: element %lld is outside of its %lld", b->name,
                          (long long)flat, (long long)buffer_elements(b)));
   unsigned char *base = *item(m, b);
   if (!base) internal_error("%s is used before it is allocated", b->name);
-  return base + flat * (int64_t)dtype_size(b->type.element);
+  return base + flat * dtype_size(b->type.element);
 }
 
 static void load(machine_state *m, const loop_expr *x, value *r) {
   value mask;
   if (x->mask) evaluate(m, x->mask, &mask);
-  int64_t flat = flat_index(m, x->buffer, x->operands, x->mask != NULL);
+  uint64_t flat = flat_index(m, x->buffer, x->operands, x->mask != NULL);
   memset(r->ints, 0, (size_t)r->type.lanes * sizeof *r->ints);
   for (int i = 0; i < r->type.lanes; i++)
     if (!x->mask || mask.ints[i])
-      read_element(r->type.element, element_at(m, x->buffer, flat + i), r, i);
+      read_element(r->type.element, element_at(m, x->buffer, flat + (uint64_t)i), r, i);
 }
 
 static void store(machine_state *m, const loop_stmt *s) {
   value v, mask;
   evaluate(m, s->value, &v);
   if (s->mask) evaluate(m, s->mask, &mask);
-  int64_t flat = flat_index(m, s->buffer, s->index, s->mask != NULL);
+  uint64_t flat = flat_index(m, s->buffer, s->index, s->mask != NULL);
   for (int i = 0; i < v.type.lanes; i++)
     if (!s->mask || mask.ints[i])
-      write_element(s->buffer->type.element, element_at(m, s->buffer, flat + i), &v, i);
+      write_element(s->buffer->type.element, element_at(m, s->buffer, flat + (uint64_t)i), &v, i);
 }
 
 /* ---- expressions --------------------------------------------------------------------------- */
@@ -337,7 +337,8 @@ static void evaluate(machine_state *m, const loop_expr *x, value *r) {
       evaluate(m, x->operands[0], &p);
       evaluate(m, x->operands[1], &q);
       for (int i = 0; i < r->type.lanes; i++)
-        r->ints[i] = scalar_wrap(x->type.element, p.ints[0] + i * q.ints[0]);
+        r->ints[i] = scalar_wrap(x->type.element, (int64_t)((uint64_t)p.ints[0] +
+                                                            (uint64_t)i * (uint64_t)q.ints[0]));
       break;
     case LOOP_REDUCE: reduce(m, x, r); break;
     case LOOP_EXTRACT:
@@ -362,9 +363,10 @@ static void run_for(machine_state *m, const loop_stmt *s) {
   int64_t low = integer(m, s->low), high = integer(m, s->high);
   value *turn = variable(m, s->variable);
   turn->type = loop_scalar(DTYPE_I64);
-  for (int64_t i = low; i < high; i += s->step) {
+  for (int64_t i = low; i < high;) {
     turn->ints[0] = i;
     run_block(m, &s->body);
+    if (__builtin_add_overflow(i, s->step, &i)) break;
   }
 }
 

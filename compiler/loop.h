@@ -188,7 +188,9 @@ void loop_add_parameter(arena *a, loop_kernel *k, loop_buffer *b, loop_access ac
  * indices must then be constant (an internal error otherwise). */
 loop_kernel *loop_unroll(arena *a, const loop_kernel *k);
 
-/* Checks types, scopes, lanes, index counts, task position; a message or NULL. */
+/* Checks types, scopes, lanes, index counts, task position, and that bounds of unrolled loops and
+ * register indices will be constants; a message or NULL. A kernel that passes runs, unrolls and
+ * prints without internal errors. */
 const char *loop_verify(arena *a, const loop_kernel *k);
 
 /* True where two kernels are equal up to the names of kernel, buffers and variables. */

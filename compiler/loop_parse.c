@@ -53,14 +53,23 @@ static void skip_blanks(parser *p) {
 
 static bool is_word(char c) { return isalnum((unsigned char)c) || c == '_'; }
 
-/* Takes the given text if it comes next; words only whole. */
-static bool take(parser *p, const char *text) {
-  skip_blanks(p);
+/* Takes the given text if it stands here; words only whole. */
+static bool take_here(parser *p, const char *text) {
   size_t length = strlen(text);
   if (strncmp(p->at, text, length)) return false;
   if (is_word(text[length - 1]) && is_word(p->at[length])) return false;
   p->at += length;
   return true;
+}
+
+static bool take(parser *p, const char *text) {
+  skip_blanks(p);
+  return take_here(p, text);
+}
+
+static bool take_on_line(parser *p, const char *text) {
+  while (*p->at == ' ' || *p->at == '	') p->at++;
+  return take_here(p, text);
 }
 
 static void want(parser *p, const char *text) {
@@ -86,13 +95,26 @@ static int64_t integer(parser *p, int64_t least, int64_t most) {
   return value;
 }
 
+/* A number of at most two digits, or -1. */
+static int small_number(const char *text) {
+  size_t length = strlen(text);
+  return length > 0 && length <= 2 && strspn(text, "0123456789") == length ? atoi(text) : -1;
+}
+
+static bool are_lanes(int n) { return n >= 1 && n <= LOOP_MAX_LANES && !(n & (n - 1)); }
+
 static loop_type type(parser *p) {
   const char *text = word(p), *x = strchr(text, 'x');
   const char *element = x ? arena_text_n(p->arena, text, (size_t)(x - text)) : text;
-  loop_type t = {.lanes = x ? atoi(x + 1) : 1};
+  loop_type t = {.lanes = x ? small_number(x + 1) : 1};
   if (!dtype_parse(element, &t.element)) fail(p, "expected a type such as f32 or f32x8");
-  if (t.lanes < 1 || t.lanes > LOOP_MAX_LANES || (t.lanes & (t.lanes - 1)))
-    fail(p, "the number of lanes is a power of two up to 64");
+  if (!are_lanes(t.lanes)) fail(p, "the number of lanes is a power of two up to 64");
+  return t;
+}
+
+static loop_type element_type(parser *p) {
+  loop_type t = type(p);
+  if (t.lanes != 1) fail(p, "a type of one lane is wanted");
   return t;
 }
 
@@ -114,7 +136,7 @@ static const loop_variable *define_variable(parser *p, const char *text, loop_ty
 static loop_buffer *define_buffer(parser *p, loop_space space) {
   const char *text = word(p);
   want(p, ":");
-  loop_type t = type(p);
+  loop_type t = space == LOOP_REG ? type(p) : element_type(p);
   int64_t extents[MAX_RANK];
   int rank = 0;
   want(p, "[");
@@ -155,40 +177,64 @@ static const loop_expr *constant(parser *p) {
   const char *start = p->at;
   char *real_end, *int_end;
   double real = strtod(start, &real_end);
+  errno = 0;
   long long whole = strtoll(start, &int_end, 10);
+  bool fits = errno == 0;
+  if (int_end > start && !strncmp(int_end, "..", 2)) real_end = int_end; /* 0..8 */
   if (real_end == start) fail(p, "expected an expression");
   p->at = real_end;
-  if (*p->at != ':') {
-    if (int_end != real_end) fail(p, "a constant that is no integer names its type: 0x1p-1:f32");
-    return loop_int(p->arena, whole);
+  loop_type t = loop_scalar(DTYPE_I64);
+  if (*p->at == ':') {
+    p->at++;
+    t = element_type(p);
+  } else if (int_end != real_end) {
+    fail(p, "a constant that is no integer names its type: 0x1p-1:f32");
   }
-  p->at++;
-  loop_type t = type(p);
-  if (!dtype_is_float(t.element) && int_end != real_end) fail(p, "an integer constant is wanted");
+  if (!dtype_is_float(t.element)) {
+    if (int_end != real_end) fail(p, "an integer constant is wanted");
+    if (!fits || scalar_wrap(t.element, whole) != whole) fail(p, "the constant is out of range");
+  }
   return loop_constant(p->arena, t.element, real, whole);
 }
 
+/* Of the library, by the whole name: "exp_f32x8", "philox_i32x4", "philox_key". */
 static const loop_function *function_named(parser *p, const char *text) {
   const char *underscore = strrchr(text, '_'), *x = underscore ? strchr(underscore, 'x') : NULL;
   if (!strcmp(text, "philox_key")) return math_philox_key(p->library);
   if (!underscore) return NULL;
   const char *stem = arena_text_n(p->arena, text, (size_t)(underscore - text));
   size_t length = x ? (size_t)(x - underscore - 1) : strlen(underscore + 1);
-  int lanes = x ? atoi(x + 1) : 1;
+  int lanes = x ? small_number(x + 1) : 1;
   scalar_function f;
   dtype element;
-  if (lanes < 1 || lanes > LOOP_MAX_LANES || (lanes & (lanes - 1))) return NULL;
-  if (!strcmp(stem, "philox")) return math_philox(p->library, lanes);
+  const loop_function *found = NULL;
+  if (!are_lanes(lanes)) return NULL;
   if (!dtype_parse(arena_text_n(p->arena, underscore + 1, length), &element)) return NULL;
-  return scalar_parse(stem, &f) ? math_function(p->library, f, loop_vector(element, lanes)) : NULL;
+  if (!strcmp(stem, "philox"))
+    found = math_philox(p->library, lanes);
+  else if (scalar_parse(stem, &f))
+    found = math_function(p->library, f, loop_vector(element, lanes));
+  return found && !strcmp(found->name, text) ? found : NULL;
 }
 
 static void want_operands(parser *p, int got, int wanted) {
   if (got != wanted) fail(p, arena_printf(p->arena, "%d operands are wanted, not %d", wanted, got));
 }
 
-static void want_scalar(parser *p, const loop_expr *x) {
-  if (x->type.lanes != 1) fail(p, "a scalar operand is wanted");
+static void want_scalar(parser *p, const loop_expr *x, dtype element) {
+  if (x->type.lanes != 1 || x->type.element != element)
+    fail(p, arena_printf(p->arena, "an operand of type %s is wanted", dtype_name(element)));
+}
+
+/* load.LANES(buffer[index], mask) */
+static const loop_expr *load(parser *p, int lanes) {
+  const loop_expr *index[MOST_OPERANDS];
+  if (!are_lanes(lanes)) fail(p, "the number of lanes is a power of two up to 64");
+  loop_buffer *b = access(p, index);
+  if (b->space == LOOP_REG && b->type.lanes != lanes) fail(p, "a register is read whole");
+  const loop_expr *mask = take(p, ",") ? expr(p) : NULL;
+  want(p, ")");
+  return loop_load(p->arena, b, index, lanes, mask);
 }
 
 /* NAME.DETAIL(operands) */
@@ -198,15 +244,9 @@ static const loop_expr *special(parser *p, const char *kind) {
   const loop_expr *x[MOST_OPERANDS];
   dtype element;
   scalar_function f;
-  int number = atoi(detail);
+  int number = small_number(detail);
   want(p, "(");
-  if (!strcmp(kind, "load")) {
-    if (number < 1 || number > LOOP_MAX_LANES || (number & (number - 1))) fail(p, "lanes?");
-    loop_buffer *b = access(p, x);
-    const loop_expr *mask = take(p, ",") ? expr(p) : NULL;
-    want(p, ")");
-    return loop_load(a, b, x, number, mask);
-  }
+  if (!strcmp(kind, "load")) return load(p, number);
   int count = list(p, x, ")");
   if (!strcmp(kind, "call")) {
     const loop_function *callee = function_named(p, detail);
@@ -216,21 +256,32 @@ static const loop_expr *special(parser *p, const char *kind) {
   }
   bool pair = !strcmp(kind, "ramp") || !strcmp(kind, "insert");
   want_operands(p, count, pair ? 2 : 1);
-  bool lanes = number >= 1 && number <= LOOP_MAX_LANES && !(number & (number - 1));
-  bool lane = isdigit((unsigned char)*detail) && number < x[0]->type.lanes;
+  bool lane = number >= 0 && number < x[0]->type.lanes;
+  dtype operand = x[0]->type.element;
   if (!strcmp(kind, "cast") && dtype_parse(detail, &element)) return loop_cast(a, x[0], element);
   if (!strcmp(kind, "bitcast") && dtype_parse(detail, &element) &&
-      dtype_size(element) == dtype_size(x[0]->type.element))
+      dtype_size(element) == dtype_size(operand))
     return loop_bitcast(a, x[0], element);
   if (!strcmp(kind, "reduce") && scalar_parse(detail, &f)) return loop_reduce(a, f, x[0]);
   if (!strcmp(kind, "extract") && lane) return loop_extract(a, x[0], number);
+  if (pair) want_scalar(p, x[1], operand);
   if (!strcmp(kind, "insert") && lane) return loop_insert(a, x[0], number, x[1]);
-  if (!lanes) fail(p, arena_printf(a, "%s.%s means nothing here", kind, detail));
-  want_scalar(p, x[0]);
-  if (!strcmp(kind, "splat")) return loop_splat(a, x[0], number);
-  if (strcmp(kind, "ramp")) fail(p, arena_printf(a, "%s.%s means nothing here", kind, detail));
-  want_scalar(p, x[1]);
-  return loop_ramp(a, x[0], x[1], number);
+  bool ramp = !strcmp(kind, "ramp") && dtype_is_integer(operand);
+  if (!are_lanes(number) || !(ramp || !strcmp(kind, "splat")))
+    fail(p, arena_printf(a, "%s.%s means nothing here", kind, detail));
+  want_scalar(p, x[0], operand);
+  return ramp ? loop_ramp(a, x[0], x[1], number) : loop_splat(a, x[0], number);
+}
+
+/* The builders take this for granted, so that constants can fold. */
+static void check_operands(parser *p, scalar_function f, int count, const loop_expr *const *x) {
+  dtype elements[MOST_OPERANDS], result;
+  for (int i = 0; i < count; i++) {
+    elements[i] = x[i]->type.element;
+    if (x[i]->type.lanes != x[0]->type.lanes) fail(p, "the operands have different lanes");
+  }
+  const char *wrong = scalar_type(p->arena, f, elements, &result);
+  if (wrong) fail(p, wrong);
 }
 
 static const loop_expr *operation(parser *p, const char *text) {
@@ -239,6 +290,7 @@ static const loop_expr *operation(parser *p, const char *text) {
   if (!scalar_parse(text, &f)) fail(p, arena_printf(p->arena, "no function is named %s", text));
   int count = list(p, x, ")");
   want_operands(p, count, scalar_infos[f].operands);
+  check_operands(p, f, count, x);
   return loop_op(p->arena, f, x[0], count > 1 ? x[1] : NULL, count > 2 ? x[2] : NULL);
 }
 
@@ -255,8 +307,8 @@ static const loop_expr *named(parser *p) {
   if (take(p, "(")) return operation(p, text);
   const name *n = find(p, text);
   if (n && n->variable) return loop_var(p->arena, n->variable);
-  if (!n) fail(p, arena_printf(p->arena, "nothing is named %s", text));
   p->at = start;
+  if (!n) fail(p, arena_printf(p->arena, "nothing is named %s", text));
   const loop_expr *index[MOST_OPERANDS];
   loop_buffer *b = access(p, index);
   return loop_load(p->arena, b, index, 1, NULL);
@@ -303,8 +355,11 @@ static void let_statement(parser *p, loop_block *b) {
   const loop_expr *value = expr(p);
   if (value->type.element != t.element || value->type.lanes != t.lanes)
     fail(p, "the value has another type than the name");
-  const loop_expr *v = loop_let(p->arena, b, text, value);
-  arena_push(p->arena, p->names, p->count) = (name){text, v->variable, NULL};
+  loop_stmt *s = arena_new_of(p->arena, loop_stmt); /* also where loop_let would make none */
+  s->kind = LOOP_LET;
+  s->value = value;
+  s->variable = define_variable(p, text, t);
+  loop_append(p->arena, b, s);
 }
 
 static void store_statement(parser *p, loop_block *b) {
@@ -312,7 +367,7 @@ static void store_statement(parser *p, loop_block *b) {
   loop_buffer *to = access(p, index);
   want(p, "=");
   const loop_expr *value = expr(p);
-  loop_store(p->arena, b, to, index, value, take(p, "if") ? expr(p) : NULL);
+  loop_store(p->arena, b, to, index, value, take_on_line(p, "if") ? expr(p) : NULL);
 }
 
 static void comment(parser *p, loop_block *b) {

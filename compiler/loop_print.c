@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,18 +22,35 @@ typedef struct printer {
 } printer;
 
 static bool is_taken(const printer *p, const char *text) {
+  if (!strcmp(text, "nan") || !strcmp(text, "inf")) return true; /* constants */
   for (int i = 0; i < p->count; i++)
     if (!strcmp(p->names[i].text, text)) return true;
   return false;
 }
 
+/* The name as letters, digits and underscores, which the parser reads back. */
+static char *as_word(arena *a, const char *text) {
+  bool starts = isalpha((unsigned char)*text) || *text == '_';
+  char *word = arena_printf(a, "%s%s", starts ? "" : "_", text);
+  for (char *c = word; *c; c++)
+    if (!isalnum((unsigned char)*c)) *c = '_';
+  return word;
+}
+
+/* The name from here on; where one item is defined twice, such as the variable of two loops, it gets
+ * two names. */
+static const char *define(printer *p, const void *item, const char *wanted) {
+  char *word = p->numbered ? arena_printf(p->arena, "_%d", p->count) : as_word(p->arena, wanted);
+  char *text = word;
+  for (int n = 2; is_taken(p, text); n++) text = arena_printf(p->arena, "%s_%d", word, n);
+  arena_push(p->arena, p->names, p->count) = (name){item, text};
+  return text;
+}
+
 static const char *name_of(printer *p, const void *item, const char *wanted) {
   for (int i = p->count - 1; i >= 0; i--)
     if (p->names[i].item == item) return p->names[i].text;
-  char *text = p->numbered ? arena_printf(p->arena, "_%d", p->count) : arena_text(p->arena, wanted);
-  for (int n = 2; is_taken(p, text); n++) text = arena_printf(p->arena, "%s_%d", wanted, n);
-  arena_push(p->arena, p->names, p->count) = (name){item, text};
-  return text;
+  return define(p, item, wanted);
 }
 
 static const char *variable_name(printer *p, const loop_variable *v) { return name_of(p, v, v->name); }
@@ -117,7 +135,7 @@ static void print_block(printer *p, const loop_block *b);
 
 static void print_for(printer *p, const loop_stmt *s) {
   static const char *const kinds[] = {"", " unroll", " task"};
-  fprintf(p->out, "for %s in ", variable_name(p, s->variable));
+  fprintf(p->out, "for %s in ", define(p, s->variable, s->variable->name));
   print_expr(p, s->low);
   fputs("..", p->out);
   print_expr(p, s->high);
@@ -127,7 +145,7 @@ static void print_for(printer *p, const loop_stmt *s) {
 }
 
 static void print_buffer(printer *p, const loop_buffer *b) {
-  fprintf(p->out, "%s: ", buffer_name(p, b));
+  fprintf(p->out, "%s: ", define(p, b, b->name));
   print_type(p, b->type);
   fputc('[', p->out);
   for (int i = 0; i < b->rank; i++) fprintf(p->out, "%s%lld", i ? ", " : "", (long long)b->extents[i]);
@@ -152,7 +170,7 @@ static void print_statement(printer *p, const loop_stmt *s) {
       if (s->value) print_assignment(p, s->value, NULL);
       break;
     case LOOP_LET:
-      fprintf(p->out, "let %s: ", variable_name(p, s->variable));
+      fprintf(p->out, "let %s: ", define(p, s->variable, s->variable->name));
       print_type(p, s->variable->type);
       print_assignment(p, s->value, NULL);
       break;

@@ -4,13 +4,14 @@
  *     for i in 0..64 task {
  *       for j in 0..8 step 8 {
  *         let v: f32x8 = load.8(x[i, j])
- *         y[i, j] = fma(v, splat.8(0x1p-1:f32), call.exp_f32x8(v))
+ *         store y[i, j] = fma(v, splat.8(0x1p-1:f32), call.exp_f32x8(v))
  *       }
  *     }
  *   }
  *
- * A bare integer is an i64; other constants name their type. Names are made unique. Loops end with
- * `unroll` or `task` where they are that; `store y[i] = v if m` and `load.8(x[i], m)` are masked;
+ * A bare integer is an i64; other constants name their type. Names are made unique words. Loops end
+ * with `unroll` or `task` where they are that; `store y[i] = v if m`, on one line, and
+ * `load.8(x[i], m)` are masked;
  * cast.T, bitcast.T, splat.N, ramp.N, reduce.F, extract.N, insert.N and call.NAME carry what they
  * need behind the dot; everything else is a row of scalar.def. */
 #ifndef LOOP_TEXT_H

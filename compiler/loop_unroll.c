@@ -44,6 +44,13 @@ static const loop_expr *variable_now(const unrolling *u, const loop_expr *x) {
   return x;
 }
 
+static void check_register(const loop_buffer *b, const loop_expr *const *index) {
+  int64_t at;
+  for (int i = 0; i < b->rank && b->space == LOOP_REG; i++)
+    if (!loop_is_int(index[i], &at))
+      internal_error("an index of register %s is not constant after unrolling", b->name);
+}
+
 static const loop_expr *expr(unrolling *u, const loop_expr *x);
 
 static const loop_expr *const *exprs(unrolling *u, int count, const loop_expr *const *operands) {
@@ -53,16 +60,18 @@ static const loop_expr *const *exprs(unrolling *u, int count, const loop_expr *c
 }
 
 static const loop_expr *expr(unrolling *u, const loop_expr *x) {
-  if (!x || x->kind == LOOP_CONSTANT || !u->bindings) return x;
+  if (!x || x->kind == LOOP_CONSTANT) return x;
   if (x->kind == LOOP_VARIABLE) return variable_now(u, x);
   const loop_expr *const *operands = exprs(u, x->operand_count, x->operands);
   if (x->kind == LOOP_OP) /* again through the builder, which folds what became constant */
     return loop_op(u->arena, x->function, operands[0], x->operand_count > 1 ? operands[1] : NULL,
                    x->operand_count > 2 ? operands[2] : NULL);
+  if (x->kind == LOOP_CAST) return loop_cast(u->arena, operands[0], x->type.element);
   loop_expr *copy = arena_new_of(u->arena, loop_expr);
   *copy = *x;
   copy->operands = operands;
   if (x->kind == LOOP_LOAD) {
+    check_register(x->buffer, operands);
     copy->buffer = buffer_now(u, x->buffer);
     copy->mask = expr(u, x->mask);
   }
@@ -76,11 +85,12 @@ static void turns(unrolling *u, const loop_stmt *s, loop_block *to) {
   int64_t low = 0, high = 0;
   if (!loop_is_int(low_expr, &low) || !loop_is_int(high_expr, &high))
     internal_error("the bounds of an unrolled loop over %s are not constant", s->variable->name);
-  for (int64_t i = low; i < high; i += s->step) {
+  for (int64_t i = low; i < high;) {
     unrolling turn = *u;
     turn.suffix = arena_printf(u->arena, "%s_%lld", u->suffix, (long long)i);
     bind_variable(&turn, s->variable, loop_int(u->arena, i));
     block(&turn, &s->body, to);
+    if (__builtin_add_overflow(i, s->step, &i)) break;
   }
 }
 
@@ -93,11 +103,19 @@ static const loop_variable *define(unrolling *u, const loop_variable *v) {
   return copy;
 }
 
+/* True for a let of what is constant by now: its name becomes the constant. */
+static bool is_known(unrolling *u, const loop_stmt *s) {
+  const loop_expr *value = expr(u, s->value);
+  if (value->kind == LOOP_CONSTANT) bind_variable(u, s->variable, value);
+  return value->kind == LOOP_CONSTANT;
+}
+
 static void statement(unrolling *u, const loop_stmt *s, loop_block *to) {
   if (s->kind == LOOP_FOR && s->for_kind == LOOP_UNROLL) {
     turns(u, s, to);
     return;
   }
+  if (s->kind == LOOP_LET && is_known(u, s)) return;
   loop_stmt *copy = arena_new_of(u->arena, loop_stmt);
   *copy = *s;
   copy->low = expr(u, s->low);
@@ -109,6 +127,7 @@ static void statement(unrolling *u, const loop_stmt *s, loop_block *to) {
   if (s->kind == LOOP_STORE) {
     copy->buffer = buffer_now(u, s->buffer);
     copy->index = exprs(u, s->buffer->rank, s->index);
+    check_register(s->buffer, copy->index);
   }
   loop_append(u->arena, to, copy);
   if (s->kind == LOOP_LET) copy->variable = define(u, s->variable);

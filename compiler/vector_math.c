@@ -319,7 +319,8 @@ static expr make(maker *m, scalar_function f, expr x, expr y) {
   }
 }
 
-static bool is_own(scalar_function f) {
+bool math_covers(scalar_function f, dtype element) {
+  if (element != DTYPE_F32 && element != DTYPE_F64) return false;
   switch (f) {
     case SCALAR_FLOOR: case SCALAR_FLOORDIV: case SCALAR_MOD: case SCALAR_SIGN: case SCALAR_RSQRT:
     case SCALAR_EXP: case SCALAR_EXPM1: case SCALAR_LOG: case SCALAR_LOG1P: case SCALAR_TANH:
@@ -356,7 +357,7 @@ static const loop_function *finish(math_library *m, loop_function *f, expr resul
 }
 
 const loop_function *math_function(math_library *m, scalar_function f, loop_type type) {
-  if (!dtype_is_float(type.element) || !is_own(f)) return NULL;
+  if (!math_covers(f, type.element)) return NULL;
   const char *name = function_name(m->arena, scalar_infos[f].name, type);
   loop_function *function = find(m, name);
   if (function) return function;

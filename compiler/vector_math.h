@@ -21,6 +21,9 @@ typedef struct math_library {
  * (they stay within [-1, 1]); and POW in f64, whose error grows with |y log x| up to 2^10. */
 const loop_function *math_function(math_library *m, scalar_function f, loop_type type);
 
+/* True where math_function has one. */
+bool math_covers(scalar_function f, dtype element);
+
 /* Philox 4x32-10 (Salmon et al., 2011): the pattern of each element, i32 in `lanes` lanes. Arguments:
  * the draw's key as math_philox_key packs it, the element numbers and the turn, all i64 in `lanes`
  * lanes. As philox_element in tensor.h defines it. */
