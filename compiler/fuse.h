@@ -3,19 +3,32 @@
 #define FUSE_H
 
 #include "graph.h"
+#include "index.h"
 #include "target.h"
 
 typedef enum group_kind {
   GROUP_MAP,         /* one domain, any number of outputs */
   GROUP_ROW,         /* outer × inner, reductions over the inner axes */
-  GROUP_CONTRACTION  /* one dot or conv */
+  GROUP_CONTRACTION, /* one dot or conv */
+  GROUP_CONSTANT     /* one constant of several values */
 } group_kind;
 
-/* A kernel to be: its members are computed inside; its outputs are stored. */
+/* How a kernel reads or writes memory: element `position` (row-major) of a node at each point of
+ * the domain. */
+typedef struct group_access {
+  node *node;
+  bool store, guarded;
+  const index_expr *position;
+} group_access;
+
+/* A kernel to be: its members are computed inside; its outputs are stored. Its domain has the outer
+ * variables, from number 0, each point of which is a row, and behind them the inner ones, which its
+ * reductions run over. What is no member of any group (views, splats, cheap maps) is computed
+ * where it is read. */
 typedef struct group {
   group_kind kind;
   int id;
-  node **members;     /* ascending ids; views and constants may belong to several groups */
+  node **members;     /* ascending ids */
   int member_count;
   node **outputs;     /* members whose values others need */
   int output_count;
@@ -23,19 +36,58 @@ typedef struct group {
   int input_count;
   int outer_rank, inner_rank;
   int64_t outer[MAX_RANK], inner[MAX_RANK];
+
+  /* By member: the index in it that a point of the domain has (NULL: none), and of reductions the
+   * index at which their operand is read. */
+  const index_expr *const **homes, *const **reduced;
+
+  group_access *accesses;
+  int access_count;
+  int64_t operations; /* scalar operations, where an addition is one */
+  int quotients;      /* quotients and remainders in accesses, guards and positions */
+  bool context;       /* it reads seed and step */
+
   /* inout_output[i] ≥ 0: input i has the memory of that output; every load of the input has the
    * store's own index map and none follows the store. */
   int *inout_output;
 } group;
 
 typedef struct fusion {
-  graph *graph;
+  arena *arena;
+  const graph *graph;
+  const target *target;
   group **groups;
   int group_count;
-  int *group_of; /* by node id: the group that stores or computes it; -1: none */
+  int *group_of;     /* by node id: the group that it is a member of; -1: none */
+  bool *stored;      /* by node id: it needs memory of its own, whatever is merged */
+  node ***readers;   /* by node id: the members of groups that read it, ascending ids */
+  int *reader_count;
 } fusion;
 
 /* Groups the nodes of an interned graph. Deterministic. */
-fusion *fuse(arena *a, graph *g, const target *t);
+fusion *fuse(arena *a, const graph *g, const target *t);
+
+/* ---- one group (fuse_form.c) ---------------------------------------------------------------- */
+
+/* The group of these members (ascending ids): domain, homes, accesses; NULL where they cannot be
+ * one kernel. */
+group *group_form(arena *a, const fusion *f, node *const *members, int member_count);
+
+/* Finds accesses, inputs and operations anew from the homes; false where they do not fit. */
+bool group_survey(arena *a, const fusion *f, group *g);
+
+/* Scalar operations for one element of the node, where an addition is one. */
+int group_weight(const node *n);
+
+/* Estimated cycles. */
+double group_cost(const fusion *f, const group *g);
+
+/* The number of a node among members, inputs or outputs; -1: it is none. */
+int group_member(const group *g, const node *n);
+int group_input(const group *g, const node *n);
+int group_output(const group *g, const node *n);
+
+/* True where the group computes the node: members, and what belongs to no group. */
+bool group_computes(const fusion *f, const group *g, const node *n);
 
 #endif

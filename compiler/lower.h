@@ -9,43 +9,82 @@
 #include "target.h"
 #include "vector_math.h"
 
-typedef struct lowering lowering;
-
-/* How an operator becomes loops: the last part of its definition. Fields that do not apply to its
- * traits are NULL. */
-typedef struct op_lowering {
-  /* ELEMENT: the index at which operand number `operand` is read for the element of n at `at`
-   * (n->type.rank index expressions) into operand_at; false where the operand is not read there
-   * by a plain index (KEY of BITS). NULL: the same index (elementwise). A read that a predicate
-   * guards (pad, concat) adds the predicate's bounds through guard. */
-  bool (*access)(arena *a, const node *n, int operand, const index *at, index *operand_at,
-                 index_guard *guard);
-
-  /* ELEMENT: the element of n at `at` as an expression, given the operands' elements, which the
-   * caller made at the operands' accesses. */
-  const loop_expr *(*element)(lowering *l, const node *n, const index *at,
-                              const loop_expr *const *operands);
-
-  /* REDUCTION: how elements combine: initial value and the step acc ⊕ x. argmax and argmin carry a
-   * pair; lower_row.c knows them by their traits in `arg`. */
-  scalar_function combine;
-  bool arg;
-
-  /* CONTRACTION: the whole kernel of a group. */
-  loop_kernel *(*kernel)(lowering *l, const group *g);
-} op_lowering;
-
-/* What one kernel's lowering works with; element lowering of ops uses it to load operands. */
-struct lowering {
+/* What lowering works with. */
+typedef struct lowering {
   arena *arena;
   const target *target;
   math_library *math;
   const graph *graph;
-};
+  const fusion *fusion;
+} lowering;
 
-/* The kernel of a group. Its parameters are, in order: inputs, then outputs that are not inout with
- * an input, then a context parameter (i64[2]: seed, step) where a KEY is a member. Names come from
- * the model: inputs, slot paths, else the operator's name and node id. */
+/* What an element is computed from; all expressions have the result's lanes. */
+typedef struct element_parts {
+  const loop_expr *const *reads; /* the operands' elements, 0 or anything where the mask is false */
+  const loop_expr *const *masks; /* bool; NULL: always read */
+  const loop_expr *position;     /* what `position` asks for: i32 where it fits, else i64 */
+  const loop_expr *seed, *step;  /* the context, i64 scalars; of KEY only */
+  int lanes;
+} element_parts;
+
+/* How an operator becomes loops: the last part of its definition. Fields that do not apply to its
+ * traits are NULL. */
+typedef struct op_lowering {
+  /* ELEMENT: what the element of n at `at` (n->type.rank index expressions) reads: for read number
+   * `read`, from 0, the operand, and where into operand_at and under which bounds into guard, which
+   * starts empty. -1 where there is no such read. NULL: every operand, at the same index. */
+  int (*access)(arena *a, const node *n, int read, const index_expr *const *at,
+                const index_expr **operand_at, index_guard *guard);
+
+  /* ELEMENT: an index whose value the element depends on. NULL: none. */
+  const index_expr *(*position)(arena *a, const node *n, const index_expr *const *at);
+
+  /* ELEMENT: the element as an expression. */
+  const loop_expr *(*element)(lowering *l, const node *n, const element_parts *parts);
+
+  /* REDUCTION: how elements combine. `place`: argmax and argmin, which carry a pair. */
+  scalar_function combine;
+  bool place;
+
+  /* CONTRACTION: the whole kernel of a group; lower_parameters makes its buffers. The inputs are the
+   * operands' roots (contraction_operand_root). */
+  loop_kernel *(*kernel)(lowering *l, const group *g);
+} op_lowering;
+
+const op_lowering *lowering_of(const node *n);
+
+/* op_lowering.access with its default. */
+int node_access(arena *a, const node *n, int read, const index_expr *const *at,
+                const index_expr **operand_at, index_guard *guard);
+
+/* Where a reduction reads its operand for the result's element at `at`: reduced axis number i of
+ * the node's list at inner[i]. */
+void reduction_access(const node *n, const index_expr *const *at, const index_expr *const *inner,
+                      const index_expr **operand_at);
+
+/* An operand of a contraction as a strided view of a stored node: element (v…) lies at position
+ * base + Σ strides · v of the root's elements, row-major. Stored nodes are their own root. */
+typedef struct operand_root {
+  node *root;
+  int64_t base, strides[MAX_RANK];
+} operand_root;
+
+operand_root contraction_operand_root(arena *a, node *operand);
+
+/* The type in which values of an element type are computed: f32 for f16 and bf16, else itself. */
+dtype compute_type(dtype element);
+
+/* The kernel of a group, without its name. Its parameters are, in order: inputs that are not
+ * inout, outputs (inout where an input shares their memory), then a context parameter (i64[2]:
+ * seed, step) where group.context. Buffers have rank 1. Names come from the model: inputs, slot
+ * paths, else the operator's name and node id. */
 loop_kernel *lower_group(lowering *l, const group *g);
+
+/* An empty kernel with the parameters of a group; buffers[i] is that of input i, then of output
+ * i - input_count. */
+loop_kernel *lower_parameters(lowering *l, const group *g, loop_buffer **buffers);
+
+/* A kernel that copies `elements` elements. */
+loop_kernel *lower_copy(arena *a, const target *t, dtype element, int64_t elements);
 
 #endif

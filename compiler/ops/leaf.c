@@ -3,6 +3,7 @@
 
 #include "axes.h"
 #include "build.h"
+#include "lower.h"
 #include "op.h"
 
 /* input, slot: the type is the attribute. */
@@ -79,7 +80,29 @@ static void iota_eval(const evaluation *e, const node *n, const tensor *const *o
   } while (axes_next(&n->type, index));
 }
 
+/* A constant of one value; others are written to memory (lower_row.c). */
+static const loop_expr *constant_element(lowering *l, const node *n, const element_parts *parts) {
+  const attribute *ints = &n->attributes[1], *reals = &n->attributes[2];
+  const loop_expr *value =
+      loop_constant(l->arena, compute_type(n->type.element), reals->count ? reals->reals[0] : 0,
+                    ints->count ? ints->ints[0] : 0);
+  return loop_splat(l->arena, value, parts->lanes);
+}
+
+static const index_expr *iota_position(arena *a, const node *n, const index_expr *const *at) {
+  (void)a;
+  return at[node_int(n, 1)];
+}
+
+static const loop_expr *iota_element(lowering *l, const node *n, const element_parts *parts) {
+  return loop_cast(l->arena, parts->position, compute_type(n->type.element));
+}
+
+static const op_lowering constant_lower = {.element = constant_element};
+static const op_lowering iota_lower = {.position = iota_position, .element = iota_element};
+
 const op_definition op_INPUT = {.type = named_type};
 const op_definition op_SLOT = {.type = named_type};
-const op_definition op_CONSTANT = {.type = constant_type, .eval = constant_eval};
-const op_definition op_IOTA = {.type = iota_type, .eval = iota_eval};
+const op_definition op_CONSTANT = {
+    .type = constant_type, .eval = constant_eval, .lower = &constant_lower};
+const op_definition op_IOTA = {.type = iota_type, .eval = iota_eval, .lower = &iota_lower};

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "build.h"
+#include "lower.h"
 #include "op.h"
 #include "scalar.h"
 
@@ -112,5 +113,23 @@ static void cast_eval(const evaluation *e, const node *n, const tensor *const *o
   }
 }
 
-const op_definition op_MAP = {.type = map_type, .grad = map_grad, .eval = map_eval};
-const op_definition op_CAST = {.type = cast_type, .grad = cast_grad, .eval = cast_eval};
+static const loop_expr *map_element(lowering *l, const node *n, const element_parts *parts) {
+  const loop_expr *const *x = parts->reads;
+  if (n->function == SCALAR_STOP) return x[0];
+  const loop_function *own = math_function(l->math, n->function, x[0]->type);
+  if (own) return loop_call(l->arena, own, x);
+  return loop_op(l->arena, n->function, x[0], n->operand_count > 1 ? x[1] : NULL,
+                 n->operand_count > 2 ? x[2] : NULL);
+}
+
+static const loop_expr *cast_element(lowering *l, const node *n, const element_parts *parts) {
+  return loop_cast(l->arena, parts->reads[0], compute_type(n->type.element));
+}
+
+static const op_lowering map_lower = {.element = map_element};
+static const op_lowering cast_lower = {.element = cast_element};
+
+const op_definition op_MAP = {
+    .type = map_type, .grad = map_grad, .eval = map_eval, .lower = &map_lower};
+const op_definition op_CAST = {
+    .type = cast_type, .grad = cast_grad, .eval = cast_eval, .lower = &cast_lower};

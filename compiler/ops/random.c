@@ -1,4 +1,5 @@
 /* Random draws: a draw's key, and patterns that are a pure function of (key, turn, element). */
+#include "lower.h"
 #include "op.h"
 
 /* key
@@ -46,5 +47,53 @@ static void bits_eval(const evaluation *e, const node *n, const tensor *const *o
     result->ints[i] = (int32_t)philox_element(key, (uint64_t)i, (uint64_t)operands[1]->ints[0]);
 }
 
-const op_definition op_KEY = {.type = key_type, .eval = key_eval};
-const op_definition op_BITS = {.type = bits_type, .eval = bits_eval};
+/* Both words of a key are one i64: word 0 below, word 1 above. */
+static const loop_expr *key_element(lowering *l, const node *n, const element_parts *parts) {
+  arena *a = l->arena;
+  const loop_expr *step = node_int(n, 1) ? loop_int(a, 0) : parts->step;
+  const loop_expr *arguments[] = {parts->seed, loop_int(a, node_int(n, 0)), step};
+  const loop_expr *words = loop_call(a, math_philox_key(l->math), arguments);
+  const loop_expr *place = loop_cast(a, parts->position, DTYPE_I64);
+  const loop_expr *shift =
+      loop_op(a, SCALAR_MUL, place, loop_splat(a, loop_int(a, 32), parts->lanes), NULL);
+  const loop_expr *word =
+      loop_op(a, SCALAR_SHR, loop_splat(a, words, parts->lanes), shift, NULL);
+  return loop_cast(a, word, DTYPE_I32);
+}
+
+static const index_expr *key_position(arena *a, const node *n, const index_expr *const *at) {
+  (void)a, (void)n;
+  return at[0];
+}
+
+/* Reads: both words of the key, and the turn. */
+static int bits_access(arena *a, const node *n, int read, const index_expr *const *at,
+                       const index_expr **operand_at, index_guard *guard) {
+  (void)n, (void)at, (void)guard;
+  if (read < 2) operand_at[0] = index_constant(a, read);
+  return read < 2 ? 0 : read == 2 ? 1 : -1;
+}
+
+static const index_expr *bits_position(arena *a, const node *n, const index_expr *const *at) {
+  return index_flatten(a, &n->type, at);
+}
+
+static const loop_expr *bits_element(lowering *l, const node *n, const element_parts *parts) {
+  (void)n;
+  arena *a = l->arena;
+  int lanes = parts->lanes;
+  const loop_expr *low = loop_op(a, SCALAR_BITAND, loop_cast(a, parts->reads[0], DTYPE_I64),
+                                 loop_splat(a, loop_int(a, 0xffffffff), lanes), NULL);
+  const loop_expr *high = loop_op(a, SCALAR_SHL, loop_cast(a, parts->reads[1], DTYPE_I64),
+                                  loop_splat(a, loop_int(a, 32), lanes), NULL);
+  const loop_expr *key = loop_op(a, SCALAR_BITOR, low, high, NULL);
+  const loop_expr *arguments[] = {key, loop_cast(a, parts->position, DTYPE_I64), parts->reads[2]};
+  return loop_call(a, math_philox(l->math, lanes), arguments);
+}
+
+static const op_lowering key_lower = {.position = key_position, .element = key_element};
+static const op_lowering bits_lower = {
+    .access = bits_access, .position = bits_position, .element = bits_element};
+
+const op_definition op_KEY = {.type = key_type, .eval = key_eval, .lower = &key_lower};
+const op_definition op_BITS = {.type = bits_type, .eval = bits_eval, .lower = &bits_lower};

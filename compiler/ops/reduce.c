@@ -3,6 +3,7 @@
 
 #include "axes.h"
 #include "build.h"
+#include "lower.h"
 #include "op.h"
 #include "scalar.h"
 
@@ -217,9 +218,20 @@ static void place_eval(const evaluation *e, const node *n, const tensor *const *
   } while (axes_next(&n->type, result_index));
 }
 
-const op_definition op_SUM = {.type = reduce_type, .grad = sum_grad, .eval = reduce_eval};
-const op_definition op_PROD = {.type = reduce_type, .grad = prod_grad, .eval = reduce_eval};
-const op_definition op_MAX = {.type = reduce_type, .grad = extremum_grad, .eval = reduce_eval};
-const op_definition op_MIN = {.type = reduce_type, .grad = extremum_grad, .eval = reduce_eval};
-const op_definition op_ARGMAX = {.type = place_type, .eval = place_eval};
-const op_definition op_ARGMIN = {.type = place_type, .eval = place_eval};
+static const op_lowering sum_lower = {.combine = SCALAR_ADD};
+static const op_lowering prod_lower = {.combine = SCALAR_MUL};
+static const op_lowering max_lower = {.combine = SCALAR_MAXIMUM};
+static const op_lowering min_lower = {.combine = SCALAR_MINIMUM};
+static const op_lowering argmax_lower = {.combine = SCALAR_MAXIMUM, .place = true};
+static const op_lowering argmin_lower = {.combine = SCALAR_MINIMUM, .place = true};
+
+const op_definition op_SUM = {
+    .type = reduce_type, .grad = sum_grad, .eval = reduce_eval, .lower = &sum_lower};
+const op_definition op_PROD = {
+    .type = reduce_type, .grad = prod_grad, .eval = reduce_eval, .lower = &prod_lower};
+const op_definition op_MAX = {
+    .type = reduce_type, .grad = extremum_grad, .eval = reduce_eval, .lower = &max_lower};
+const op_definition op_MIN = {
+    .type = reduce_type, .grad = extremum_grad, .eval = reduce_eval, .lower = &min_lower};
+const op_definition op_ARGMAX = {.type = place_type, .eval = place_eval, .lower = &argmax_lower};
+const op_definition op_ARGMIN = {.type = place_type, .eval = place_eval, .lower = &argmin_lower};

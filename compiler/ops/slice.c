@@ -1,6 +1,7 @@
 /* Views that take parts or put them together: slice, pad, concat. */
 #include "axes.h"
 #include "build.h"
+#include "lower.h"
 #include "op.h"
 
 static void copy_element(const tensor *from, int64_t from_offset, tensor *to, int64_t to_offset) {
@@ -197,6 +198,71 @@ static void concat_eval(const evaluation *e, const node *n, const tensor *const 
   }
 }
 
-const op_definition op_SLICE = {.type = slice_type, .grad = slice_grad, .eval = slice_eval};
-const op_definition op_PAD = {.type = pad_type, .grad = pad_grad, .eval = pad_eval};
-const op_definition op_CONCAT = {.type = concat_type, .grad = concat_grad, .eval = concat_eval};
+static int slice_access(arena *a, const node *n, int read, const index_expr *const *at,
+                        const index_expr **operand_at, index_guard *guard) {
+  (void)guard;
+  const int64_t *starts = node_ints(n, 0, NULL), *steps = node_ints(n, 2, NULL);
+  for (int i = 0; i < n->type.rank; i++)
+    operand_at[i] = index_add(a, index_constant(a, starts[i]), index_scale(a, at[i], steps[i]));
+  return read > 0 ? -1 : 0;
+}
+
+static const loop_expr *slice_element(lowering *l, const node *n, const element_parts *parts) {
+  (void)l, (void)n;
+  return parts->reads[0];
+}
+
+static int pad_access(arena *a, const node *n, int read, const index_expr *const *at,
+                      const index_expr **operand_at, index_guard *guard) {
+  if (read > 0) return -1;
+  for (int i = 0; i < n->type.rank; i++) {
+    int64_t step = node_ints(n, 2, NULL)[i] + 1;
+    const index_expr *inside =
+        index_add(a, at[i], index_constant(a, -node_ints(n, 0, NULL)[i]));
+    operand_at[i] = index_quotient(a, inside, step);
+    index_guard_add(a, guard, operand_at[i], n->operands[0]->type.dims[i].maximum);
+    if (step > 1) index_guard_add(a, guard, index_remainder(a, inside, step), 1);
+  }
+  return 0;
+}
+
+static const loop_expr *zero_of(lowering *l, const loop_expr *like) {
+  return loop_splat(l->arena, loop_constant(l->arena, like->type.element, 0, 0),
+                    like->type.lanes);
+}
+
+static const loop_expr *pad_element(lowering *l, const node *n, const element_parts *parts) {
+  (void)n;
+  const loop_expr *value = parts->reads[0], *mask = parts->masks[0];
+  return mask ? loop_select(l->arena, mask, value, zero_of(l, value)) : value;
+}
+
+static int concat_access(arena *a, const node *n, int read, const index_expr *const *at,
+                         const index_expr **operand_at, index_guard *guard) {
+  if (read == n->operand_count) return -1;
+  int64_t axis = node_int(n, 0), start = 0;
+  for (int i = 0; i < read; i++) start += n->operands[i]->type.dims[axis].maximum;
+  for (int i = 0; i < n->type.rank; i++) operand_at[i] = at[i];
+  operand_at[axis] = index_add(a, at[axis], index_constant(a, -start));
+  index_guard_add(a, guard, operand_at[axis], n->operands[read]->type.dims[axis].maximum);
+  return read;
+}
+
+static const loop_expr *concat_element(lowering *l, const node *n, const element_parts *parts) {
+  const loop_expr *value = parts->reads[n->operand_count - 1];
+  for (int i = n->operand_count - 2; i >= 0; i--)
+    value = parts->masks[i] ? loop_select(l->arena, parts->masks[i], parts->reads[i], value)
+                            : parts->reads[i];
+  return value;
+}
+
+static const op_lowering slice_lower = {.access = slice_access, .element = slice_element};
+static const op_lowering pad_lower = {.access = pad_access, .element = pad_element};
+static const op_lowering concat_lower = {.access = concat_access, .element = concat_element};
+
+const op_definition op_SLICE = {
+    .type = slice_type, .grad = slice_grad, .eval = slice_eval, .lower = &slice_lower};
+const op_definition op_PAD = {
+    .type = pad_type, .grad = pad_grad, .eval = pad_eval, .lower = &pad_lower};
+const op_definition op_CONCAT = {
+    .type = concat_type, .grad = concat_grad, .eval = concat_eval, .lower = &concat_lower};

@@ -3,6 +3,7 @@
 
 #include "axes.h"
 #include "build.h"
+#include "lower.h"
 #include "op.h"
 
 static void copy_element(const tensor *from, int64_t from_offset, tensor *to, int64_t to_offset) {
@@ -189,11 +190,64 @@ static void reverse_eval(const evaluation *e, const node *n, const tensor *const
   } while (axes_next(&n->type, index));
 }
 
+static int reshape_access(arena *a, const node *n, int read, const index_expr *const *at,
+                          const index_expr **operand_at, index_guard *guard) {
+  (void)guard;
+  if (read > 0) return -1;
+  index_unflatten(a, &n->operands[0]->type, index_flatten(a, &n->type, at), operand_at);
+  return 0;
+}
+
+static int transpose_access(arena *a, const node *n, int read, const index_expr *const *at,
+                            const index_expr **operand_at, index_guard *guard) {
+  (void)a, (void)guard;
+  const int64_t *axes = node_ints(n, 0, NULL);
+  for (int i = 0; i < n->type.rank; i++) operand_at[axes[i]] = at[i];
+  return read > 0 ? -1 : 0;
+}
+
+static int broadcast_access(arena *a, const node *n, int read, const index_expr *const *at,
+                            const index_expr **operand_at, index_guard *guard) {
+  (void)guard;
+  const tensor_type *from = &n->operands[0]->type;
+  const int64_t *axes = node_ints(n, 1, NULL);
+  for (int i = 0; i < from->rank; i++)
+    operand_at[i] = from->dims[i].maximum == 1 ? index_constant(a, 0) : at[axes[i]];
+  return read > 0 ? -1 : 0;
+}
+
+static int reverse_access(arena *a, const node *n, int read, const index_expr *const *at,
+                          const index_expr **operand_at, index_guard *guard) {
+  (void)guard;
+  int count;
+  const int64_t *axes = node_ints(n, 0, &count);
+  for (int i = 0; i < n->type.rank; i++)
+    operand_at[i] = !axes_contain(axes, count, i)
+                        ? at[i]
+                        : index_add(a, index_constant(a, n->type.dims[i].maximum - 1),
+                                    index_scale(a, at[i], -1));
+  return read > 0 ? -1 : 0;
+}
+
+static const loop_expr *view_element(lowering *l, const node *n, const element_parts *parts) {
+  (void)l, (void)n;
+  return parts->reads[0];
+}
+
+static const op_lowering reshape_lower = {.access = reshape_access, .element = view_element};
+static const op_lowering transpose_lower = {.access = transpose_access, .element = view_element};
+static const op_lowering broadcast_lower = {.access = broadcast_access, .element = view_element};
+static const op_lowering reverse_lower = {.access = reverse_access, .element = view_element};
+
 const op_definition op_RESHAPE = {.type = reshape_type, .grad = reshape_grad,
-                                  .eval = reshape_eval};
+                                  .eval = reshape_eval,
+                                  .lower = &reshape_lower};
 const op_definition op_TRANSPOSE = {.type = transpose_type, .grad = transpose_grad,
-                                    .eval = transpose_eval};
+                                    .eval = transpose_eval,
+                                    .lower = &transpose_lower};
 const op_definition op_BROADCAST = {.type = broadcast_type, .grad = broadcast_grad,
-                                    .eval = broadcast_eval};
+                                    .eval = broadcast_eval,
+                                    .lower = &broadcast_lower};
 const op_definition op_REVERSE = {.type = reverse_type, .grad = reverse_grad,
-                                  .eval = reverse_eval};
+                                  .eval = reverse_eval,
+                                  .lower = &reverse_lower};

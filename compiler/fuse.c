@@ -1,0 +1,348 @@
+/* Fusion: every node that does work starts as a kernel of its own; then a heap of pairs of kernels,
+ * producer and consumer or readers of one value, is merged by the time that it saves. */
+#include "fuse.h"
+
+#include <string.h>
+
+#include "lower.h"
+
+enum { MOST_MEMBERS = 64, MOST_SIBLINGS = 8 };
+
+/* ---- which nodes are kernels ----------------------------------------------------------------- */
+
+static bool from_outside(const node *n) { return n->op == OP_INPUT || n->op == OP_SLOT; }
+
+/* Values that cost no memory traffic: functions of constants, indices and scalar inputs. */
+static bool is_light(const fusion *f, const node *n) {
+  double value;
+  if (f->group_of[n->id] >= 0) return false;
+  if (from_outside(n)) return n->type.rank == 0;
+  if (n->op == OP_CONSTANT) return node_is_splat(n, &value);
+  if (n->op == OP_KEY) return false;
+  for (int i = 0; i < n->operand_count; i++)
+    if (!is_light(f, n->operands[i])) return false;
+  return true;
+}
+
+/* A cast of an argument that reads no more bytes than the result has. */
+static bool is_widening(const fusion *f, const node *n) {
+  if (n->op != OP_CAST) return false;
+  const node *from = n->operands[0];
+  if (dtype_size(from->type.element) > dtype_size(n->type.element)) return false;
+  while (op_has(from->op, VIEW) && f->group_of[from->id] < 0 && from->operand_count == 1)
+    from = from->operands[0];
+  return from_outside(from);
+}
+
+static bool is_cheap(const fusion *f, const node *n) {
+  if (n->op != OP_MAP && n->op != OP_CAST) return false;
+  if (is_widening(f, n)) return true;
+  for (int i = 0; i < n->operand_count; i++)
+    if (!is_light(f, n->operands[i])) return false;
+  return n->type.rank == 0 || n->op == OP_CAST || n->function < SCALAR_SQRT ||
+         n->function >= SCALAR_EQ;
+}
+
+static bool is_kernel(const fusion *f, const node *n) {
+  double value;
+  if (from_outside(n)) return false;
+  if (f->stored[n->id] || op_has(n->op, CONTRACTION) || op_has(n->op, REDUCTION)) return true;
+  if (n->op == OP_CONSTANT) return !node_is_splat(n, &value);
+  return (n->op == OP_MAP || n->op == OP_CAST || n->op == OP_BITS) && !is_cheap(f, n);
+}
+
+static void mark_stored(fusion *f, const int *uses) {
+  const graph *g = f->graph;
+  for (int i = 0; i < g->output_count; i++) f->stored[g->outputs[i].node->id] = true;
+  for (int i = 0; i < g->update_count; i++) f->stored[g->updates[i].node->id] = true;
+  for (int id = 0; id < g->node_count; id++) {
+    const node *n = g->nodes[id];
+    for (int i = 0; uses[id] && op_has(n->op, CONTRACTION) && i < n->operand_count; i++)
+      f->stored[contraction_operand_root(f->arena, n->operands[i]).root->id] = true;
+  }
+}
+
+static void add_reader(fusion *f, node *read, node *reader) {
+  node **readers = f->readers[read->id];
+  int count = f->reader_count[read->id];
+  if (count > 0 && readers[count - 1] == reader) return; /* readers come one after the other */
+  arena_push(f->arena, f->readers[read->id], f->reader_count[read->id]) = reader;
+}
+
+/* Adds a reader to what it reads, through nodes that are computed where they are read. Each of
+ * these is looked at once per reader: seen[id] is the last reader. */
+static void add_reads(fusion *f, node *n, node *reader, node **seen) {
+  if (seen[n->id] == reader) return;
+  seen[n->id] = reader;
+  if (from_outside(n) || f->group_of[n->id] >= 0) {
+    add_reader(f, n, reader);
+    return;
+  }
+  for (int i = 0; i < n->operand_count; i++) add_reads(f, n->operands[i], reader, seen);
+}
+
+static void find_readers(fusion *f) {
+  node **seen = arena_array_of(f->arena, f->graph->node_count, node *);
+  f->readers = arena_array_of(f->arena, f->graph->node_count, node **);
+  f->reader_count = arena_array_of(f->arena, f->graph->node_count, int);
+  for (int id = 0; id < f->graph->node_count; id++) {
+    node *n = f->graph->nodes[id];
+    if (f->group_of[id] < 0) continue;
+    for (int i = 0; i < n->operand_count; i++) {
+      bool whole = op_has(n->op, CONTRACTION);
+      node *operand = whole ? contraction_operand_root(f->arena, n->operands[i]).root
+                            : n->operands[i];
+      add_reads(f, operand, n, seen);
+    }
+  }
+}
+
+static group *add_group(fusion *f, node *const *members, int count) {
+  group *g = group_form(f->arena, f, members, count);
+  if (!g) internal_error("graph %s: no kernel for node %d", f->graph->name, members[0]->id);
+  g->id = f->group_count;
+  for (int i = 0; i < count; i++) f->group_of[members[i]->id] = g->id;
+  arena_push(f->arena, f->groups, f->group_count) = g;
+  return g;
+}
+
+static void start(fusion *f) {
+  const graph *g = f->graph;
+  const int *uses = graph_uses(g, f->arena);
+  f->stored = arena_array_of(f->arena, g->node_count, bool);
+  f->group_of = arena_array_of(f->arena, g->node_count, int);
+  for (int id = 0; id < g->node_count; id++) f->group_of[id] = -1;
+  mark_stored(f, uses);
+  for (int id = 0; id < g->node_count; id++)
+    if (uses[id] && is_kernel(f, g->nodes[id])) f->group_of[id] = 0;
+  find_readers(f);
+  for (int id = 0; id < g->node_count; id++)
+    if (f->group_of[id] >= 0) add_group(f, &g->nodes[id], 1);
+}
+
+/* ---- merging --------------------------------------------------------------------------------- */
+
+typedef struct candidate {
+  double gain;
+  int first, second; /* groups */
+} candidate;
+
+typedef struct merger {
+  fusion *fusion;
+  candidate *heap;
+  int heap_count;
+  int *seen; /* by group: the last search that met it */
+  int seen_count, search;
+} merger;
+
+static bool precedes(const candidate *x, const candidate *y) {
+  if (x->gain != y->gain) return x->gain > y->gain;
+  return x->first != y->first ? x->first < y->first : x->second < y->second;
+}
+
+static void heap_push(merger *m, candidate c) {
+  arena_push(m->fusion->arena, m->heap, m->heap_count) = c;
+  int at = m->heap_count - 1;
+  for (; at > 0 && precedes(&c, &m->heap[(at - 1) / 2]); at = (at - 1) / 2)
+    m->heap[at] = m->heap[(at - 1) / 2];
+  m->heap[at] = c;
+}
+
+static candidate heap_pop(merger *m) {
+  candidate top = m->heap[0], last = m->heap[--m->heap_count];
+  int at = 0;
+  for (int child = 1; child < m->heap_count; child = 2 * at + 1) {
+    if (child + 1 < m->heap_count && precedes(&m->heap[child + 1], &m->heap[child])) child++;
+    if (!precedes(&m->heap[child], &last)) break;
+    m->heap[at] = m->heap[child];
+    at = child;
+  }
+  m->heap[at] = last;
+  return top;
+}
+
+static int first_id(const group *g) { return g->members[0]->id; }
+static int last_id(const group *g) { return g->members[g->member_count - 1]->id; }
+
+/* True where values flow from one group to another, not counting the direct way from `start`.
+ * Operands have smaller ids than their users, so that groups behind `to` are not searched. */
+static bool reaches(merger *m, const group *from, const group *start_of, const group *to) {
+  const fusion *f = m->fusion;
+  for (int i = 0; i < from->output_count; i++) {
+    const node *n = from->outputs[i];
+    for (int r = 0; r < f->reader_count[n->id]; r++) {
+      int next = f->group_of[f->readers[n->id][r]->id];
+      if (next == from->id || next == start_of->id) continue;
+      if (next == to->id) {
+        if (from != start_of) return true;
+        continue;
+      }
+      if (m->seen[next] == m->search || first_id(f->groups[next]) > last_id(to)) continue;
+      m->seen[next] = m->search;
+      if (reaches(m, f->groups[next], start_of, to)) return true;
+    }
+  }
+  return false;
+}
+
+static bool separated(merger *m, const group *x, const group *y) {
+  m->search++;
+  if (reaches(m, x, x, y)) return true;
+  m->search++;
+  return reaches(m, y, y, x);
+}
+
+static node **joined(arena *a, const group *x, const group *y) {
+  node **members = arena_array_of(a, x->member_count + y->member_count, node *);
+  for (int i = 0, k = 0; i + k < x->member_count + y->member_count;) {
+    bool from_x = k == y->member_count ||
+                  (i < x->member_count && x->members[i]->id < y->members[k]->id);
+    members[i + k] = from_x ? x->members[i] : y->members[k];
+    from_x ? i++ : k++;
+  }
+  return members;
+}
+
+/* The time that one kernel in place of two saves; negative where that cannot be. */
+static double gain_of(const fusion *f, const group *x, const group *y) {
+  if (x->kind > GROUP_ROW || y->kind > GROUP_ROW) return -1;
+  if (x->member_count + y->member_count > MOST_MEMBERS) return -1;
+  arena *trial = arena_new();
+  group *both = group_form(trial, f, joined(trial, x, y), x->member_count + y->member_count);
+  double gain = both ? group_cost(f, x) + group_cost(f, y) - group_cost(f, both) : -1;
+  arena_free(trial);
+  return gain;
+}
+
+static void consider(merger *m, int x, int y) {
+  if (x == y) return;
+  candidate c = {.first = x < y ? x : y, .second = x < y ? y : x};
+  c.gain = gain_of(m->fusion, m->fusion->groups[c.first], m->fusion->groups[c.second]);
+  if (c.gain > 0) heap_push(m, c);
+}
+
+/* Pairs of a group with those from number `least` to `most`: producers, consumers and readers of the
+ * same values. */
+static void consider_neighbours(merger *m, const group *g, int least, int most) {
+  fusion *f = m->fusion;
+  m->search++;
+  m->seen[g->id] = m->search;
+  for (int side = 0; side < 2; side++) {
+    int count = side ? g->output_count : g->input_count;
+    for (int i = 0; i < count; i++) {
+      const node *n = side ? g->outputs[i] : g->inputs[i];
+      int readers = f->reader_count[n->id], producer = f->group_of[n->id];
+      if (!side && (type_elements(&n->type) == 1 || readers > MOST_SIBLINGS)) readers = 0;
+      for (int r = -1; r < readers; r++) {
+        int other = r < 0 ? producer : f->group_of[f->readers[n->id][r]->id];
+        if (other < least || other > most || m->seen[other] == m->search) continue;
+        m->seen[other] = m->search;
+        consider(m, g->id, other);
+      }
+    }
+  }
+}
+
+static void make_room(merger *m, int count) {
+  m->seen = arena_grow(m->fusion->arena, m->seen, (size_t)m->seen_count, (size_t)count,
+                       sizeof *m->seen);
+  m->seen_count = count;
+}
+
+static void merge_all(fusion *f) {
+  merger m = {.fusion = f};
+  make_room(&m, 2 * f->group_count + 1);
+  for (int i = 0; i < f->group_count; i++) consider_neighbours(&m, f->groups[i], 0, i);
+  while (m.heap_count > 0) {
+    candidate best = heap_pop(&m);
+    group *x = f->groups[best.first], *y = f->groups[best.second];
+    if (!x || !y || separated(&m, x, y)) continue;
+    int count = x->member_count + y->member_count;
+    f->groups[x->id] = f->groups[y->id] = NULL;
+    group *both = add_group(f, joined(f->arena, x, y), count);
+    consider_neighbours(&m, both, 0, both->id);
+  }
+}
+
+/* Numbers what is left in the order of the first members, and forms each anew: homes and inputs are
+ * those of the final groups. */
+static void renumber(fusion *f) {
+  int count = 0;
+  for (int id = 0; id < f->graph->node_count; id++) {
+    if (f->group_of[id] < 0) continue;
+    group *g = f->groups[f->group_of[id]];
+    if (first_id(g) == id) g->id = count++;
+  }
+  group **groups = arena_array_of(f->arena, count, group *);
+  for (int i = 0; i < f->group_count; i++) {
+    group *g = f->groups[i];
+    if (!g) continue;
+    groups[g->id] = g;
+    for (int k = 0; k < g->member_count; k++) f->group_of[g->members[k]->id] = -2 - g->id;
+  }
+  for (int id = 0; id < f->graph->node_count; id++)
+    if (f->group_of[id] < -1) f->group_of[id] = -2 - f->group_of[id];
+  f->groups = groups;
+  f->group_count = count;
+}
+
+/* ---- memory in common ------------------------------------------------------------------------ */
+
+/* True where the input is only read where the output is stored. */
+static bool reads_in_place(const group *g, const node *input, const node *output) {
+  const index_expr *stored = NULL;
+  for (int i = 0; i < g->access_count; i++)
+    if (g->accesses[i].store && g->accesses[i].node == output) stored = g->accesses[i].position;
+  for (int i = 0; i < g->access_count; i++) {
+    const group_access *access = &g->accesses[i];
+    if (!access->store && access->node == input &&
+        (access->guarded || !index_equal(access->position, stored)))
+      return false;
+  }
+  return true;
+}
+
+/* True where the input's memory may become the output's: a slot and its new value, or a value that
+ * nobody else reads. */
+static bool may_share(const fusion *f, const group *g, const node *input, const node *output) {
+  if (dtype_size(input->type.element) != dtype_size(output->type.element)) return false;
+  if (type_elements(&input->type) != type_elements(&output->type)) return false;
+  if (input->op == OP_INPUT) return false;
+  if (input->op == OP_SLOT) {
+    for (int i = 0; i < f->graph->update_count; i++)
+      if (f->graph->updates[i].node == output &&
+          strcmp(f->graph->updates[i].name, node_text(input, 0)) == 0)
+        return true;
+    return false;
+  }
+  if (f->stored[input->id] || f->stored[output->id]) return false;
+  for (int r = 0; r < f->reader_count[input->id]; r++)
+    if (f->group_of[f->readers[input->id][r]->id] != g->id) return false;
+  return true;
+}
+
+static void pair_memory(fusion *f, group *g) {
+  bool *taken = arena_array_of(f->arena, g->output_count, bool);
+  g->inout_output = arena_array_of(f->arena, g->input_count, int);
+  for (int i = 0; i < g->input_count; i++) {
+    g->inout_output[i] = -1;
+    if (g->kind > GROUP_ROW) continue;
+    for (int o = 0; o < g->output_count && g->inout_output[i] < 0; o++) {
+      if (taken[o] || !may_share(f, g, g->inputs[i], g->outputs[o]) ||
+          !reads_in_place(g, g->inputs[i], g->outputs[o]))
+        continue;
+      g->inout_output[i] = o;
+      taken[o] = true;
+    }
+  }
+}
+
+fusion *fuse(arena *a, const graph *g, const target *t) {
+  fusion *f = arena_new_of(a, fusion);
+  *f = (fusion){.arena = a, .graph = g, .target = t};
+  start(f);
+  merge_all(f);
+  renumber(f);
+  for (int i = 0; i < f->group_count; i++) pair_memory(f, f->groups[i]);
+  return f;
+}

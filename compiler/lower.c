@@ -1,0 +1,207 @@
+/* Kernels of groups: parameters and their names, and which lowering writes the body. */
+#include "lower.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "axes.h"
+#include "lower_row.h"
+#include "scalar.h"
+
+const op_lowering *lowering_of(const node *n) {
+  const op_lowering *lower = op_definitions[n->op]->lower;
+  if (!lower) internal_error("operator %s has no lowering", op_infos[n->op].name);
+  return lower;
+}
+
+int node_access(arena *a, const node *n, int read, const index_expr *const *at,
+                const index_expr **operand_at, index_guard *guard) {
+  const op_lowering *lower = lowering_of(n);
+  if (lower->access) return lower->access(a, n, read, at, operand_at, guard);
+  if (read >= n->operand_count) return -1;
+  for (int i = 0; i < n->operands[read]->type.rank; i++) operand_at[i] = at[i];
+  return read;
+}
+
+void reduction_access(const node *n, const index_expr *const *at, const index_expr *const *inner,
+                      const index_expr **operand_at) {
+  int count;
+  const int64_t *axes = node_ints(n, 0, &count);
+  int64_t kept[MAX_RANK];
+  int rank = axes_others(n->operands[0]->type.rank, axes, count, NULL, 0, kept);
+  for (int i = 0; i < rank; i++) operand_at[kept[i]] = at[i];
+  for (int i = 0; i < count; i++) operand_at[axes[i]] = inner[i];
+}
+
+dtype compute_type(dtype element) {
+  return element == DTYPE_F16 || element == DTYPE_BF16 ? DTYPE_F32 : element;
+}
+
+/* ---- operands of contractions ---------------------------------------------------------------- */
+
+/* True where every axis of the operand is a step of its own through the root's elements. */
+static bool strided(const node *operand, const index_expr *position, operand_root *r) {
+  if (index_atoms(position) > 0) return false;
+  r->base = position->constant;
+  for (int i = 0; i < operand->type.rank; i++) {
+    index_linear(position, i, &r->strides[i]);
+    if (r->strides[i] == 0 && operand->type.dims[i].maximum > 1) return false;
+  }
+  return true;
+}
+
+operand_root contraction_operand_root(arena *a, node *operand) {
+  operand_root root = {.root = operand};
+  const index_expr *at[MAX_RANK];
+  type_strides(&operand->type, root.strides);
+  for (int i = 0; i < operand->type.rank; i++)
+    at[i] = index_variable(a, i, operand->type.dims[i].maximum);
+  for (node *n = operand; op_has(n->op, VIEW) && n->operand_count == 1;) {
+    const index_expr *operand_at[MAX_RANK];
+    index_guard guard = {0};
+    node_access(a, n, 0, at, operand_at, &guard);
+    n = n->operands[0];
+    memcpy(at, operand_at, sizeof at);
+    operand_root next = {.root = n};
+    if (guard.count > 0) break;
+    if (strided(operand, index_flatten(a, &n->type, at), &next)) root = next;
+  }
+  return root;
+}
+
+/* ---- parameters ------------------------------------------------------------------------------ */
+
+/* A C identifier from a path or name. */
+static char *identifier(arena *a, const char *text) {
+  char *name = arena_text(a, text);
+  for (char *c = name; *c; c++)
+    if (!isalnum((unsigned char)*c)) *c = '_';
+  return isdigit((unsigned char)*name) || !*name ? arena_printf(a, "_%s", name) : name;
+}
+
+static const char *name_of(const lowering *l, const node *n) {
+  const graph *g = l->graph;
+  if (n->op == OP_INPUT || n->op == OP_SLOT) return identifier(l->arena, node_text(n, 0));
+  for (int i = 0; i < g->output_count; i++)
+    if (g->outputs[i].node == n) return identifier(l->arena, g->outputs[i].name);
+  for (int i = 0; i < g->update_count; i++)
+    if (g->updates[i].node == n)
+      return arena_printf(l->arena, "new_%s", identifier(l->arena, g->updates[i].name));
+  const char *name = n->op == OP_MAP ? scalar_infos[n->function].name : op_infos[n->op].name;
+  return arena_printf(l->arena, "%s%d", name, n->id);
+}
+
+static const char *unique_name(arena *a, const loop_kernel *k, const char *name) {
+  const char *unique = name;
+  for (int number = 2;; number++) {
+    bool taken = false;
+    for (int i = 0; i < k->parameter_count; i++)
+      if (strcmp(k->parameters[i]->name, unique) == 0) taken = true;
+    if (!taken) return unique;
+    unique = arena_printf(a, "%s_%d", name, number);
+  }
+}
+
+static loop_buffer *add_buffer(const lowering *l, loop_kernel *k, const node *n,
+                               loop_access access) {
+  int64_t elements = type_elements(&n->type);
+  loop_buffer *b = loop_buffer_new(l->arena, unique_name(l->arena, k, name_of(l, n)),
+                                   LOOP_PARAMETER, loop_scalar(n->type.element), 1, &elements);
+  loop_add_parameter(l->arena, k, b, access);
+  return b;
+}
+
+static bool shares_input(const group *g, int output) {
+  for (int i = 0; i < g->input_count && g->inout_output; i++)
+    if (g->inout_output[i] == output) return true;
+  return false;
+}
+
+loop_kernel *lower_parameters(lowering *l, const group *g, loop_buffer **buffers) {
+  loop_kernel *k = loop_kernel_new(l->arena, "kernel");
+  for (int i = 0; i < g->input_count; i++)
+    if (!g->inout_output || g->inout_output[i] < 0)
+      buffers[i] = add_buffer(l, k, g->inputs[i], LOOP_IN);
+  for (int i = 0; i < g->output_count; i++)
+    buffers[g->input_count + i] =
+        add_buffer(l, k, g->outputs[i], shares_input(g, i) ? LOOP_INOUT : LOOP_OUT);
+  for (int i = 0; i < g->input_count && g->inout_output; i++)
+    if (g->inout_output[i] >= 0) buffers[i] = buffers[g->input_count + g->inout_output[i]];
+  return k;
+}
+
+/* ---- bodies ---------------------------------------------------------------------------------- */
+
+static void write_constant(lowering *l, const node *n, loop_kernel *k, loop_buffer *b) {
+  int64_t elements = type_elements(&n->type);
+  const attribute *ints = &n->attributes[1], *reals = &n->attributes[2];
+  for (int64_t i = 0; i < elements; i++) {
+    const loop_expr *index = loop_int(l->arena, i);
+    const loop_expr *value =
+        loop_constant(l->arena, compute_type(n->type.element),
+                      reals->count ? reals->reals[i] : 0, ints->count ? ints->ints[i] : 0);
+    loop_store(l->arena, &k->body, b, &index, loop_cast(l->arena, value, n->type.element), NULL);
+  }
+}
+
+/* "file:line:column" of the outputs, and what is computed: for the comment above the kernel. */
+static const char *provenance(const lowering *l, const group *g) {
+  char *text = arena_text(l->arena, "");
+  for (int i = 0; i < g->member_count; i++) {
+    const node *n = g->members[i];
+    const char *name = n->op == OP_MAP ? scalar_infos[n->function].name : op_infos[n->op].name;
+    bool output = group_output(g, n) >= 0;
+    text = arena_printf(l->arena, "%s%s%s", text, *text ? " " : "", name);
+    if (!output) continue;
+    text = arena_printf(l->arena, "%s: %s at %s\n", text, type_text(l->arena, &n->type),
+                        n->at.source ? diag_place(l->arena, n->at) : "?");
+  }
+  return text;
+}
+
+loop_kernel *lower_group(lowering *l, const group *g) {
+  loop_kernel *k;
+  if (g->kind == GROUP_CONTRACTION) {
+    k = lowering_of(g->members[0])->kernel(l, g);
+  } else {
+    loop_buffer **buffers = arena_array_of(l->arena, g->input_count + g->output_count, loop_buffer *);
+    k = lower_parameters(l, g, buffers);
+    loop_buffer *context = NULL;
+    if (g->context) {
+      context = loop_buffer_new(l->arena, "context", LOOP_PARAMETER, loop_scalar(DTYPE_I64), 1,
+                                (int64_t[]){2});
+      loop_add_parameter(l->arena, k, context, LOOP_IN);
+    }
+    if (g->kind == GROUP_CONSTANT)
+      write_constant(l, g->members[0], k, buffers[0]);
+    else
+      lower_row(l, g, k, buffers, context);
+  }
+  k->provenance = provenance(l, g);
+  return k;
+}
+
+/* ---- copies ---------------------------------------------------------------------------------- */
+
+loop_kernel *lower_copy(arena *a, const target *t, dtype element, int64_t elements) {
+  loop_kernel *k = loop_kernel_new(a, "copy");
+  loop_buffer *from =
+      loop_buffer_new(a, "from", LOOP_PARAMETER, loop_scalar(element), 1, &elements);
+  loop_buffer *to = loop_buffer_new(a, "to", LOOP_PARAMETER, loop_scalar(element), 1, &elements);
+  loop_add_parameter(a, k, from, LOOP_IN);
+  loop_add_parameter(a, k, to, LOOP_OUT);
+  int lanes = t->vector_bytes / (int)dtype_size(element);
+  int64_t whole = elements - elements % lanes;
+  for (int rest = 0; rest < 2; rest++) {
+    int64_t low = rest ? whole : 0, high = rest ? elements : whole;
+    if (low == high) continue;
+    loop_variable *v = loop_variable_new(a, "i", loop_scalar(DTYPE_I64));
+    loop_stmt *loop = loop_for(a, &k->body, LOOP_SEQ, v, loop_int(a, low), loop_int(a, high),
+                               rest ? 1 : lanes);
+    const loop_expr *index = loop_var(a, v);
+    const loop_expr *value = loop_load(a, from, &index, rest ? 1 : lanes, NULL);
+    loop_store(a, &loop->body, to, &index, value, NULL);
+  }
+  k->provenance = "copy";
+  return k;
+}

@@ -1,0 +1,187 @@
+/* Scopes and loops of a kernel that is being written. */
+#include "lower_nest.h"
+
+void nest_open(nest *k) {
+  ensure(k->scope_count < NEST_SCOPES);
+  k->scopes[k->scope_count++] =
+      (nest_scope){.memo_count = k->memo_count, .mask_count = k->mask_count};
+}
+
+/* Forgets the elements whose names end with the scope: those that were found in it and depend on it.
+ * Others were written further out. */
+static void forget(nest *k, const nest_scope *closed) {
+  int count = closed->memo_count;
+  for (int i = closed->memo_count; i < k->memo_count; i++)
+    if (k->memo[i].value.scope < k->scope_count) k->memo[count++] = k->memo[i];
+  k->memo_count = count;
+  count = closed->mask_count;
+  for (int i = closed->mask_count; i < k->mask_count; i++)
+    if (k->masks[i].value.scope < k->scope_count) k->masks[count++] = k->masks[i];
+  k->mask_count = count;
+}
+
+loop_block nest_close(nest *k) {
+  nest_scope *closed = &k->scopes[--k->scope_count];
+  forget(k, closed);
+  return closed->block;
+}
+
+loop_block *nest_block(nest *k) { return &k->scopes[k->scope_count - 1].block; }
+
+void nest_splice(nest *k) {
+  loop_block block = nest_close(k);
+  for (int i = 0; i < block.count; i++) loop_append(k->arena, nest_block(k), block.statements[i]);
+}
+
+const loop_expr *nest_let(nest *k, int scope, const char *name, const loop_expr *value) {
+  const loop_expr *inside = value;
+  while (inside->kind == LOOP_SPLAT) inside = inside->operands[0];
+  if (inside->kind == LOOP_CONSTANT || inside->kind == LOOP_VARIABLE) return value;
+  return loop_let(k->arena, &k->scopes[scope].block,
+                  arena_printf(k->arena, "%s_%d", name, ++k->names), value);
+}
+
+bool nest_is_inner(const nest *k, int variable) { return variable >= k->group->outer_rank; }
+
+int64_t nest_extent(const nest *k, int variable) {
+  const group *g = k->group;
+  return variable < g->outer_rank ? g->outer[variable] : g->inner[variable - g->outer_rank];
+}
+
+static const char *variable_name(const nest *k, int variable) {
+  static const char *const outer[] = {"i", "j", "k", "l", "m", "n", "o", "q"};
+  static const char *const inner[] = {"r", "s", "t", "u", "v", "w", "x", "y"};
+  return nest_is_inner(k, variable) ? inner[variable - k->group->outer_rank] : outer[variable];
+}
+
+/* The body with the variable bound to a value of its own, in a scope of its own. */
+static void body_at(nest *k, int variable, const loop_expr *value, int lanes, nest_body body,
+                    void *context) {
+  const loop_expr *before = k->variables[variable];
+  int before_scope = k->variable_scope[variable], before_lanes = k->lanes;
+  nest_open(k);
+  k->variables[variable] = value;
+  k->variable_scope[variable] = k->scope_count - 1;
+  k->lanes = lanes;
+  body(k, context);
+  k->variables[variable] = before;
+  k->variable_scope[variable] = before_scope;
+  k->lanes = before_lanes;
+}
+
+void nest_loop(nest *k, int variable, const loop_expr *low, const loop_expr *high, int64_t step,
+               int lanes, nest_body body, void *context) {
+  int64_t first, end;
+  bool fixed = loop_is_int(low, &first) && loop_is_int(high, &end);
+  if (fixed && first >= end) return;
+  if (fixed && end - first <= step) {
+    body_at(k, variable, low, lanes, body, context);
+    nest_splice(k);
+    return;
+  }
+  loop_variable *v =
+      loop_variable_new(k->arena, variable_name(k, variable), loop_scalar(DTYPE_I64));
+  body_at(k, variable, loop_var(k->arena, v), lanes, body, context);
+  loop_block block = nest_close(k);
+  loop_for(k->arena, nest_block(k), LOOP_SEQ, v, low, high, step)->body = block;
+}
+
+/* Several vectors in one turn. */
+typedef struct turn {
+  int copies;
+  nest_body body;
+  void *context;
+} turn;
+
+static void emit_turn(nest *k, void *context) {
+  const turn *t = context;
+  const loop_expr *base = k->variables[k->vector_axis];
+  for (int i = 0; i < t->copies; i++) {
+    const loop_expr *at = loop_add(k->arena, base, loop_int(k->arena, (int64_t)i * k->full_lanes));
+    k->copy = i;
+    body_at(k, k->vector_axis, at, k->full_lanes, t->body, t->context);
+    nest_splice(k);
+  }
+  k->copy = 0;
+}
+
+static const loop_expr *smaller(nest *k, const loop_expr *x, int64_t y) {
+  int64_t value;
+  if (loop_is_int(x, &value)) return value < y ? x : loop_int(k->arena, y);
+  return loop_op(k->arena, SCALAR_MINIMUM, x, loop_int(k->arena, y), NULL);
+}
+
+static const loop_expr *larger(nest *k, const loop_expr *x, int64_t y) {
+  int64_t value;
+  if (loop_is_int(x, &value)) return value > y ? x : loop_int(k->arena, y);
+  return loop_op(k->arena, SCALAR_MAXIMUM, x, loop_int(k->arena, y), NULL);
+}
+
+void nest_vector_loop(nest *k, int copies, nest_body body, void *context) {
+  int v = k->vector_axis;
+  int64_t extent = nest_extent(k, v), step = (int64_t)copies * k->full_lanes;
+  int64_t main_end = copies > 1 ? extent - extent % step : 0;
+  int64_t vector_end = extent - extent % k->full_lanes;
+  const loop_expr *low = k->low[v], *high = k->high[v];
+  turn t = {copies, body, context};
+  if (main_end > 0)
+    nest_loop(k, v, low, smaller(k, high, main_end), step, k->full_lanes, emit_turn, &t);
+  if (vector_end > main_end)
+    nest_loop(k, v, larger(k, low, main_end), smaller(k, high, vector_end), k->full_lanes,
+              k->full_lanes, body, context);
+  if (extent == vector_end) return;
+  k->tail = nest_is_inner(k, v);
+  nest_loop(k, v, larger(k, low, vector_end), high, 1, 1, body, context);
+  k->tail = false;
+}
+
+/* The walk through the inner axes in their order. */
+typedef struct walk {
+  int depth, copies;
+  nest_body body;
+  void *context;
+} walk;
+
+static void emit_walk(nest *k, void *context) {
+  walk *w = context;
+  if (w->depth == k->group->inner_rank) {
+    w->body(k, w->context);
+    return;
+  }
+  int v = k->inner_order[w->depth++];
+  if (v == k->vector_axis)
+    nest_vector_loop(k, w->copies, emit_walk, w);
+  else
+    nest_loop(k, v, k->low[v], k->high[v], 1, k->lanes, emit_walk, w);
+  w->depth--;
+}
+
+/* All points of a few, one after the other. */
+static void emit_points(nest *k, int depth, nest_body body, void *context) {
+  if (depth == k->group->inner_rank) {
+    body(k, context);
+    return;
+  }
+  int v = k->inner_order[depth];
+  for (int64_t i = 0; i < nest_extent(k, v); i++) {
+    nest_open(k);
+    k->variables[v] = loop_int(k->arena, i);
+    k->variable_scope[v] = k->scope_count - 1;
+    emit_points(k, depth + 1, body, context);
+    nest_splice(k);
+  }
+}
+
+void nest_inner(nest *k, int copies, nest_body body, void *context) {
+  enum { MOST_POINTS = 16 };
+  int64_t points = 1;
+  for (int i = 0; i < k->group->inner_rank; i++) points *= k->group->inner[i];
+  k->in_row = true;
+  if (points <= MOST_POINTS && (k->vector_axis < 0 || !nest_is_inner(k, k->vector_axis))) {
+    emit_points(k, 0, body, context);
+  } else {
+    walk w = {0, copies, body, context};
+    emit_walk(k, &w);
+  }
+  k->in_row = false;
+}

@@ -1,0 +1,138 @@
+/* Inside the lowering of map and row kernels: the nest of loops that is being written, and elements
+ * in it. */
+#ifndef LOWER_NEST_H
+#define LOWER_NEST_H
+
+#include "lower.h"
+
+/* A block of statements that is being written, and the elements whose values its names hold. A scope
+ * is appended to the block around it when it is complete, so that what does not depend on its
+ * variables can still be written before it. */
+typedef struct nest_scope {
+  loop_block block;
+  int memo_count, mask_count; /* at its start */
+} nest_scope;
+
+/* An element of a node as a value of the loop form. */
+typedef struct nest_value {
+  const loop_expr *value;
+  int scope; /* the innermost scope that it depends on */
+} nest_value;
+
+typedef struct nest_memo {
+  const node *node;
+  const index_expr *const *at;
+  index_guard guard;
+  nest_value value;
+} nest_memo;
+
+typedef struct nest_mask {
+  index_guard guard;
+  nest_value value;
+} nest_mask;
+
+/* A row of values that a later pass over the row needs again. */
+typedef struct nest_row {
+  const node *node;
+  const index_expr *const *at;
+  loop_buffer *buffer;
+  bool filling, filled; /* by this pass, by an earlier one */
+} nest_row;
+
+enum { NEST_SCOPES = 4 * MAX_RANK + 8 };
+
+typedef struct nest {
+  lowering *lowering;
+  arena *arena;
+  const group *group;
+  loop_buffer **buffers;  /* of inputs, then outputs */
+  loop_buffer *context;   /* or NULL */
+  int lanes, full_lanes;  /* now, and of the vector axis */
+  int vector_axis;        /* -1: none */
+  int copy;               /* number of the unrolled vector */
+  bool tail;              /* in the scalar rest of an inner vector axis */
+  bool in_row;            /* in a loop over the inner axes */
+  int row_scope;          /* the scope around these loops */
+  const loop_expr *variables[2 * MAX_RANK];
+  int variable_scope[2 * MAX_RANK];
+  const loop_expr *low[2 * MAX_RANK], *high[2 * MAX_RANK]; /* of the loops over them */
+  int outer_order[MAX_RANK], inner_order[MAX_RANK];
+  nest_scope scopes[NEST_SCOPES];
+  int scope_count;
+  nest_memo *memo;
+  int memo_count;
+  nest_mask *masks;
+  int mask_count;
+  nest_row *rows;
+  int row_count;
+  int *levels;            /* by member: of reductions, the pass that computes them */
+  int level_count;
+  int names;
+} nest;
+
+typedef void (*nest_body)(nest *k, void *context);
+
+/* ---- scopes and loops (lower_nest.c) --------------------------------------------------------- */
+
+void nest_open(nest *k);
+loop_block nest_close(nest *k);
+void nest_splice(nest *k); /* closes and appends to the block around */
+loop_block *nest_block(nest *k);
+
+/* A name for a value in a scope; constants and names stay as they are. */
+const loop_expr *nest_let(nest *k, int scope, const char *name, const loop_expr *value);
+
+/* The body for each value of the variable from low, step by step; where there is only one, without
+ * a loop. */
+void nest_loop(nest *k, int variable, const loop_expr *low, const loop_expr *high, int64_t step,
+               int lanes, nest_body body, void *context);
+
+/* The body for each vector of the vector axis, then for each of the rest. `copies` vectors are
+ * handled in one turn of the loop while there are as many. */
+void nest_vector_loop(nest *k, int copies, nest_body body, void *context);
+
+/* The body for each point of the inner axes. */
+void nest_inner(nest *k, int copies, nest_body body, void *context);
+
+int64_t nest_extent(const nest *k, int variable);
+bool nest_is_inner(const nest *k, int variable);
+
+/* ---- elements (lower_element.c) -------------------------------------------------------------- */
+
+/* The element of a node; at most k->lanes lanes: 1 where it does not depend on the vector axis. */
+nest_value nest_element(nest *k, node *n, const index_expr *const *at, const index_guard *guard);
+
+/* The same with exactly k->lanes lanes, or 1 where `scalar`. */
+const loop_expr *nest_operand(nest *k, node *n, const index_expr *const *at);
+
+/* Makes the value known as the element. */
+void nest_remember(nest *k, const node *n, const index_expr *const *at, const loop_expr *value);
+
+/* Stores the elements of outputs at their homes: those that change along the inner axes, or those
+ * that do not. All are computed before the first is stored, which may overwrite an input. */
+void nest_store(nest *k, bool inner);
+
+/* True where an output changes along the inner axes. */
+bool nest_has_row_outputs(const nest *k);
+
+/* An index as i32 where its range fits, else i64; a vector where it depends on the vector axis. */
+nest_value nest_index(nest *k, const index_expr *x);
+
+/* ---- reductions (lower_reduce.c) ------------------------------------------------------------- */
+
+/* One pass over the inner axes: all reductions of a level. */
+void nest_reduce(nest *k, int level);
+
+
+/* ---- choices (lower_schedule.c) -------------------------------------------------------------- */
+
+/* A group over fewer axes: neighbours that every access runs through as one are merged. */
+group *nest_merge_axes(arena *a, const fusion *f, const group *g);
+
+/* Chooses the vector axis, its lanes and the order of the loops. */
+void nest_schedule(nest *k);
+
+/* The number of tasks that the first outer axis is cut into: by shape only. */
+int64_t nest_tasks(const nest *k);
+
+#endif

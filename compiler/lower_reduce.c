@@ -1,0 +1,220 @@
+/* Reductions in a row kernel. A pass over the inner axes feeds the accumulators of all reductions of
+ * one level; a reduction whose operand depends on another one is a level above it.
+ *
+ * Where the vector axis is an inner one, each vector of the unrolled loop has its own accumulator
+ * and the scalar rest another; they are combined in a fixed order, lanes last. */
+#include <math.h>
+
+#include "axes.h"
+#include "lower_nest.h"
+#include "scalar.h"
+
+enum { MOST_COPIES = 4 };
+
+typedef struct accumulator {
+  node *node;
+  const index_expr *const *operand_at;
+  scalar_function combine;
+  dtype element;
+  bool place;            /* with the place of the extremum beside it */
+  loop_buffer *vectors, *places;
+  loop_buffer *rest, *rest_places; /* scalar; of an inner vector axis */
+} accumulator;
+
+typedef struct pass {
+  accumulator *accumulators;
+  int count, copies;
+} pass;
+
+/* ---- one step -------------------------------------------------------------------------------- */
+
+static const loop_expr *read_register(nest *k, const loop_buffer *b, int copy) {
+  const loop_expr *index = loop_int(k->arena, copy);
+  return loop_load(k->arena, b, &index, 1, NULL);
+}
+
+static void write_register(nest *k, loop_buffer *b, int copy, const loop_expr *value) {
+  const loop_expr *index = loop_int(k->arena, copy);
+  loop_store(k->arena, nest_block(k), b, &index, value, NULL);
+}
+
+static const loop_expr *is_nan(nest *k, const loop_expr *x) {
+  return loop_op(k->arena, SCALAR_ISNAN, x, NULL, NULL);
+}
+
+static const loop_expr *two(nest *k, scalar_function f, const loop_expr *x, const loop_expr *y) {
+  return loop_op(k->arena, f, x, y, NULL);
+}
+
+/* True where x takes the place of the best value so far: the first NaN wins, then the first
+ * extremum. */
+static const loop_expr *wins(nest *k, const accumulator *c, const loop_expr *x,
+                             const loop_expr *best) {
+  bool largest = c->combine == SCALAR_MAXIMUM || c->combine == SCALAR_OR;
+  const loop_expr *better = two(k, largest ? SCALAR_GT : SCALAR_LT, x, best);
+  if (!dtype_is_float(c->element)) return better;
+  const loop_expr *was = loop_op(k->arena, SCALAR_NOT, is_nan(k, best), NULL, NULL);
+  return two(k, SCALAR_AND, was, two(k, SCALAR_OR, better, is_nan(k, x)));
+}
+
+static const loop_expr *ties(nest *k, const accumulator *c, const loop_expr *x,
+                             const loop_expr *best) {
+  const loop_expr *equal = two(k, SCALAR_EQ, x, best);
+  if (!dtype_is_float(c->element)) return equal;
+  return two(k, SCALAR_OR, equal, two(k, SCALAR_AND, is_nan(k, x), is_nan(k, best)));
+}
+
+/* The place in row-major order over the axes that the reduction removes. */
+static const loop_expr *place_in_row(nest *k, const accumulator *c) {
+  int count;
+  const int64_t *axes = node_ints(c->node, 0, &count);
+  tensor_type removed = {.rank = count};
+  const index_expr *at[MAX_RANK];
+  for (int i = 0; i < count; i++) {
+    removed.dims[i] = c->node->operands[0]->type.dims[axes[i]];
+    at[i] = c->operand_at[axes[i]];
+  }
+  nest_value place = nest_index(k, index_flatten(k->arena, &removed, at));
+  return loop_splat(k->arena, place.value, k->lanes);
+}
+
+static void step(nest *k, accumulator *c) {
+  const loop_expr *x = nest_operand(k, c->node->operands[0], c->operand_at);
+  loop_buffer *values = k->tail ? c->rest : c->vectors;
+  int copy = k->tail ? 0 : k->copy;
+  const loop_expr *best = read_register(k, values, copy);
+  if (!c->place) {
+    write_register(k, values, copy, two(k, c->combine, best, x));
+    return;
+  }
+  loop_buffer *places = k->tail ? c->rest_places : c->places;
+  const loop_expr *better =
+      nest_let(k, k->scope_count - 1, "better", wins(k, c, x, best));
+  const loop_expr *place = loop_select(k->arena, better, place_in_row(k, c),
+                                       read_register(k, places, copy));
+  write_register(k, values, copy, loop_select(k->arena, better, x, best));
+  write_register(k, places, copy, place);
+}
+
+static void step_all(nest *k, void *context) {
+  pass *p = context;
+  for (int i = 0; i < p->count; i++) step(k, &p->accumulators[i]);
+}
+
+/* ---- before and after ------------------------------------------------------------------------ */
+
+static const loop_expr *neutral(nest *k, const accumulator *c) {
+  int64_t smallest = 0, largest = 0;
+  bool real = dtype_is_float(c->element);
+  if (!real) dtype_range(c->element, &smallest, &largest);
+  switch (c->combine) {
+    case SCALAR_MUL: return loop_constant(k->arena, c->element, 1, 1);
+    case SCALAR_AND: return loop_constant(k->arena, c->element, 0, 1);
+    case SCALAR_MAXIMUM: return loop_constant(k->arena, c->element, -INFINITY, smallest);
+    case SCALAR_MINIMUM: return loop_constant(k->arena, c->element, INFINITY, largest);
+    default: return loop_constant(k->arena, c->element, 0, 0);
+  }
+}
+
+static loop_buffer *new_register(nest *k, const char *name, dtype element, int lanes, int copies,
+                                 const loop_expr *initial) {
+  int64_t extents[] = {copies};
+  loop_buffer *b =
+      loop_buffer_new(k->arena, arena_printf(k->arena, "%s_%d", name, ++k->names), LOOP_REG,
+                      loop_vector(element, lanes), 1, extents);
+  loop_alloc(k->arena, nest_block(k), b, loop_splat(k->arena, initial, lanes));
+  return b;
+}
+
+static bool vectors_along_row(const nest *k) {
+  return k->full_lanes > 1 && nest_is_inner(k, k->vector_axis);
+}
+
+static void begin(nest *k, pass *p, accumulator *c) {
+  bool along = vectors_along_row(k);
+  int lanes = along ? k->full_lanes : k->lanes;
+  const char *name = op_infos[c->node->op].name;
+  const loop_expr *zero = loop_constant(k->arena, DTYPE_I32, 0, 0);
+  c->vectors = new_register(k, name, c->element, lanes, p->copies, neutral(k, c));
+  if (c->place) c->places = new_register(k, "place", DTYPE_I32, lanes, p->copies, zero);
+  if (!along || nest_extent(k, k->vector_axis) % k->full_lanes == 0) return;
+  c->rest = new_register(k, name, c->element, 1, 1, neutral(k, c));
+  if (c->place) c->rest_places = new_register(k, "place", DTYPE_I32, 1, 1, zero);
+}
+
+/* The better of two, the smaller place among equals. */
+static void take_better(nest *k, const accumulator *c, const loop_expr **best,
+                        const loop_expr **place, const loop_expr *x, const loop_expr *x_place) {
+  int scope = k->scope_count - 1;
+  const loop_expr *before =
+      two(k, SCALAR_AND, ties(k, c, x, *best), two(k, SCALAR_LT, x_place, *place));
+  const loop_expr *better =
+      nest_let(k, scope, "better", two(k, SCALAR_OR, wins(k, c, x, *best), before));
+  *best = nest_let(k, scope, "best", loop_select(k->arena, better, x, *best));
+  *place = nest_let(k, scope, "place", loop_select(k->arena, better, x_place, *place));
+}
+
+static const loop_expr *best_place(nest *k, const accumulator *c) {
+  int scope = k->scope_count - 1;
+  const loop_expr *values = nest_let(k, scope, "best", read_register(k, c->vectors, 0));
+  const loop_expr *places = nest_let(k, scope, "place", read_register(k, c->places, 0));
+  if (!vectors_along_row(k)) return places;
+  const loop_expr *best = loop_extract(k->arena, values, 0);
+  const loop_expr *place = loop_extract(k->arena, places, 0);
+  for (int lane = 1; lane < k->full_lanes; lane++)
+    take_better(k, c, &best, &place, loop_extract(k->arena, values, lane),
+                loop_extract(k->arena, places, lane));
+  if (c->rest)
+    take_better(k, c, &best, &place, read_register(k, c->rest, 0),
+                read_register(k, c->rest_places, 0));
+  return place;
+}
+
+static const loop_expr *combined(nest *k, const pass *p, const accumulator *c) {
+  const loop_expr *value = read_register(k, c->vectors, 0);
+  for (int i = 1; i < p->copies; i++)
+    value = two(k, c->combine, value, read_register(k, c->vectors, i));
+  if (vectors_along_row(k)) value = loop_reduce(k->arena, c->combine, value);
+  return c->rest ? two(k, c->combine, value, read_register(k, c->rest, 0)) : value;
+}
+
+static void end(nest *k, const pass *p, const accumulator *c) {
+  const loop_expr *value = c->place ? best_place(k, c) : combined(k, p, c);
+  value = nest_let(k, k->scope_count - 1, op_infos[c->node->op].name, value);
+  nest_remember(k, c->node, k->group->homes[group_member(k->group, c->node)], value);
+}
+
+/* As many accumulators as hide the latency of an addition, where the row is long. */
+static int copies_of(const nest *k, const accumulator *accumulators, int count) {
+  if (!vectors_along_row(k)) return 1;
+  for (int i = 0; i < count; i++)
+    if (accumulators[i].place) return 1;
+  int64_t vectors = nest_extent(k, k->vector_axis) / k->full_lanes;
+  int copies = MOST_COPIES;
+  while (copies > 1 && (vectors < 2 * copies || copies * count > k->lowering->target->registers / 2))
+    copies /= 2;
+  return copies;
+}
+
+static scalar_function combination(const node *n, dtype element) {
+  scalar_function f = lowering_of(n)->combine;
+  if (element != DTYPE_BOOL) return f;
+  return f == SCALAR_MAXIMUM ? SCALAR_OR : SCALAR_AND;
+}
+
+void nest_reduce(nest *k, int level) {
+  const group *g = k->group;
+  pass p = {0};
+  for (int i = 0; i < g->member_count; i++) {
+    node *n = g->members[i];
+    if (k->levels[i] != level) continue;
+    dtype element = compute_type(n->operands[0]->type.element);
+    arena_push(k->arena, p.accumulators, p.count) =
+        (accumulator){.node = n, .operand_at = g->reduced[i], .element = element,
+                      .combine = combination(n, element), .place = lowering_of(n)->place};
+  }
+  p.copies = copies_of(k, p.accumulators, p.count);
+  for (int i = 0; i < p.count; i++) begin(k, &p, &p.accumulators[i]);
+  nest_inner(k, p.copies, step_all, &p);
+  for (int i = 0; i < p.count; i++) end(k, &p, &p.accumulators[i]);
+}

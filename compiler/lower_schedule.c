@@ -1,0 +1,169 @@
+/* Choices for map and row kernels: axes, vectors, order of loops, tasks. They depend on shapes and the
+ * target only. */
+#include <string.h>
+
+#include "lower_nest.h"
+
+/* ---- merging axes ---------------------------------------------------------------------------- */
+
+static int64_t extent_of(const group *g, int v) {
+  return v < g->outer_rank ? g->outer[v] : g->inner[v - g->outer_rank];
+}
+
+static const index_expr *const *substituted(arena *a, const index_expr *const *at, int rank,
+                                            const index_expr *const *values) {
+  if (!at) return NULL;
+  const index_expr **r = arena_array_of(a, MAX_RANK, const index_expr *);
+  for (int i = 0; i < rank; i++) r[i] = index_substitute(a, at[i], values);
+  return r;
+}
+
+static void remove_axis(int64_t *extents, int *rank, int axis) {
+  extents[axis] *= extents[axis + 1];
+  (*rank)--;
+  memmove(&extents[axis + 1], &extents[axis + 2], (size_t)(*rank - axis - 1) * sizeof *extents);
+}
+
+/* The group with variables v and v + 1 in one; NULL where indices would become more complex. */
+static group *merged(arena *a, const fusion *f, const group *from, int v) {
+  group *g = arena_new_of(a, group);
+  const index_expr *values[2 * MAX_RANK];
+  int64_t inside = extent_of(from, v + 1);
+  const index_expr *both = index_variable(a, v, extent_of(from, v) * inside);
+  for (int i = 0; i < from->outer_rank + from->inner_rank; i++)
+    values[i] = i < v         ? index_variable(a, i, extent_of(from, i))
+                : i == v      ? index_quotient(a, both, inside)
+                : i == v + 1  ? index_remainder(a, both, inside)
+                              : index_variable(a, i - 1, extent_of(from, i));
+  *g = *from;
+  g->homes = arena_array_of(a, g->member_count, const index_expr *const *);
+  g->reduced = arena_array_of(a, g->member_count, const index_expr *const *);
+  for (int i = 0; i < g->member_count; i++) {
+    const node *n = g->members[i];
+    int operand_rank = n->operand_count ? n->operands[0]->type.rank : 0;
+    g->homes[i] = substituted(a, from->homes[i], n->type.rank, values);
+    g->reduced[i] = substituted(a, from->reduced[i], operand_rank, values);
+  }
+  if (v < g->outer_rank)
+    remove_axis(g->outer, &g->outer_rank, v);
+  else
+    remove_axis(g->inner, &g->inner_rank, v - g->outer_rank);
+  return group_survey(a, f, g) && g->quotients <= from->quotients ? g : NULL;
+}
+
+group *nest_merge_axes(arena *a, const fusion *f, const group *from) {
+  group *g = arena_new_of(a, group);
+  *g = *from;
+  group_survey(a, f, g);
+  for (int v = g->outer_rank + g->inner_rank - 2; v >= 0; v--) {
+    if (v == g->outer_rank - 1) continue; /* one outer, one inner */
+    group *both = merged(a, f, g, v);
+    if (both) g = both;
+  }
+  /* The order of inputs is the kernel's order of parameters. */
+  g->inputs = from->inputs;
+  g->input_count = from->input_count;
+  return g;
+}
+
+/* ---- vectors --------------------------------------------------------------------------------- */
+
+/* Lanes that fit a vector in the widest type that is computed with. */
+static int most_lanes(const nest *k) {
+  size_t widest = 1;
+  for (int i = 0; i < k->group->member_count; i++) {
+    const node *n = k->group->members[i];
+    size_t size = dtype_size(compute_type(n->type.element));
+    if (size > widest) widest = size;
+  }
+  for (int i = 0; i < k->group->input_count; i++) { /* casts of inputs are not members */
+    size_t size = dtype_size(compute_type(k->group->inputs[i]->type.element));
+    if (type_elements(&k->group->inputs[i]->type) > 1 && size > widest) widest = size;
+  }
+  int lanes = k->lowering->target->vector_bytes / (int)widest;
+  return lanes > LOOP_MAX_LANES ? LOOP_MAX_LANES : lanes;
+}
+
+static int lanes_for(int most, int64_t extent) {
+  int lanes = most;
+  while (lanes > extent) lanes /= 2;
+  return lanes;
+}
+
+/* Estimated instructions per element with vectors along an axis. */
+static double price(const nest *k, int v, int lanes) {
+  const group *g = k->group;
+  double scalar = g->member_count, vector = g->member_count;
+  for (int i = 0; i < g->access_count; i++) {
+    int64_t factor;
+    bool linear = index_linear(g->accesses[i].position, v, &factor);
+    scalar += 1;
+    vector += linear && factor == 0 ? 0.5 : linear && factor == 1 ? 1 : 1.5 * lanes;
+  }
+  int64_t extent = nest_extent(k, v), rest = extent % lanes;
+  double total = (double)(extent / lanes) * vector + (double)rest * scalar;
+  if (nest_is_inner(k, v)) /* lanes are combined once per row */
+    total += k->level_count * 2.0 * lanes;
+  return total / (double)extent;
+}
+
+static void choose_vectors(nest *k) {
+  const group *g = k->group;
+  double best = (double)g->member_count + g->access_count;
+  int most = most_lanes(k);
+  k->vector_axis = -1;
+  k->full_lanes = 1;
+  for (int v = g->outer_rank + g->inner_rank - 1; v >= 0; v--) {
+    int lanes = lanes_for(most, nest_extent(k, v));
+    if (lanes < 2 || price(k, v, lanes) >= best) continue;
+    best = price(k, v, lanes);
+    k->vector_axis = v;
+    k->full_lanes = lanes;
+  }
+}
+
+/* ---- order and tasks ------------------------------------------------------------------------- */
+
+/* The axes in order, the vector axis last. */
+static void order_axes(const nest *k, int first, int rank, int *order) {
+  int count = 0;
+  bool has_vectors = k->vector_axis >= first && k->vector_axis < first + rank;
+  for (int v = first; v < first + rank; v++)
+    if (v != k->vector_axis) order[count++] = v;
+  if (has_vectors) order[count] = k->vector_axis;
+}
+
+/* A first axis of few turns changes places with the longest one. */
+static void lengthen_first(nest *k) {
+  enum { FEW = 8 };
+  int *order = k->outer_order, longest = 0;
+  if (k->group->outer_rank == 0 || nest_extent(k, order[0]) >= FEW) return;
+  for (int i = 1; i < k->group->outer_rank; i++)
+    if (order[i] != k->vector_axis && nest_extent(k, order[i]) > nest_extent(k, order[longest]))
+      longest = i;
+  int v = order[longest];
+  memmove(&order[1], &order[0], (size_t)longest * sizeof *order);
+  order[0] = v;
+}
+
+void nest_schedule(nest *k) {
+  const group *g = k->group;
+  choose_vectors(k);
+  order_axes(k, 0, g->outer_rank, k->outer_order);
+  order_axes(k, g->outer_rank, g->inner_rank, k->inner_order);
+  lengthen_first(k);
+}
+
+int64_t nest_tasks(const nest *k) {
+  enum { WORK = 16384, MOST_TASKS = 64 };
+  const group *g = k->group;
+  if (g->outer_rank == 0) return 1;
+  int64_t elements = 1;
+  for (int v = 0; v < g->outer_rank + g->inner_rank; v++) elements *= extent_of(g, v);
+  int64_t tasks = (g->operations + elements * g->access_count) / WORK;
+  int64_t turns = extent_of(g, k->outer_order[0]);
+  if (k->outer_order[0] == k->vector_axis) turns /= 4 * k->full_lanes;
+  if (tasks > MOST_TASKS) tasks = MOST_TASKS;
+  if (tasks > turns) tasks = turns;
+  return tasks > 1 ? tasks : 1;
+}
