@@ -1,0 +1,177 @@
+/* dnnc: compiles a .dnn file. */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ast.h"
+#include "c.h"
+#include "compile.h"
+#include "graph_text.h"
+#include "loop_text.h"
+#include "source.h"
+
+enum { STATUS_OK = 0, STATUS_ERROR = 1, STATUS_USAGE = 2 };
+
+static const char usage[] =
+    "usage: dnnc [options] FILE.dnn\n"
+    "Compiles a neural network, its training included, to C that depends on nothing.\n"
+    "\n"
+    "  -o OUTPUT            write a shared library (.so), C (.c and .h), an object (.o) or an\n"
+    "                       archive (.a); default: the file's name with .c in this folder\n"
+    "  --emit=STAGE         print instead: ast, graph, graph@PASS, loops, c\n"
+    "                       (PASS: elaborate, intern, simplify)\n"
+    "  -D NAME=VALUE        give a constant of the file another value\n"
+    "  --target-cpu=CPU     x86-64, x86-64-v2, x86-64-v3 (default), x86-64-v4 or native\n"
+    "  --prefix=NAME        the model's name in C; default: from the file's name\n"
+    "  --real=f64           compute everything that is f32 in f64\n"
+    "  --cc=PROGRAM         the C compiler for .so, .o and .a; default: cc\n"
+    "  --time-passes        print the time of each pass\n"
+    "  --memory             print the planned memory of each entry and its lower bound\n"
+    "  --help, --version\n"
+    "\n"
+    "Exit status: 0 done, 1 errors in the model or its files, 2 wrong use, 70 a fault in dnnc,\n"
+    "71 out of memory.\n";
+
+typedef struct options {
+  const char *file, *output, *emit, *real;
+  bool memory;
+  compile_options compile;
+  elaborate_options elaborate;
+} options;
+
+static int wrong_use(const char *what, const char *value) {
+  fprintf(stderr, "dnnc: %s%s\nTry 'dnnc --help'.\n", what, value ? value : "");
+  return STATUS_USAGE;
+}
+
+static bool add_definition(arena *a, options *o, char *text) {
+  char *equals = strchr(text, '=');
+  if (!equals || equals == text) return false;
+  definition *list = (definition *)o->elaborate.definitions;
+  arena_push(a, list, o->elaborate.definition_count) =
+      (definition){arena_text_n(a, text, (size_t)(equals - text)), equals + 1};
+  o->elaborate.definitions = list;
+  return true;
+}
+
+/* Fills the options; a status above 0 ends the program with it, -1 goes on. */
+static int read_options(arena *a, int argc, char **argv, options *o) {
+  enum { EMIT = 256, TARGET, PREFIX, REAL, CC, TIME, MEMORY, HELP, VERSION };
+  static const struct option longs[] = {
+      {"emit", required_argument, NULL, EMIT},     {"target-cpu", required_argument, NULL, TARGET},
+      {"prefix", required_argument, NULL, PREFIX}, {"real", required_argument, NULL, REAL},
+      {"cc", required_argument, NULL, CC},         {"time-passes", no_argument, NULL, TIME},
+      {"memory", no_argument, NULL, MEMORY},       {"help", no_argument, NULL, HELP},
+      {"version", no_argument, NULL, VERSION},     {NULL, 0, NULL, 0}};
+  for (int c; (c = getopt_long(argc, argv, "o:D:", longs, NULL)) != -1;) {
+    switch (c) {
+      case 'o': o->output = optarg; break;
+      case 'D':
+        if (!add_definition(a, o, optarg)) return wrong_use("-D wants NAME=VALUE, not ", optarg);
+        break;
+      case EMIT: o->emit = optarg; break;
+      case TARGET: o->compile.target_cpu = optarg; break;
+      case PREFIX: o->elaborate.name = optarg; break;
+      case REAL: o->real = optarg; break;
+      case CC: o->compile.cc = optarg; break;
+      case TIME: o->compile.time_passes = true; break;
+      case MEMORY: o->memory = true; break;
+      case HELP: fputs(usage, stdout); return STATUS_OK;
+      case VERSION: puts("dnnc " DNNC_VERSION); return STATUS_OK;
+      default: return wrong_use("", NULL);
+    }
+  }
+  if (optind == argc) return wrong_use("no file was given", NULL);
+  if (optind + 1 < argc) return wrong_use("one file at a time; what is ", argv[optind + 1]);
+  o->file = argv[optind];
+  if (o->real && strcmp(o->real, "f64") && strcmp(o->real, "f32"))
+    return wrong_use("--real is f32 or f64, not ", o->real);
+  o->elaborate.real_f64 = o->real && !strcmp(o->real, "f64");
+  return -1;
+}
+
+static void print_graphs(const program *p) {
+  graph_print(stdout, p->initial);
+  for (int i = 0; i < p->entry_count; i++) {
+    putchar('\n');
+    graph_print(stdout, p->entries[i]);
+  }
+}
+
+static void print_memory(const module *m) {
+  printf("parameters %lld bytes, constants %lld, state %lld, scratch %lld\n",
+         (long long)m->parameter_bytes, (long long)m->constant_bytes, (long long)m->state_bytes,
+         (long long)m->scratch_bytes);
+  for (int i = 0; i < m->entry_count; i++)
+    printf("%s: scratch %lld bytes, lower bound %lld\n", m->entries[i].name,
+           (long long)m->entries[i].scratch_bytes, (long long)m->entries[i].scratch_bound);
+}
+
+static const char *default_output(arena *a, const char *file) {
+  const char *base = strrchr(file, '/') ? strrchr(file, '/') + 1 : file;
+  size_t length = strlen(base);
+  if (length > 4 && !strcmp(base + length - 4, ".dnn")) length -= 4;
+  return arena_printf(a, "%.*s.c", (int)length, base);
+}
+
+/* Prints one stage of the way through; false after an error. */
+static bool emit_stage(arena *a, diagnostics *d, const source *text, program *p, const options *o) {
+  const char *at = !strncmp(o->emit, "graph@", 6) ? o->emit + 6 : NULL;
+  if (!strcmp(o->emit, "ast")) {
+    const ast_file *tree = ast_parse(a, d, text);
+    if (tree && !diag_count(d)) ast_print(stdout, tree);
+  } else if (at && !strcmp(at, "elaborate")) {
+    print_graphs(p);
+  } else if (at || !strcmp(o->emit, "graph")) {
+    if (compile_passes(p, d, &o->compile, at)) print_graphs(p);
+  } else {
+    module *m = compile_module(p, d, &o->compile);
+    if (m && !strcmp(o->emit, "c")) c_emit(m, NULL, NULL, stdout);
+    if (m && !strcmp(o->emit, "loops"))
+      for (int i = 0; i < m->kernel_count; i++) loop_print(stdout, m->kernels[i]);
+  }
+  return !diag_count(d);
+}
+
+static bool is_stage(const char *emit) {
+  static const char *const stages[] = {"ast", "graph", "graph@elaborate", "graph@intern",
+                                       "graph@simplify", "loops", "c"};
+  for (size_t i = 0; i < sizeof stages / sizeof *stages; i++)
+    if (!strcmp(emit, stages[i])) return true;
+  return false;
+}
+
+static void run(arena *a, diagnostics *d, const options *o) {
+  const source *text = source_read(a, d, o->file);
+  if (!text) return;
+  bool only_tree = o->emit && !strcmp(o->emit, "ast");
+  program *p = only_tree ? NULL : elaborate(a, d, text, &o->elaborate);
+  if (!p && !only_tree) return;
+  if (o->emit)
+    emit_stage(a, d, text, p, o);
+  else if (o->memory && !o->output) {
+    module *m = compile_module(p, d, &o->compile);
+    if (m) print_memory(m);
+  } else
+    compile_program(p, d, &o->compile, o->output ? o->output : default_output(a, o->file));
+}
+
+int main(int argc, char **argv) {
+  arena *a = arena_new();
+  options o = {0};
+  int status = read_options(a, argc, argv, &o);
+  if (status < 0 && o.emit && !is_stage(o.emit))
+    status = wrong_use("--emit is ast, graph, graph@PASS, loops or c, not ", o.emit);
+  if (status < 0) {
+    diagnostics *d = diag_new(a);
+    run(a, d, &o);
+    diag_print(d, stderr);
+    status = diag_count(d) ? STATUS_ERROR : STATUS_OK;
+  }
+  if (fflush(stdout) != 0 || ferror(stdout)) {
+    perror("dnnc: standard output");
+    status = STATUS_ERROR;
+  }
+  arena_free(a);
+  return status;
+}
