@@ -8,15 +8,7 @@
 
 #include "build.h"
 #include "compare.h"
-
-const target contraction_targets[3] = {
-    {.cpu = "x86-64", .vector_bytes = 16, .registers = 16, .fma = false, .l1_bytes = 32768,
-     .l2_bytes = 262144},
-    {.cpu = "x86-64-v3", .vector_bytes = 32, .registers = 16, .fma = true, .l1_bytes = 32768,
-     .l2_bytes = 262144},
-    {.cpu = "x86-64-v4", .vector_bytes = 64, .registers = 32, .fma = true, .l1_bytes = 32768,
-     .l2_bytes = 1048576},
-};
+#include "lower.h"
 
 /* ---- kernels ------------------------------------------------------------------------------- */
 
@@ -57,16 +49,20 @@ static loop_buffer *parameter(arena *a, loop_kernel *k, const char *name, const 
 
 static void lay_out(arena *a, contraction_case *k, int operand, operand_layout layout) {
   contraction_operand *o = &k->contraction.operands[operand];
-  const tensor_type *type = &k->node->operands[operand]->type;
-  loop_buffer *b = parameter(a, k->kernel, operand == 0 ? "x" : "w", type, LOOP_IN);
-  int64_t strides[MAX_RANK];
-  o->base = layout_strides(type, layout, strides);
-  for (int i = 0; i < o->rank; i++) o->coordinates[i].stride = strides[i];
-  o->context = b;
-  if (layout == LAYOUT_COMPUTED)
-    o->element = computed_element;
+  node *n = k->node->operands[operand];
+  operand_root root = {.root = n};
+  if (layout == LAYOUT_ROOT)
+    root = contraction_operand_root(a, n);
   else
-    o->buffer = b;
+    root.base = layout_strides(&n->type, layout, root.strides);
+  loop_buffer *b = parameter(a, k->kernel, operand == 0 ? "x" : "w", &root.root->type, LOOP_IN);
+  contraction_operand_strided(o, b, root.base, root.strides);
+  if (layout == LAYOUT_COMPUTED) {
+    o->buffer = NULL;
+    o->context = b;
+    o->element = computed_element;
+  }
+  k->stored[operand] = root.root;
   k->layouts[operand] = layout;
 }
 

@@ -11,12 +11,14 @@ typedef enum operand_layout {
   LAYOUT_DENSE,
   LAYOUT_REVERSED, /* axes in reverse order, the first from its end to its start: as views have it */
   LAYOUT_COMPUTED, /* dense, but read by an expression */
-  LAYOUT_COUNT
+  LAYOUT_COUNT,
+  LAYOUT_ROOT      /* as the views above the stored node have it (contraction_operand_root) */
 } operand_layout;
 
 typedef struct contraction_case {
   arena *arena;
-  const node *node; /* a product or convolution of two inputs */
+  const node *node; /* a product or convolution */
+  const node *stored[2]; /* its operands, of LAYOUT_ROOT their roots */
   contraction contraction;
   contraction_schedule schedule;
   loop_kernel *kernel; /* of left, right, result; unrolled */
@@ -27,14 +29,11 @@ typedef struct contraction_case {
 contraction_case *contraction_case_new(arena *a, const node *n, const target *t,
                                        operand_layout left, operand_layout right);
 
-/* Operand values as the case's layouts want them. */
+/* A stored node's value as the case's layout wants it. */
 void *contraction_case_operand(const contraction_case *k, int operand, const tensor *value);
 
 /* A node of a new graph over two inputs: shapes from extents of 1, odd, and longer than vectors, at
  * most `work` multiplications. */
 node *random_contraction(arena *a, uint64_t seed, op_code op, dtype element, double work);
-
-/* Facts of the processors that tests build for: 0, 1 and 2 are x86-64 versions 1, 3 and 4. */
-extern const target contraction_targets[3];
 
 #endif

@@ -1,6 +1,7 @@
 /* Convolution (cross-correlation), with derivatives that are convolutions again. */
 #include "axes.h"
 #include "build.h"
+#include "contraction.h"
 #include "op.h"
 #include "scalar.h"
 
@@ -228,4 +229,5 @@ static void conv_eval(const evaluation *e, const node *n, const tensor *const *o
   } while (axes_next(&n->type, index));
 }
 
-const op_definition op_CONV = {.type = conv_type, .grad = conv_grad, .eval = conv_eval};
+const op_definition op_CONV = {
+    .type = conv_type, .grad = conv_grad, .eval = conv_eval, .lower = &contraction_lowering};

@@ -3,6 +3,7 @@
 
 #include "axes.h"
 #include "build.h"
+#include "contraction.h"
 #include "op.h"
 #include "scalar.h"
 
@@ -161,4 +162,5 @@ static void dot_eval(const evaluation *e, const node *n, const tensor *const *op
   } while (axes_next(&n->type, index));
 }
 
-const op_definition op_DOT = {.type = dot_type, .grad = dot_grad, .eval = dot_eval};
+const op_definition op_DOT = {
+    .type = dot_type, .grad = dot_grad, .eval = dot_eval, .lower = &contraction_lowering};

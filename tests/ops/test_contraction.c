@@ -1,5 +1,6 @@
 /* Kernels of products and convolutions against the graph interpreter, for vectors of three lengths
  * and operands that lie in memory in all the ways that views bring about. */
+#include <math.h>
 #include <stdarg.h>
 #include <setjmp.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 
 #include "build.h"
 #include "compare.h"
+#include "compile_kernel.h"
 #include "contraction_case.h"
 #include "eval_loop.h"
 #include "graph_case.h"
@@ -49,10 +51,11 @@ static void compare_node(arena *a, const node *n, uint64_t seed) {
   const tensor **values = random_inputs(a, g, seed, -1, 1);
   if (!dtype_is_float(n->type.element)) values = random_inputs(a, g, seed, -100, 100);
   tensor *expected = evaluate(a, g, values)[0];
+  static const char *const cpus[] = {"x86-64", "x86-64-v3", "x86-64-v4"};
   for (int t = 0; t < 3; t++) {
     operand_layout left = (operand_layout)((seed + (uint64_t)t) % LAYOUT_COUNT);
     operand_layout right = (operand_layout)((seed / LAYOUT_COUNT) % LAYOUT_COUNT);
-    const target *cpu = &contraction_targets[t];
+    const target *cpu = target_find(a, cpus[t]);
     compare_kernel(a, contraction_case_new(a, n, cpu, left, right), values, expected, cpu);
   }
 }
@@ -73,12 +76,102 @@ static void test_conv_f32(void **state) { (void)state; compare_random(OP_CONV, D
 static void test_conv_f64(void **state) { (void)state; compare_random(OP_CONV, DTYPE_F64, 60); }
 static void test_conv_i32(void **state) { (void)state; compare_random(OP_CONV, DTYPE_I32, 40); }
 
+/* A product m x k by k x n, or a convolution where x is given, with padding 1. */
+typedef struct large_shape {
+  int64_t m, n, k, x[4], w[4];
+} large_shape;
+
+static node *large_node(arena *a, const large_shape *s) {
+  graph *g = graph_new(a, NULL, "large");
+  bool conv = s->x[0] != 0;
+  tensor_type x = conv ? type_of(DTYPE_F32, 4, s->x)
+                       : type_of(DTYPE_F32, 2, (int64_t[]){s->m, s->k});
+  tensor_type w = conv ? type_of(DTYPE_F32, 4, s->w)
+                       : type_of(DTYPE_F32, 2, (int64_t[]){s->k, s->n});
+  node *left = graph_add_input(g, "x", &x), *right = graph_add_input(g, "w", &w);
+  conv_shape shape = {{1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 1};
+  return conv ? build_conv(g, left, right, &shape) : build_matmul(g, left, right);
+}
+
+/* Shapes that need several tasks, of unequal shares, and copies in blocks. */
+static void test_large(void **state) {
+  (void)state;
+  static const large_shape shapes[] = {
+      {.m = 67, .n = 131, .k = 200},
+      {.m = 40, .n = 13, .k = 1100},
+      {.m = 2, .n = 3, .k = 9001},
+      {.x = {1, 40, 17, 21}, .w = {11, 40, 3, 3}},
+  };
+  for (uint64_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+    for (uint64_t layout = 0; layout < LAYOUT_COUNT; layout++) {
+      arena *a = arena_new();
+      compare_node(a, large_node(a, &shapes[i]), layout + LAYOUT_COUNT * (layout + i));
+      arena_free(a);
+    }
+}
+
+/* Where the last vector of a sum reaches beyond what is summed, the elements there must not count, not
+ * even as 0 times infinity: only the last of three windows sees the infinity. */
+static void test_infinity_beyond_window(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  graph *g = graph_new(a, NULL, "windows");
+  tensor_type x = type_of(DTYPE_F32, 3, (int64_t[]){1, 7, 31});
+  tensor_type w = type_of(DTYPE_F32, 3, (int64_t[]){2, 7, 29});
+  conv_shape shape = {{1}, {0}, {0}, {1}, {1}, 1};
+  const node *n = build_conv(g, graph_add_input(g, "x", &x), graph_add_input(g, "w", &w), &shape);
+  const graph *alone = graph_of(n, a);
+  const tensor **values = random_inputs(a, alone, 1, 0.5, 1);
+  values[0]->reals[30] = INFINITY;
+  const tensor *expected = evaluate(a, alone, values)[0];
+  assert_true(isfinite(expected->reals[0]) && isfinite(expected->reals[1]));
+  const target *t = target_find(a, "x86-64-v3");
+  contraction_case *k = contraction_case_new(a, n, t, LAYOUT_COMPUTED, LAYOUT_COMPUTED);
+  assert_true(k->contraction.axes[k->schedule.vector_axis].reduced);
+  compare_kernel(a, k, values, expected, t);
+  arena_free(a);
+}
+
+/* Compiled code and interpreter agree to the bit. */
+static void compare_compiled(arena *a, const contraction_case *k, const target *t) {
+  size_t bytes = (size_t)type_bytes(&k->node->type);
+  void *arguments[2][3];
+  for (int i = 0; i < 2; i++)
+    arguments[0][i] = arguments[1][i] = contraction_case_operand(
+        k, i, random_tensor(a, &k->stored[i]->type, (uint64_t)i, -1, 1));
+  for (int i = 0; i < 2; i++) arguments[i][2] = arena_alloc(a, bytes);
+  math_library math = {.arena = a};
+  compiled_kernel compiled;
+  assert_null(loop_run(a, k->kernel, &(loop_machine){t->fma}, arguments[0]));
+  assert_true(compile_kernel(&compiled, k->kernel, &math, t, NULL));
+  compiled.call(NULL, arguments[1]);
+  compiled_kernel_free(&compiled);
+  if (memcmp(arguments[0][2], arguments[1][2], bytes) != 0)
+    fail_msg("%s %s: compiled code differs from the interpreter", t->cpu,
+             contraction_schedule_text(a, &k->contraction, &k->schedule));
+}
+
+/* For the oldest processor and the one at hand. */
+static void test_compiled(void **state) {
+  (void)state;
+  for (int seed = 1000; seed < 1012; seed++) {
+    arena *a = arena_new();
+    const node *n = random_contraction(a, (uint64_t)seed, seed % 2 ? OP_DOT : OP_CONV,
+                                       seed % 3 ? DTYPE_F32 : DTYPE_F64, 60000);
+    operand_layout left = (operand_layout)(seed % LAYOUT_COUNT);
+    const target *t = target_find(a, seed % 4 ? "native" : "x86-64");
+    compare_compiled(a, contraction_case_new(a, n, t, left, LAYOUT_DENSE), t);
+    arena_free(a);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_dot_f32),  cmocka_unit_test(test_dot_f64),
       cmocka_unit_test(test_dot_i32),  cmocka_unit_test(test_dot_u8),
       cmocka_unit_test(test_conv_f32), cmocka_unit_test(test_conv_f64),
-      cmocka_unit_test(test_conv_i32),
+      cmocka_unit_test(test_conv_i32), cmocka_unit_test(test_large),
+      cmocka_unit_test(test_infinity_beyond_window), cmocka_unit_test(test_compiled),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
