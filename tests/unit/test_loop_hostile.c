@@ -179,7 +179,7 @@ static const char *damaged(arena *a, const char *text, uint64_t *state) {
   for (uint64_t left = 1 + below(state, 3); left > 0; left--) {
     size_t length = strlen(text), at = below(state, length), skip = below(state, 6);
     const char *word = words[below(state, sizeof words / sizeof *words)];
-    if (below(state, 3) == 0) word = arena_text_n(a, text + below(state, length), below(state, 8));
+    if (below(state, 3) == 0) word = arena_printf(a, "%.*s", (int)below(state, 8), text + below(state, length));
     if (at + skip > length) skip = 0;
     text = arena_printf(a, "%.*s%s%s", (int)at, text, word, text + at + skip);
   }
