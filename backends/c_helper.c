@@ -14,6 +14,13 @@ const char *c_lanes(arena *a, int lanes, const char *pattern) {
   return list.text;
 }
 
+/* "4, 5, 6, 7" */
+static const char *numbers(arena *a, int first, int count) {
+  const char *list = "";
+  for (int i = 0; i < count; i++) list = arena_printf(a, "%s%s%d", list, i ? ", " : "", first + i);
+  return list;
+}
+
 void c_inline(c_unit *u, const char *result, const char *name, const char *parameters) {
   writer_open(&u->helpers, "INLINE %s %s(%s)", result, name, parameters);
 }
@@ -81,7 +88,7 @@ static const char *square_root(c_unit *u, c_type t) {
   return arena_printf(a, "__builtin_shufflevector(%s(__builtin_shufflevector(x, x, %s)), "
                       "%s(__builtin_shufflevector(x, x, %s)), %s)",
                       root, c_lanes(a, half, "#"), root,
-                      c_lanes(a, half, arena_printf(a, "%d + #", half)), c_lanes(a, t.lanes, "#"));
+                      numbers(a, half, half), c_lanes(a, t.lanes, "#"));
 }
 
 static const char *int_scalar(c_unit *u, scalar_function f, c_type t) {
@@ -234,7 +241,7 @@ const char *c_helper_reduce(c_unit *u, scalar_function f, c_type t) {
     const char *rest = c_helper_reduce(u, f, half);
     const char *low = arena_printf(a, "__builtin_shufflevector(x, x, %s)", c_lanes(a, n, "#"));
     const char *high = arena_printf(a, "__builtin_shufflevector(x, x, %s)",
-                                    c_lanes(a, n, arena_printf(a, "%d + #", n)));
+                                    numbers(a, n, n));
     value = arena_printf(a, "%s(%s)", rest, combined(u, f, half, low, high));
   }
   c_inline(u, c_element(t.element), name, parameters);

@@ -1,13 +1,32 @@
 /* Statements, kernels and functions as C. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "c_unit.h"
 
-/* ---- which names are read ------------------------------------------------------------------ */
+/* ---- which names are needed ---------------------------------------------------------------- */
+
+static const void **place_of(const c_body *b, const void *key) {
+  size_t i = ((uintptr_t)key >> 4) * 0x9e3779b97f4a7c15u;
+  for (i &= b->used_capacity - 1; b->used[i] && b->used[i] != key;) i = (i + 1) & (b->used_capacity - 1);
+  return &b->used[i];
+}
+
+static bool is_used(const c_body *b, const void *key) {
+  return b->used_capacity && *place_of(b, key) != NULL;
+}
 
 static void use(c_body *b, const void *key) {
-  arena_push(b->unit->arena, b->used, b->used_count) = key;
+  if (2 * (size_t)(b->used_count + 1) > b->used_capacity) {
+    c_body larger = *b;
+    larger.used_capacity = b->used_capacity ? 2 * b->used_capacity : 64;
+    larger.used = arena_array_of(b->unit->arena, larger.used_capacity, const void *);
+    for (size_t i = 0; i < b->used_capacity; i++)
+      if (b->used[i]) *place_of(&larger, b->used[i]) = b->used[i];
+    *b = larger;
+  }
+  const void **place = place_of(b, key);
+  if (!*place) b->used_count++;
+  *place = key;
 }
 
 static void uses_of_expression(c_body *b, const loop_expr *x) {
@@ -18,35 +37,22 @@ static void uses_of_expression(c_body *b, const loop_expr *x) {
   for (int i = 0; i < x->operand_count; i++) uses_of_expression(b, x->operands[i]);
 }
 
+/* From the last statement to the first, so that what only an unneeded name needs is not needed. */
 static void uses_of_block(c_body *b, const loop_block *block) {
-  for (int i = 0; i < block->count; i++) {
+  for (int i = block->count - 1; i >= 0; i--) {
     const loop_stmt *s = block->statements[i];
+    uses_of_block(b, &s->otherwise);
+    uses_of_block(b, &s->body);
+    if (s->kind == LOOP_LET && !is_used(b, s->variable)) continue;
     uses_of_expression(b, s->low);
     uses_of_expression(b, s->high);
     uses_of_expression(b, s->value);
     uses_of_expression(b, s->mask);
     uses_of_expression(b, s->condition);
-    if (s->kind == LOOP_STORE) {
-      if (s->buffer->space != LOOP_REG) use(b, s->buffer);
-      for (int k = 0; k < s->buffer->rank; k++) uses_of_expression(b, s->index[k]);
-    }
-    uses_of_block(b, &s->body);
-    uses_of_block(b, &s->otherwise);
+    if (s->kind != LOOP_STORE) continue;
+    if (s->buffer->space != LOOP_REG) use(b, s->buffer);
+    for (int k = 0; k < s->buffer->rank; k++) uses_of_expression(b, s->index[k]);
   }
-}
-
-static int by_address(const void *x, const void *y) {
-  const char *p = *(const char *const *)x, *q = *(const char *const *)y;
-  return (p > q) - (p < q);
-}
-
-static void sort_uses(c_body *b) {
-  if (b->used_count) qsort(b->used, (size_t)b->used_count, sizeof *b->used, by_address);
-}
-
-static bool is_used(const c_body *b, const void *key) {
-  return b->used_count &&
-         bsearch(&key, b->used, (size_t)b->used_count, sizeof *b->used, by_address) != NULL;
 }
 
 /* ---- names --------------------------------------------------------------------------------- */
@@ -76,7 +82,7 @@ static bool ends_with_type(const char *name) {
   size_t letters = strcspn(last, "0123456789");
   size_t digits = strspn(last + letters, "0123456789x");
   return (letters == 1 && digits && !last[letters + digits] && strchr("fiu", *last)) ||
-         strcmp(last, "t") == 0 || strcmp(last, "bool") == 0;
+         (last != name && strcmp(last, "t") == 0) || strcmp(last, "bool") == 0;
 }
 
 static bool is_taken(const c_body *b, const char *name) {
@@ -291,9 +297,8 @@ void c_function(c_unit *u, const loop_function *f) {
   writer text = writer_new(u->arena);
   text.indent = 1;
   c_body b = {.unit = u, .out = &text};
-  uses_of_block(&b, &f->body);
   uses_of_expression(&b, f->result);
-  sort_uses(&b);
+  uses_of_block(&b, &f->body);
   const char *parameters = "";
   for (int i = 0; i < f->parameter_count; i++) {
     const loop_variable *v = f->parameters[i];
@@ -409,7 +414,6 @@ static void write_body(c_body *b, const loop_kernel *k, const loop_block *block)
 void c_kernel(c_unit *u, const loop_kernel *k) {
   c_body b = {.unit = u, .out = &u->kernels};
   uses_of_block(&b, &k->body);
-  sort_uses(&b);
   for (int i = 0; i < k->parameter_count; i++)
     c_declare(&b, k->parameters[i], k->parameters[i]->name, c_type_of(k->parameters[i]->type));
   const loop_stmt *task = task_of(k);

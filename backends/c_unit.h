@@ -83,7 +83,8 @@ typedef struct c_body {
   writer *out;
   c_name *names; /* those in scope, innermost last */
   int name_count;
-  const void **used; /* variables and registers that are read, sorted */
+  const void **used; /* variables and buffers that are needed: a set, open addressing */
+  size_t used_capacity;
   int used_count;
 } c_body;
 

@@ -1,5 +1,6 @@
 #include "writer.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,18 +22,21 @@ static void spaces(writer *w, int count) {
   for (int i = 0; i < count; i++) append(w, " ", 1);
 }
 
-/* Where to break a text of which only `room` bytes fit: after the last comma and space if that is
- * in the second half, else at the last space outside of quotes; 0 where there is none. */
+/* Where to break a text of which only `room` bytes fit: at the last of the outermost spaces in the
+ * second half, else at the last space; never within quotes; 0 where there is none. */
 static size_t break_at(const char *text, size_t room) {
-  size_t any = 0, comma = 0;
+  size_t best = 0;
+  int depth = 0, best_depth = INT_MAX;
   bool quoted = text[0] == '"';
   for (size_t i = 1; i <= room && text[i]; i++) {
+    char c = text[i - 1];
+    depth += (c == '(' || c == '{' || c == '[') - (c == ')' || c == '}' || c == ']');
     if (text[i] == '"') quoted = !quoted;
-    if (quoted || text[i] != ' ') continue;
-    any = i;
-    if (text[i - 1] == ',' || text[i - 1] == ';') comma = i;
+    if (quoted || text[i] != ' ' || (best > room / 2 && depth > best_depth)) continue;
+    best = i;
+    best_depth = depth;
   }
-  return comma > room / 2 ? comma : any;
+  return best;
 }
 
 /* Lines of the preprocessor stay whole and begin in the first column. */

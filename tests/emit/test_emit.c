@@ -7,10 +7,8 @@
 
 #include <cmocka.h>
 
-#include "compile_kernel.h"
-#include "eval_loop.h"
+#include "kernel_case.h"
 #include "scalar.h"
-#include "type.h"
 
 typedef const loop_expr *expr;
 
@@ -28,8 +26,6 @@ typedef struct bench {
   int lanes;
   expr x, y, z;       /* the inputs there */
 } bench;
-
-enum { MOST_PARAMETERS = 96 };
 
 /* Stores the value as the next output; the second pass (the tail) meets the outputs again. */
 static void put(bench *b, expr value) {
@@ -75,98 +71,6 @@ static bench bench_new(arena *a, const target *t, dtype element, int64_t count, 
   if (whole) add_loop(&b, make, 0, whole, lanes);
   if (whole < count) add_loop(&b, make, whole, count, 1);
   return b;
-}
-
-/* ---- inputs and comparison ----------------------------------------------------------------- */
-
-static uint64_t next(uint64_t *state) { /* splitmix64 (Steele, Lea, Flood 2014) */
-  uint64_t z = (*state += 0x9e3779b97f4a7c15);
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return z ^ (z >> 31);
-}
-
-static const double special[] = {0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 127.5, 255.0, 256.0, -128.5, 2147483520.0,
-                                 2147483648.0, -2147483648.0, 4e9, 9.3e18, -9.3e18, 1e-42, -1e-42, 1e-310,
-                                 3e38, 1e300, __builtin_inf(), -__builtin_inf(), __builtin_nan("")};
-enum { SPECIALS = sizeof special / sizeof *special };
-
-static double some_real(uint64_t *state) {
-  uint64_t r = next(state);
-  if (r % 3 == 0) return special[(r >> 8) % SPECIALS];
-  double value = ((double)(r >> 12) * 0x1p-52 - 0.5) * 20;
-  return r % 3 == 1 ? value : value * __builtin_ldexp(1, (int)((r >> 4) % 200) - 100);
-}
-
-static int64_t some_int(dtype t, uint64_t *state) {
-  static const int64_t edges[] = {0, 1, -1, 2, 7, INT8_MAX, INT8_MIN, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN};
-  uint64_t r = next(state);
-  if (r % 4 == 0) return scalar_wrap(t, edges[(r >> 8) % (sizeof edges / sizeof *edges)]);
-  return scalar_wrap(t, r % 4 == 1 ? (int64_t)r : (int64_t)((r >> 8) % 19) - 9);
-}
-
-static void fill(dtype t, void *memory, int64_t count, uint64_t seed) {
-  for (int64_t i = 0; i < count; i++) {
-    int64_t whole = dtype_is_float(t) ? 0 : some_int(t, &seed);
-    if (t == DTYPE_F32) ((float *)memory)[i] = (float)some_real(&seed);
-    else if (t == DTYPE_F64) ((double *)memory)[i] = some_real(&seed);
-    else if (t == DTYPE_I32) ((int32_t *)memory)[i] = (int32_t)whole;
-    else if (t == DTYPE_I64) ((int64_t *)memory)[i] = whole;
-    else ((uint8_t *)memory)[i] = (uint8_t)whole;
-  }
-}
-
-static bool same(dtype t, const void *x, const void *y, int64_t i) {
-  if (t == DTYPE_F32) {
-    float p = ((const float *)x)[i], q = ((const float *)y)[i];
-    if (p != p || q != q) return p != p && q != q;
-  } else if (t == DTYPE_F64) {
-    double p = ((const double *)x)[i], q = ((const double *)y)[i];
-    if (p != p || q != q) return p != p && q != q;
-  }
-  size_t size = dtype_size(t);
-  return memcmp((const char *)x + (size_t)i * size, (const char *)y + (size_t)i * size, size) == 0;
-}
-
-static void compare(const bench *b, void *const *compiled, void *const *interpreted) {
-  for (int p = 3; p < b->kernel->parameter_count; p++) {
-    dtype t = b->kernel->parameters[p]->type.element;
-    for (int64_t i = 0; i < b->count; i++) {
-      if (same(t, compiled[p], interpreted[p], i)) continue;
-      print_error("%s, %s inputs: result %d differs at element %lld of %lld\n", b->target->cpu,
-                  dtype_name(b->inputs[0]->type.element), p - 3, (long long)i, (long long)b->count);
-      print_error("%s\n", kernel_text(b->kernel, b->math, b->target));
-      fail();
-    }
-  }
-}
-
-static bool runs_here(arena *a, const target *t) {
-  return t->vector_bytes <= target_find(a, "native")->vector_bytes;
-}
-
-static void check(bench *b, const char *cc) {
-  assert_true(b->kernel->parameter_count > 3 && b->kernel->parameter_count <= MOST_PARAMETERS);
-  const char *wrong = loop_verify(b->arena, b->kernel);
-  if (wrong) fail_msg("%s", wrong);
-  compiled_kernel compiled;
-  assert_true(compile_kernel(&compiled, b->kernel, b->math, b->target, cc));
-  void *first[MOST_PARAMETERS], *second[MOST_PARAMETERS];
-  for (int p = 0; p < b->kernel->parameter_count; p++) {
-    dtype t = b->kernel->parameters[p]->type.element;
-    first[p] = arena_array(b->arena, (size_t)b->count, 8);
-    second[p] = arena_array(b->arena, (size_t)b->count, 8);
-    if (p < 3) {
-      fill(t, first[p], b->count, (uint64_t)p + 1);
-      memcpy(second[p], first[p], (size_t)b->count * 8);
-    }
-  }
-  compiled.call(NULL, first);
-  loop_machine machine = {.fma = b->target->fma};
-  const char *message = loop_run(b->arena, b->kernel, &machine, second);
-  if (message) fail_msg("%s", message);
-  compare(b, first, second);
-  compiled_kernel_free(&compiled);
 }
 
 /* ---- every scalar function ----------------------------------------------------------------- */
@@ -264,10 +168,10 @@ static void everything(bench *b) {
 static void check_all(const char *cpu, const char *cc, int64_t count) {
   arena *a = arena_new();
   const target *t = target_find(a, cpu);
-  bool here = runs_here(a, t);
+  bool here = kernel_runs_here(a, t);
   for (int i = 0; here && i < STORED; i++) {
     bench b = bench_new(a, t, stored[i], count, everything);
-    check(&b, cc);
+    kernel_check(a, b.kernel, b.math, t, cc);
   }
   arena_free(a);
   if (here) return;

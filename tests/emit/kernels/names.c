@@ -1,0 +1,49 @@
+
+#define INLINE static inline __attribute__((always_inline))
+#pragma GCC diagnostic ignored "-Wpsabi"
+
+INLINE int64_t add_i64(int64_t x, int64_t y) {
+  return (int64_t)((uint64_t)x + (uint64_t)y);
+}
+INLINE int64_t mul_i64(int64_t x, int64_t y) {
+  return (int64_t)((uint64_t)x * (uint64_t)y);
+}
+INLINE int64_t floordiv_i64(int64_t x, int64_t y) {
+  return y == 0 ? 0 : y == -1 ? (int64_t)(0 - (uint64_t)x) : x / y -
+      (x % y != 0 && (x < 0) != (y < 0));
+}
+INLINE int64_t mod_i64(int64_t x, int64_t y) {
+  return y == 0 || y == -1 ? 0 : x % y + (x % y != 0 && (x < 0) != (y < 0) ? y : 0);
+}
+
+/* in and out int_value: i64[7]
+ * in threads_value: i32[7]
+ * out float_value: bool[7]
+ * in f32x8_value: bool[7] */
+static __attribute__((noinline)) void names(int64_t *__restrict int_value, const int32_t *__restrict
+    threads_value, uint8_t *__restrict float_value, const uint8_t *__restrict f32x8_value) {
+  for (int64_t index_value = 0; index_value < 7; index_value++) {
+    const int64_t for_value = add_i64(int_value[index_value], (int64_t)threads_value[index_value]);
+    if (for_value < 5 && f32x8_value[index_value] != 0) {
+      const int64_t new_value = mul_i64(for_value, 3);
+      int_value[index_value] = floordiv_i64(new_value, 2);
+      float_value[index_value] = index_value % 2 == 0;
+    } else {
+      const int64_t new_value = index_value - 9;
+      int_value[index_value] = mod_i64(new_value, 4);
+      float_value[index_value] = !(f32x8_value[index_value] != 0);
+    }
+  }
+}
+
+#ifdef __cplusplus
+extern "C"
+#endif
+__attribute__((visibility("default")))
+void kernel_call(const dnn_threads *threads, void *const *arguments);
+
+void kernel_call(const dnn_threads *threads, void *const *arguments) {
+  (void)threads;
+  names((int64_t *)arguments[0], (const int32_t *)arguments[1], (uint8_t *)arguments[2],
+      (const uint8_t *)arguments[3]);
+}

@@ -1,0 +1,51 @@
+
+#define INLINE static inline __attribute__((always_inline))
+#pragma GCC diagnostic ignored "-Wpsabi"
+
+typedef uint8_t u8x8 __attribute__((vector_size(8)));
+typedef uint8_t u8x8_memory __attribute__((vector_size(8), aligned(1), may_alias));
+typedef float f32x8 __attribute__((vector_size(32)));
+typedef int32_t i32x8 __attribute__((vector_size(32)));
+typedef float f32x8_memory __attribute__((vector_size(32), aligned(4), may_alias));
+
+INLINE u8x8 load_u8x8(const uint8_t *from) {
+  return *(const u8x8_memory *)from;
+}
+INLINE i32x8 i32x8_from_u8x8(u8x8 x) {
+  return (i32x8)__builtin_shufflevector(x, (u8x8){0}, 0, 8, 8, 8, 1, 8, 8, 8, 2, 8, 8, 8, 3, 8, 8,
+      8, 4, 8, 8, 8, 5, 8, 8, 8, 6, 8, 8, 8, 7, 8, 8, 8);
+}
+INLINE f32x8 f32x8_from_i32x8(i32x8 x) {
+  return __builtin_convertvector(x, f32x8);
+}
+INLINE f32x8 f32x8_from_u8x8(u8x8 x) {
+  return f32x8_from_i32x8(i32x8_from_u8x8(x));
+}
+INLINE void store_f32x8(float *to, f32x8 x) {
+  *(f32x8_memory *)to = x;
+}
+
+/* out y: f32[37]
+ * in x: u8[37]
+ * in factor: f32 */
+static __attribute__((noinline)) void scale(float *__restrict y, const uint8_t *__restrict x, const
+    float *__restrict factor) {
+  for (int64_t i = 0; i < 32; i += 8) {
+    const f32x8 v = f32x8_from_u8x8(load_u8x8(&x[i]));
+    store_f32x8(&y[i], v * factor[0]);
+  }
+  for (int64_t i = 32; i < 37; i++) {
+    y[i] = (float)x[i] * factor[0];
+  }
+}
+
+#ifdef __cplusplus
+extern "C"
+#endif
+__attribute__((visibility("default")))
+void kernel_call(const dnn_threads *threads, void *const *arguments);
+
+void kernel_call(const dnn_threads *threads, void *const *arguments) {
+  (void)threads;
+  scale((float *)arguments[0], (const uint8_t *)arguments[1], (const float *)arguments[2]);
+}

@@ -1,0 +1,143 @@
+
+#define INLINE static inline __attribute__((always_inline))
+#pragma GCC diagnostic ignored "-Wpsabi"
+
+typedef float f32x8 __attribute__((vector_size(32)));
+typedef int32_t i32x8 __attribute__((vector_size(32)));
+typedef uint32_t u32x8 __attribute__((vector_size(32)));
+typedef float f32x8_memory __attribute__((vector_size(32), aligned(4), may_alias));
+typedef int64_t i64x8 __attribute__((vector_size(64)));
+typedef uint64_t u64x8 __attribute__((vector_size(64)));
+typedef float f32x4 __attribute__((vector_size(16)));
+typedef float f32x2 __attribute__((vector_size(8)));
+
+INLINE float maximum_f32(float x, float y) {
+  return x < y || y != y ? y : x;
+}
+INLINE f32x8 splat_f32x8(float x) {
+  return (f32x8){x, x, x, x, x, x, x, x};
+}
+INLINE f32x8 select_f32x8(i32x8 mask, f32x8 x, f32x8 y) {
+  return (f32x8)((mask & (i32x8)x) | (~mask & (i32x8)y));
+}
+INLINE f32x8 minimum_f32x8(f32x8 x, f32x8 y) {
+  return select_f32x8((y < x) | (y != y), y, x);
+}
+INLINE f32x8 maximum_f32x8(f32x8 x, f32x8 y) {
+  return select_f32x8((x < y) | (y != y), y, x);
+}
+INLINE f32x8 fma_f32x8(f32x8 x, f32x8 y, f32x8 z) {
+#ifdef __clang__
+#pragma clang fp contract(on)
+  z = x * y + z;
+#else
+  for (int i = 0; i < 8; i++) z[i] = __builtin_fmaf(x[i], y[i], z[i]);
+#endif
+  return z;
+}
+INLINE i32x8 sub_i32x8(i32x8 x, i32x8 y) {
+  return (i32x8)((u32x8)x - (u32x8)y);
+}
+INLINE i32x8 splat_i32x8(int32_t x) {
+  return (i32x8){x, x, x, x, x, x, x, x};
+}
+INLINE i32x8 add_i32x8(i32x8 x, i32x8 y) {
+  return (i32x8)((u32x8)x + (u32x8)y);
+}
+INLINE i32x8 shr_i32x8(i32x8 x, i32x8 y) {
+  return (i32x8)((u32x8)x >> ((u32x8)y & 31));
+}
+INLINE i32x8 shl_i32x8(i32x8 x, i32x8 y) {
+  return (i32x8)((u32x8)x << ((u32x8)y & 31));
+}
+INLINE f32x8 exp_f32x8(f32x8 a) {
+  const f32x8 x = maximum_f32x8(minimum_f32x8(a, splat_f32x8(100.0f)), splat_f32x8(-110.0f));
+  const f32x8 t = fma_f32x8(x, splat_f32x8(0x1.715476p+0f), splat_f32x8(0x1.8p+23f));
+  const f32x8 n = t - 0x1.8p+23f;
+  const f32x8 r = fma_f32x8(n, splat_f32x8(-0x1.7f7d1cp-20f),
+      fma_f32x8(n, splat_f32x8(-0x1.62e4p-1f), x));
+  const i32x8 k = sub_i32x8((i32x8)t, (i32x8)splat_f32x8(0x1.8p+23f));
+  const f32x8 p = 1.0f + fma_f32x8(r * r,
+      fma_f32x8(fma_f32x8(fma_f32x8(fma_f32x8(fma_f32x8(splat_f32x8(0x1.a01a02p-13f), r,
+      splat_f32x8(0x1.6c16c2p-10f)), r, splat_f32x8(0x1.111112p-7f)), r,
+      splat_f32x8(0x1.555556p-5f)), r, splat_f32x8(0x1.555556p-3f)), r, splat_f32x8(0.5f)), r);
+  const i32x8 half = sub_i32x8(shr_i32x8(add_i32x8(k, splat_i32x8(4096)), splat_i32x8(1)),
+      splat_i32x8(2048));
+  return p * (f32x8)shl_i32x8(add_i32x8(half, splat_i32x8(127)), splat_i32x8(23)) *
+      (f32x8)shl_i32x8(add_i32x8(sub_i32x8(k, half), splat_i32x8(127)), splat_i32x8(23));
+}
+INLINE f32x8 load_f32x8(const float *from) {
+  return *(const f32x8_memory *)from;
+}
+INLINE void store_f32x8(float *to, f32x8 x) {
+  *(f32x8_memory *)to = x;
+}
+INLINE i64x8 splat_i64x8(int64_t x) {
+  return (i64x8){x, x, x, x, x, x, x, x};
+}
+INLINE i64x8 ramp_i64x8(int64_t base, int64_t step) {
+  return (i64x8)((u64x8)splat_i64x8(base) + (u64x8)splat_i64x8(step) *
+      (u64x8){0, 1, 2, 3, 4, 5, 6, 7});
+}
+INLINE i32x8 i32x8_from_i64x8(i64x8 x) {
+  return __builtin_convertvector(x, i32x8);
+}
+INLINE f32x8 load_masked_f32x8(const float *from, i32x8 mask) {
+  return (f32x8){mask[0] ? from[0] : 0, mask[1] ? from[1] : 0, mask[2] ? from[2] : 0, mask[3] ?
+      from[3] : 0, mask[4] ? from[4] : 0, mask[5] ? from[5] : 0, mask[6] ? from[6] : 0, mask[7] ?
+      from[7] : 0};
+}
+INLINE void store_masked_f32x8(float *to, f32x8 x, i32x8 mask) {
+  for (int i = 0; i < 8; i++) {
+    if (mask[i]) to[i] = x[i];
+  }
+}
+INLINE float reduce_add_f32x2(f32x2 x) {
+  return x[0] + x[1];
+}
+INLINE float reduce_add_f32x4(f32x4 x) {
+  return reduce_add_f32x2(__builtin_shufflevector(x, x, 0, 1) +
+      __builtin_shufflevector(x, x, 2, 3));
+}
+INLINE float reduce_add_f32x8(f32x8 x) {
+  return reduce_add_f32x4(__builtin_shufflevector(x, x, 0, 1, 2, 3) +
+      __builtin_shufflevector(x, x, 4, 5, 6, 7));
+}
+
+/* out p: f32[5, 19]
+ * in x: f32[5, 19] */
+static __attribute__((noinline)) void softmax(float *__restrict p, const float *__restrict x) {
+  for (int64_t i = 0; i < 5; i++) {
+    float e[19] __attribute__((aligned(64)));
+    for (int64_t n = 0; n < 19; n++) e[n] = 0.0f;
+    float most = -__builtin_inff();
+    for (int64_t j = 0; j < 19; j++) {
+      most = maximum_f32(most, x[i * 19 + j]);
+    }
+    f32x8 sum = splat_f32x8(0.0f);
+    for (int64_t j = 0; j < 16; j += 8) {
+      const f32x8 v = exp_f32x8(load_f32x8(&x[i * 19 + j]) - most);
+      store_f32x8(&e[j], v);
+      sum = sum + v;
+    }
+    const i64x8 rest = ramp_i64x8(16, 1) < splat_i64x8(19);
+    const f32x8 w = exp_f32x8(load_masked_f32x8(&x[i * 19 + 16], i32x8_from_i64x8(rest)) - most);
+    store_masked_f32x8(&e[16], w, i32x8_from_i64x8(rest));
+    const float total = reduce_add_f32x8(sum + select_f32x8(i32x8_from_i64x8(rest), w,
+        splat_f32x8(0.0f)));
+    for (int64_t j = 0; j < 19; j++) {
+      p[i * 19 + j] = e[j] / total;
+    }
+  }
+}
+
+#ifdef __cplusplus
+extern "C"
+#endif
+__attribute__((visibility("default")))
+void kernel_call(const dnn_threads *threads, void *const *arguments);
+
+void kernel_call(const dnn_threads *threads, void *const *arguments) {
+  (void)threads;
+  softmax((float *)arguments[0], (const float *)arguments[1]);
+}
