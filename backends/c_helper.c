@@ -274,24 +274,79 @@ const char *c_helper_store(c_unit *u, c_type t) {
   return name;
 }
 
+/* Masked accesses are one instruction for numbers of 32 and 64 bits in vectors of 16 and 32 bytes
+ * from AVX2 on. */
+static bool has_masked_access(const c_unit *u, c_type t) {
+  size_t size = dtype_size(t.element), bytes = size * (size_t)t.lanes;
+  return size >= 4 && u->target->vector_bytes >= 32 && (bytes == 16 || bytes == 32);
+}
+
+static bool has_masked_halves(const c_unit *u, c_type t) {
+  c_type half = {t.element, t.lanes / 2, false};
+  return !has_masked_access(u, t) && has_masked_access(u, half);
+}
+
+/* "__builtin_ia32_maskloadps256((const f32x8 *)from, mask" */
+static const char *masked_builtin(c_unit *u, c_type t, const char *access, const char *pointer) {
+  static const char *const suffixes[] = {[DTYPE_I32] = "d", [DTYPE_I64] = "q", [DTYPE_F32] = "ps",
+                                         [DTYPE_F64] = "pd"};
+  size_t bytes = dtype_size(t.element) * (size_t)t.lanes;
+  bool wide = dtype_size(t.element) == 8;
+  const char *mask = wide ? "long_mask" : "mask"; /* the compilers want long long */
+  const char *vector = t.element == DTYPE_I64 ? "long_vector" : c_spelling(u, t);
+  if (wide)
+    writer_line(&u->helpers, "typedef long long long_vector __attribute__((vector_size(%zu)));", bytes);
+  if (wide) writer_line(&u->helpers, "const long_vector long_mask = (long_vector)mask;");
+  return arena_printf(u->arena, "__builtin_ia32_mask%s%s%s((%s%s *)%s, %s", access, suffixes[t.element],
+                      bytes == 32 ? "256" : "", *access == 'l' ? "const " : "", vector, pointer, mask);
+}
+
+/* "__builtin_shufflevector(x, x, 4, 5, 6, 7)" */
+static const char *half_of(arena *a, const char *x, int lanes, int first) {
+  return arena_printf(a, "__builtin_shufflevector(%s, %s, %s)", x, x, numbers(a, first, lanes / 2));
+}
+
 const char *c_helper_load_masked(c_unit *u, c_type t) {
+  arena *a = u->arena;
   const char *name = named(u, "load_masked", t);
   if (!c_first_use(u, name)) return name;
   const char *v = c_spelling(u, t), *m = c_spelling(u, bits_type(t));
-  c_inline(u, v, name, arena_printf(u->arena, "const %s *from, %s mask", c_element(t.element), m));
-  finish(u, arena_printf(u->arena, "(%s){%s}", v,
-                         c_lanes(u->arena, t.lanes, "mask[#] ? from[#] : 0")));
+  bool halves = has_masked_halves(u, t);
+  const char *half = halves ? c_helper_load_masked(u, c_vector(t.element, t.lanes / 2)) : NULL;
+  c_inline(u, v, name, arena_printf(a, "const %s *from, %s mask", c_element(t.element), m));
+  if (has_masked_access(u, t)) {
+    finish(u, arena_printf(a, "(%s)%s)", v, masked_builtin(u, t, "load", "from")));
+  } else if (halves) {
+    finish(u, arena_printf(a, "__builtin_shufflevector(%s(from, %s), %s(from + %d, %s), %s)", half,
+                           half_of(a, "mask", t.lanes, 0), half, t.lanes / 2,
+                           half_of(a, "mask", t.lanes, t.lanes / 2), numbers(a, 0, t.lanes)));
+  } else {
+    finish(u, arena_printf(a, "(%s){%s}", v, c_lanes(a, t.lanes, "mask[#] ? from[#] : 0")));
+  }
   return name;
 }
 
 const char *c_helper_store_masked(c_unit *u, c_type t) {
+  arena *a = u->arena;
   const char *name = named(u, "store_masked", t);
   if (!c_first_use(u, name)) return name;
   const char *v = c_spelling(u, t), *m = c_spelling(u, bits_type(t));
-  c_inline(u, "void", name, arena_printf(u->arena, "%s *to, %s x, %s mask", c_element(t.element), v, m));
-  writer_open(&u->helpers, "for (int i = 0; i < %d; i++)", t.lanes);
-  writer_line(&u->helpers, "if (mask[i]) to[i] = x[i];");
-  writer_close(&u->helpers, "");
-  writer_close(&u->helpers, "");
+  bool halves = has_masked_halves(u, t);
+  const char *half = halves ? c_helper_store_masked(u, c_vector(t.element, t.lanes / 2)) : NULL;
+  c_inline(u, "void", name, arena_printf(a, "%s *to, %s x, %s mask", c_element(t.element), v, m));
+  writer *w = &u->helpers;
+  if (has_masked_access(u, t)) {
+    const char *vector = t.element == DTYPE_I64 ? "(long_vector)x" : "x";
+    const char *builtin = masked_builtin(u, t, "store", "to");
+    writer_line(w, "%s, %s);", builtin, vector);
+  } else if (halves) {
+    for (int first = 0; first < t.lanes; first += t.lanes / 2)
+      writer_line(w, "%s(to + %d, %s, %s);", half, first, half_of(a, "x", t.lanes, first),
+                  half_of(a, "mask", t.lanes, first));
+  } else {
+    writer_line(w, "for (int i = 0; i < %d; i++)", t.lanes);
+    writer_line(w, "  if (mask[i]) to[i] = x[i];");
+  }
+  writer_close(w, "");
   return name;
 }

@@ -83,14 +83,10 @@ INLINE i32x8 i32x8_from_i64x8(i64x8 x) {
   return __builtin_convertvector(x, i32x8);
 }
 INLINE f32x8 load_masked_f32x8(const float *from, i32x8 mask) {
-  return (f32x8){mask[0] ? from[0] : 0, mask[1] ? from[1] : 0, mask[2] ? from[2] : 0, mask[3] ?
-      from[3] : 0, mask[4] ? from[4] : 0, mask[5] ? from[5] : 0, mask[6] ? from[6] : 0, mask[7] ?
-      from[7] : 0};
+  return (f32x8)__builtin_ia32_maskloadps256((const f32x8 *)from, mask);
 }
 INLINE void store_masked_f32x8(float *to, f32x8 x, i32x8 mask) {
-  for (int i = 0; i < 8; i++) {
-    if (mask[i]) to[i] = x[i];
-  }
+  __builtin_ia32_maskstoreps256((f32x8 *)to, mask, x);
 }
 INLINE float reduce_add_f32x2(f32x2 x) {
   return x[0] + x[1];
