@@ -48,19 +48,19 @@ static bool reaches(scheduler *s, int from, int to) {
 }
 
 /* True where the group's own reads of the slot, if any, are where it writes. */
-static bool writes_where_it_reads(const group *g, const node *slot, const node *value) {
-  int input = group_input(g, slot);
+static bool writes_where_it_reads(const group *g, const node *old, const node *value) {
+  int input = group_input(g, old);
   return input < 0 || (g->inout_output && g->inout_output[input] >= 0 &&
                        g->outputs[g->inout_output[input]] == value);
 }
 
 /* All readers of the slot's old value before the writer; false where that is no order. */
-static bool put_readers_first(scheduler *s, const node *slot, const node *value) {
+static bool put_readers_first(scheduler *s, const node *old, const node *value) {
   const fusion *f = s->fusion;
   int writer = f->group_of[value->id], kept = s->edge_count;
-  if (!writes_where_it_reads(f->groups[writer], slot, value)) return false;
-  for (int r = 0; r < f->reader_count[slot->id]; r++) {
-    int reader = f->group_of[f->readers[slot->id][r]->id];
+  if (!writes_where_it_reads(f->groups[writer], old, value)) return false;
+  for (int r = 0; r < f->reader_count[old->id]; r++) {
+    int reader = f->group_of[f->readers[old->id][r]->id];
     if (reader == writer) continue;
     memset(s->visited, 0, (size_t)f->group_count * sizeof *s->visited);
     if (reaches(s, writer, reader)) {
@@ -86,9 +86,9 @@ static void decide_in_place(scheduler *s, order *o) {
     const node *value = g->updates[i].node;
     if (s->fusion->group_of[value->id] < 0 || order_update_of(g, value) != i) continue;
     bool possible = true;
-    const node *slot = slot_node(g, g->updates[i].name, -1);
-    for (; slot && possible; slot = slot_node(g, g->updates[i].name, slot->id))
-      possible = put_readers_first(s, slot, value);
+    const node *old = slot_node(g, g->updates[i].name, -1);
+    for (; old && possible; old = slot_node(g, g->updates[i].name, old->id))
+      possible = put_readers_first(s, old, value);
     o->in_place[i] = possible;
   }
 }

@@ -1,0 +1,315 @@
+/* From a program's graphs to kernels, calls and memory. */
+#include "module.h"
+
+#include <string.h>
+
+#include "lower.h"
+#include "order.h"
+#include "plan.h"
+#include "plan_check.h"
+#include "scalar.h"
+
+/* ---- kernels --------------------------------------------------------------------------------- */
+
+/* What a kernel's name tells: the heaviest of its members, in order, each word once. */
+static const char *words_of(arena *a, const group *g) {
+  enum { MOST_WORDS = 3 };
+  const char *names[MOST_WORDS], *text = "";
+  int count = 0;
+  for (int weight = 2; weight >= 0; weight--) {
+    for (int i = 0; i < g->member_count && count < MOST_WORDS; i++) {
+      const node *n = g->members[i];
+      bool whole = op_has(n->op, CONTRACTION) || op_has(n->op, REDUCTION);
+      if ((whole ? 2 : group_weight(n) > 4 ? 1 : 0) != weight) continue;
+      const char *name = n->op == OP_MAP ? scalar_infos[n->function].name : op_infos[n->op].name;
+      bool known = false;
+      for (int k = 0; k < count; k++) known = known || strcmp(names[k], name) == 0;
+      if (!known) names[count++] = name;
+    }
+  }
+  for (int i = 0; i < count; i++) text = arena_printf(a, "%s_%s", text, names[i]);
+  return text;
+}
+
+/* The module's kernel that equals the given one, which is named and added where there is none. */
+static const loop_kernel *settle_kernel(arena *a, module *m, loop_kernel *k, const char *words) {
+  for (int i = 0; i < m->kernel_count; i++)
+    if (loop_equal(m->kernels[i], k)) return m->kernels[i];
+  k->name = arena_printf(a, "k%d%s", m->kernel_count, words);
+  const char *fault = loop_verify(a, k);
+  if (fault) internal_error("kernel %s: %s", k->name, fault);
+  arena_push(a, m->kernels, m->kernel_count) = k;
+  return k;
+}
+
+/* ---- one entry ------------------------------------------------------------------------------- */
+
+/* A call whose arguments are values of the plan; CONTEXT stands for seed and step. */
+enum { CONTEXT = -1 };
+
+typedef struct planned_call {
+  const loop_kernel *kernel;
+  int *arguments;
+  int argument_count;
+} planned_call;
+
+typedef struct entry_builder {
+  arena *arena;
+  module *module;
+  const graph *graph;
+  fusion *fusion;
+  order *order;
+  plan plan;
+  int *value_of;          /* by node id: where the node's value lies; -1: nowhere */
+  planned_call *calls;    /* one per step of the plan */
+  int call_count;
+} entry_builder;
+
+static placement slot_place(const module *m, const char *path) {
+  for (int i = 0; i < m->slot_count; i++)
+    if (strcmp(m->slots[i].slot->path, path) == 0) return m->slots[i].place;
+  internal_error("the program has no slot %s", path);
+}
+
+static bool is_updated(const graph *g, const char *path) {
+  for (int i = 0; i < g->update_count; i++)
+    if (strcmp(g->updates[i].name, path) == 0) return true;
+  return false;
+}
+
+static int add_value(entry_builder *b, const node *n, const char *name) {
+  return plan_add_value(b->arena, &b->plan,
+                        (plan_value){.name = name, .bytes = type_bytes(&n->type), .shares = -1});
+}
+
+static int add_fixed(entry_builder *b, const node *n, const char *name, placement place) {
+  int value = add_value(b, n, name);
+  b->plan.values[value].fixed = true;
+  b->plan.values[value].place = place;
+  return value;
+}
+
+static int add_final(entry_builder *b, const node *n, const char *name, placement place) {
+  int value = add_fixed(b, n, name, place);
+  b->plan.values[value].final = true;
+  return value;
+}
+
+static placement output_place(int number) {
+  return (placement){.region = REGION_OUTPUT, .index = number};
+}
+
+static int output_of(const graph *g, const node *n) {
+  for (int i = 0; i < g->output_count; i++)
+    if (g->outputs[i].node == n) return i;
+  return -1;
+}
+
+/* Arguments and slots are there from the start. */
+static void add_outside_values(entry_builder *b) {
+  const graph *g = b->graph;
+  for (int i = 0; i < g->input_count; i++) {
+    placement place = {.region = REGION_INPUT, .index = i};
+    int value = add_final(b, g->inputs[i].node, g->inputs[i].name, place);
+    b->plan.values[value].initial = true;
+    b->value_of[g->inputs[i].node->id] = value;
+  }
+  for (int id = 0; id < g->node_count; id++) {
+    const node *n = g->nodes[id];
+    if (n->op != OP_SLOT) continue;
+    const char *path = node_text(n, 0);
+    int value = add_fixed(b, n, path, slot_place(b->module, path));
+    b->plan.values[value].initial = true;
+    b->plan.values[value].final = !is_updated(g, path);
+    b->value_of[id] = value;
+  }
+}
+
+/* Values of kernels: in an output, in a slot, or in scratch. */
+static void add_computed_values(entry_builder *b) {
+  const graph *g = b->graph;
+  for (int id = 0; id < g->node_count; id++) {
+    const node *n = g->nodes[id];
+    const int owner = b->fusion->group_of[id];
+    if (owner < 0 || group_output(b->fusion->groups[owner], n) < 0) continue;
+    int output = output_of(g, n), update = order_update_of(g, n);
+    if (output >= 0)
+      b->value_of[id] = add_final(b, n, g->outputs[output].name, output_place(output));
+    else if (update >= 0 && b->order->in_place[update])
+      b->value_of[id] = add_final(b, n, g->updates[update].name,
+                                  slot_place(b->module, g->updates[update].name));
+    else
+      b->value_of[id] = add_value(b, n, arena_printf(b->arena, "node %d", id));
+  }
+}
+
+static planned_call *add_call(entry_builder *b, loop_kernel *k, const char *words) {
+  arena_push(b->arena, b->calls, b->call_count) =
+      (planned_call){.kernel = settle_kernel(b->arena, b->module, k, words)};
+  return &b->calls[b->call_count - 1];
+}
+
+static void add_argument(entry_builder *b, planned_call *c, int value) {
+  arena_push(b->arena, c->arguments, c->argument_count) = value;
+}
+
+static void copy_value(entry_builder *b, const node *n, int from, int to) {
+  loop_kernel *k = lower_copy(b->arena, b->module->target, n->type.element,
+                              type_elements(&n->type));
+  planned_call *c = add_call(b, k, "_copy");
+  add_argument(b, c, from);
+  add_argument(b, c, to);
+  plan_step *s = plan_add_step(b->arena, &b->plan);
+  plan_add_read(b->arena, s, from);
+  plan_add_write(b->arena, s, to);
+}
+
+/* The value that an inout buffer starts from: a slot whose new version cannot be written in its own
+ * memory is copied first. */
+static int shared_value(entry_builder *b, const node *input, int output_value) {
+  int value = b->value_of[input->id];
+  const plan_value *from = &b->plan.values[value], *to = &b->plan.values[output_value];
+  if (from->fixed == to->fixed) return value;
+  int copy = add_value(b, input, arena_printf(b->arena, "copy of %s", from->name));
+  copy_value(b, input, value, copy);
+  return copy;
+}
+
+static void call_group(entry_builder *b, lowering *l, const group *g) {
+  arena *a = b->arena;
+  int *inputs = arena_array_of(a, g->input_count, int);
+  for (int i = 0; i < g->input_count; i++) {
+    inputs[i] = b->value_of[g->inputs[i]->id];
+    if (g->inout_output[i] < 0) continue;
+    int output = b->value_of[g->outputs[g->inout_output[i]]->id];
+    inputs[i] = shared_value(b, g->inputs[i], output);
+    b->plan.values[output].shares = inputs[i];
+  }
+  planned_call *c = add_call(b, lower_group(l, g), words_of(a, g));
+  plan_step *s = plan_add_step(a, &b->plan);
+  for (int i = 0; i < g->input_count; i++) {
+    plan_add_read(a, s, inputs[i]);
+    if (g->inout_output[i] < 0) add_argument(b, c, inputs[i]);
+  }
+  for (int i = 0; i < g->output_count; i++) {
+    int value = b->value_of[g->outputs[i]->id];
+    plan_add_write(a, s, value);
+    add_argument(b, c, value);
+  }
+  if (g->context) add_argument(b, c, CONTEXT);
+}
+
+/* Outputs that are arguments or old versions of slots, before anything changes these. An old version
+ * that another slot takes over is set aside. */
+static void copy_early(entry_builder *b, int *aside) {
+  const graph *g = b->graph;
+  for (int i = 0; i < g->output_count; i++) {
+    const node *n = g->outputs[i].node;
+    if (n->op == OP_INPUT || n->op == OP_SLOT)
+      copy_value(b, n, b->value_of[n->id],
+                 add_final(b, n, g->outputs[i].name, output_place(i)));
+  }
+  for (int i = 0; i < g->update_count; i++) {
+    const node *n = g->updates[i].node;
+    aside[i] = b->value_of[n->id];
+    if (n->op != OP_SLOT || !is_updated(g, node_text(n, 0)) ||
+        strcmp(node_text(n, 0), g->updates[i].name) == 0)
+      continue;
+    aside[i] = add_value(b, n, arena_printf(b->arena, "copy of %s", node_text(n, 0)));
+    copy_value(b, n, b->value_of[n->id], aside[i]);
+  }
+}
+
+/* Further outputs of one value, and new versions that do not lie in their slots yet. */
+static void copy_late(entry_builder *b, const int *aside) {
+  const graph *g = b->graph;
+  for (int i = 0; i < g->output_count; i++) {
+    const node *n = g->outputs[i].node;
+    if (n->op != OP_INPUT && n->op != OP_SLOT && output_of(g, n) != i)
+      copy_value(b, n, b->value_of[n->id],
+                 add_final(b, n, g->outputs[i].name, output_place(i)));
+  }
+  for (int i = 0; i < g->update_count; i++) {
+    const node *n = g->updates[i].node;
+    const char *path = g->updates[i].name;
+    if (b->order->in_place[i]) continue;
+    if (n->op == OP_SLOT && strcmp(node_text(n, 0), path) == 0) continue;
+    copy_value(b, n, aside[i], add_final(b, n, path, slot_place(b->module, path)));
+  }
+}
+
+static placement place_of(const entry_builder *b, int value) {
+  return value == CONTEXT ? (placement){.region = REGION_CONTEXT} : b->plan.values[value].place;
+}
+
+static void finish_calls(entry_builder *b, module_entry *e) {
+  e->call_count = b->call_count;
+  e->calls = arena_array_of(b->arena, b->call_count, kernel_call);
+  for (int i = 0; i < b->call_count; i++) {
+    const planned_call *c = &b->calls[i];
+    ensure(c->argument_count == c->kernel->parameter_count);
+    e->calls[i].kernel = c->kernel;
+    e->calls[i].arguments = arena_array_of(b->arena, c->argument_count, placement);
+    for (int k = 0; k < c->argument_count; k++)
+      e->calls[i].arguments[k] = place_of(b, c->arguments[k]);
+  }
+}
+
+static void plan_memory(entry_builder *b, module_entry *e) {
+  plan_place(b->arena, &b->plan);
+  const char *fault = plan_check(b->arena, &b->plan);
+  if (fault) internal_error("memory of %s: %s", e->name, fault);
+  e->scratch_bytes = b->plan.scratch_bytes;
+  e->scratch_bound = b->plan.bound;
+}
+
+static void build_entry(arena *a, module *m, const graph *g, const char *name, module_entry *e) {
+  entry_builder b = {.arena = a, .module = m, .graph = g};
+  *e = (module_entry){.name = name, .graph = g, .writes = g->update_count > 0};
+  b.fusion = fuse(a, g, m->target);
+  b.order = order_groups(a, b.fusion);
+  b.value_of = arena_array_of(a, g->node_count, int);
+  for (int id = 0; id < g->node_count; id++) b.value_of[id] = -1;
+  int *aside = arena_array_of(a, g->update_count, int);
+  lowering l = {.arena = a, .target = m->target, .math = m->math, .graph = g, .fusion = b.fusion};
+  add_outside_values(&b);
+  add_computed_values(&b);
+  copy_early(&b, aside);
+  for (int i = 0; i < b.order->count; i++) call_group(&b, &l, b.order->groups[i]);
+  copy_late(&b, aside);
+  plan_memory(&b, e);
+  finish_calls(&b, e);
+  if (e->scratch_bytes > m->scratch_bytes) m->scratch_bytes = e->scratch_bytes;
+}
+
+/* ---- the module ------------------------------------------------------------------------------ */
+
+/* Parameters, and states that entries only read, lie together; other states by themselves. */
+static void place_slots(arena *a, module *m) {
+  const program *p = m->program;
+  m->slot_count = p->slot_count;
+  m->slots = arena_array_of(a, p->slot_count, module_slot);
+  for (int i = 0; i < p->slot_count; i++) {
+    const slot *s = &p->slots[i];
+    bool written = false;
+    for (int k = 0; k < p->entry_count; k++) written = written || is_updated(p->entries[k], s->path);
+    bool state = s->kind == SLOT_STATE && written;
+    int64_t *bytes = state ? &m->state_bytes : &m->parameter_bytes;
+    m->slots[i] = (module_slot){
+        s, {.region = state ? REGION_STATE : REGION_PARAMETERS, .offset = *bytes}};
+    *bytes += plan_aligned(type_bytes(&s->type));
+  }
+}
+
+module *module_build(arena *a, const program *p, const target *t) {
+  module *m = arena_new_of(a, module);
+  *m = (module){.program = p, .target = t, .entry_count = p->entry_count + 1};
+  m->math = arena_new_of(a, math_library);
+  m->math->arena = a;
+  m->entries = arena_array_of(a, m->entry_count, module_entry);
+  place_slots(a, m);
+  build_entry(a, m, p->initial, "init", &m->entries[0]);
+  for (int i = 0; i < p->entry_count; i++)
+    build_entry(a, m, p->entries[i], p->entries[i]->name, &m->entries[i + 1]);
+  return m;
+}
