@@ -16,6 +16,7 @@ PROGRAMS         := $(B)/dnnc $(B)/dnn
 
 TEST_SOURCES     := $(wildcard tests/*/test_*.c)
 TESTS            := $(TEST_SOURCES:%.c=$(B)/%)
+BENCHES          := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/bench_*.c)) # made by name
 TEST_OBJECTS     := $(patsubst %.c,$(B)/%.o,$(wildcard tests/*.c))
 JOBS             ?= 2
 
@@ -70,7 +71,7 @@ $(B)/%.o: %.c
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(B)/tests/libtests.a: $(TEST_OBJECTS)
-$(TESTS): %: %.o $(B)/tests/libtests.a $(B)/libdnntool.a $(B)/libdnnc.a $(B)/libdnnrt.a
+$(TESTS) $(BENCHES): %: %.o $(B)/tests/libtests.a $(B)/libdnntool.a $(B)/libdnnc.a $(B)/libdnnrt.a
 	$(CC) $(CFLAGS) -o $@ $^ -lcmocka -lcjson -lcairo -lz -lm -ldl -lpthread
 $(B)/tests/%.o: ALL_CFLAGS += -Itests
 

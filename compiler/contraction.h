@@ -106,9 +106,9 @@ void contraction_emit(arena *a, const contraction *c, const contraction_schedule
 const char *contraction_schedule_text(arena *a, const contraction *c,
                                       const contraction_schedule *s);
 
-/* A pass over graphs (pass.h), for the end of the passes: long sums with few results become batches of
- * shorter ones and a sum of their results, so that there is work for several tasks. The order in
- * which terms are added changes; it depends on shapes only. */
+/* A pass over graphs (pass.h), for the end of the passes: long sums with few results become
+ * batches of shorter ones and a sum of their results, so that there is work for several tasks. The
+ * order in which terms are added changes; it depends on shapes only. */
 graph *contraction_split(const graph *g);
 
 /* ---- what schedule and loops ask about a contraction (contraction.c) ------------------------ */
@@ -131,7 +131,8 @@ int contraction_coordinate_of(const contraction_operand *operand, int axis);
 /* True where no other axis moves the coordinate. */
 bool contraction_pure(const contraction *c, const contraction_coordinate *coordinate, int axis);
 
-/* An even cut of an axis into tiles: the first `larger` have size + 1 units, the others size. */
+/* An even cut of an axis into tiles: the first `larger` have size + 1 units, the others size. Where
+ * the vector axis is cut into blocks, these are whole vectors but for what is left to the last. */
 typedef struct contraction_cut {
   int64_t tiles, size, larger;
 } contraction_cut;

@@ -63,9 +63,9 @@ static const loop_expr *stored_element(const copy *k) {
   return loop_load(a, k->operand->buffer, &at, 1, NULL);
 }
 
-/* Stores stored elements [low, low + count) of the innermost coordinate, `apart` elements apart. */
-static void copy_run(copy *k, loop_block *block, int coordinate, const loop_expr *low, int64_t count,
-                     const loop_expr *to, int64_t apart) {
+/* Copies stored elements [low, low + count) of the innermost coordinate, `apart` elements apart. */
+static void copy_run(copy *k, loop_block *block, int coordinate, const loop_expr *low,
+                     int64_t count, const loop_expr *to, int64_t apart) {
   const contraction_nest *n = k->nest;
   arena *a = n->arena;
   k->index[coordinate] = low;
@@ -128,7 +128,8 @@ static void copy_row_at(copy *k, loop_block *block, int coordinate, int64_t firs
   const contraction_coordinate *c = &k->operand->coordinates[coordinate];
   int64_t length = k->length[coordinate];
   int64_t low = first > 0 ? (first + c->dilation - 1) / c->dilation : 0; /* first stored element */
-  int64_t high = clamp((first + length - 1) / c->dilation + 1, low, c->extent < low ? low : c->extent);
+  int64_t most = c->extent < low ? low : c->extent;
+  int64_t high = clamp((first + length - 1) / c->dilation + 1, low, most);
   if (first + length <= 0) high = low;
   int64_t at = clamp(low * c->dilation - first, 0, length);
   int64_t end = high > low ? (high - 1) * c->dilation + 1 - first : at;
@@ -228,8 +229,9 @@ void contraction_copy(contraction_nest *n, int operand, loop_block *block) {
   arena *a = n->arena;
   copy k = {.nest = n, .operand = &n->contraction->operands[operand]};
   int64_t elements = lay_out(&k);
+  int kind = operand == 0 ? NAMES_OF_LEFT_COPY : NAMES_OF_RIGHT_COPY;
   const char *name = arena_printf(a, "%s%s", operand == 0 ? "left" : "right",
-                                  contraction_suffix(n));
+                                  contraction_suffix(n, kind));
   k.local = loop_buffer_new(a, name, LOOP_LOCAL,
                             loop_scalar(n->contraction->element), 1, &elements);
   loop_alloc(a, block, k.local, NULL);

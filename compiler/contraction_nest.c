@@ -1,7 +1,7 @@
 /* The loops around the tiles of a contraction. */
 #include "contraction_nest.h"
 
-/* One level of the walk: a loop over the parts of an axis, or a copy; the tile is below the last. */
+/* A level of the walk: a loop over the parts of an axis, or a copy; the tile is below the last. */
 typedef struct level {
   int axis; /* -1: a copy */
   int operand;
@@ -30,8 +30,8 @@ int contraction_full_lanes(const contraction *c, const target *t) {
   }
 }
 
-const char *contraction_suffix(const contraction_nest *n) {
-  int number = (*n->named)++;
+const char *contraction_suffix(const contraction_nest *n, int kind) {
+  int number = n->named[kind]++;
   return number == 0 ? "" : arena_printf(n->arena, "_%d", number);
 }
 
@@ -67,7 +67,7 @@ static int runs_of(const walk *w, int axis, run runs[3]) {
                     ? (int)(c->axes[axis].extent % s->lanes) : 0;
   int64_t last = cut.tiles - 1;
   int64_t last_first = last < cut.larger ? last * (cut.size + 1) : last * cut.size + cut.larger;
-  bool apart = partial > 0 || units - last_first != cut.size; /* the last tile is unlike the others */
+  bool apart = partial > 0 || units - last_first != cut.size; /* the last tile is unlike others */
   run all[3] = {{0, cut.larger, 0, cut.size + 1, 0},
                 {cut.larger, cut.tiles, cut.larger * (cut.size + 1), cut.size, 0},
                 {last, cut.tiles, last_first, units - last_first, partial}};
@@ -92,7 +92,8 @@ static const loop_expr *clip(walk *w, const run *r, int axis, const loop_expr *t
   const loop_expr *bound = loop_int(a, low ? r->low : r->high);
   tile = loop_op(a, low ? SCALAR_MAXIMUM : SCALAR_MINIMUM, bound, tile, NULL);
   int64_t step = r->size * unit_of(w, axis);
-  return contraction_scaled(a, tile, step, loop_int(a, r->first * unit_of(w, axis) - r->low * step));
+  int64_t first = r->first * unit_of(w, axis);
+  return contraction_scaled(a, tile, step, loop_int(a, first - r->low * step));
 }
 
 /* A loop over the tiles of a run, or the tile itself where there is one. */
@@ -197,7 +198,8 @@ static void share_out(walk *w, const loop_expr *task, loop_block *block) {
   const contraction_schedule *s = w->nest.schedule;
   for (int axis = c->axis_count - 1; axis >= 0; axis--) {
     if (s->parts[axis] == 1) continue;
-    const loop_expr *parts = loop_int(a, s->parts[axis]), *part = loop_op(a, SCALAR_MOD, task, parts, NULL);
+    const loop_expr *parts = loop_int(a, s->parts[axis]);
+    const loop_expr *part = loop_op(a, SCALAR_MOD, task, parts, NULL);
     task = loop_op(a, SCALAR_FLOORDIV, task, parts, NULL);
     int64_t tiles = contraction_cut_of(c, s, axis).tiles, even = tiles / s->parts[axis];
     const loop_expr *bounds[2];
@@ -205,7 +207,8 @@ static void share_out(walk *w, const loop_expr *task, loop_block *block) {
       const loop_expr *at = loop_add(a, part, loop_int(a, i));
       bounds[i] = tiles % s->parts[axis] == 0
                       ? loop_mul(a, at, loop_int(a, even))
-                      : loop_op(a, SCALAR_FLOORDIV, loop_mul(a, at, loop_int(a, tiles)), parts, NULL);
+                      : loop_op(a, SCALAR_FLOORDIV, loop_mul(a, at, loop_int(a, tiles)), parts,
+                                NULL);
     }
     w->low[axis] = loop_let(a, block, arena_printf(a, "%s_low", c->axes[axis].name), bounds[0]);
     w->high[axis] = loop_let(a, block, arena_printf(a, "%s_high", c->axes[axis].name), bounds[1]);
@@ -227,7 +230,7 @@ static void access_directly(contraction_nest *n, int operand) {
 void contraction_emit(arena *a, const contraction *c, const contraction_schedule *s,
                       const target *t, loop_block *body) {
   walk w = {.nest = {.arena = a, .contraction = c, .schedule = s, .target = t}};
-  w.nest.named = arena_new_of(a, int);
+  w.nest.named = arena_array_of(a, NAMES_COUNT, int);
   int64_t tasks = 1;
   for (int axis = 0; axis < c->axis_count; axis++) {
     w.nest.start[axis] = loop_int(a, 0);

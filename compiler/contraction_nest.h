@@ -26,18 +26,19 @@ typedef struct contraction_nest {
   int partial; /* lanes that the last vector along an output axis fills; 0: all */
 
   contraction_access access[2];
-  int *named; /* suffixes handed out */
+  int *named; /* suffixes handed out, by kind */
 } contraction_nest;
 
-/* A suffix for names that are defined together, so that no two of a kernel are equal: "", "_1", … */
-const char *contraction_suffix(const contraction_nest *n);
+/* A suffix for names that are defined together, so that no two are equal: "", "_1", … */
+enum { NAMES_OF_LEFT_COPY, NAMES_OF_RIGHT_COPY, NAMES_OF_TILE, NAMES_COUNT };
+const char *contraction_suffix(const contraction_nest *n, int kind);
 
 /* Appends a local copy of the part of an operand that the walk stands at, and turns the operand's
  * access to it. */
 void contraction_copy(contraction_nest *n, int operand, loop_block *block);
 
-/* Appends the computation of one tile of the output: from zero, or where the block axis is cut, from
- * what earlier blocks have stored. */
+/* Appends the computation of one tile of the output: from zero, or where the block axis is cut,
+ * from what earlier blocks have stored. */
 void contraction_tile(const contraction_nest *n, loop_block *block);
 
 /* Appends piece(context, block, at, lanes) for consecutive runs of lanes, a power of two of at most

@@ -38,7 +38,8 @@ static void product(arena *a, const node *n, contraction *c) {
     const int64_t *contract = node_ints(n, LEFT_CONTRACT + side, &contract_count);
     const tensor_type *type = &n->operands[side]->type;
     for (int i = 0; i < batch_count; i++) {
-      if (side == 0) add_axis(c, numbered(a, "b", i, batch_count), type->dims[batch[i]].maximum, false);
+      int64_t extent = type->dims[batch[i]].maximum;
+      if (side == 0) add_axis(c, numbered(a, "b", i, batch_count), extent, false);
       bind(c, side, batch[i], i);
     }
     int64_t free[MAX_RANK];

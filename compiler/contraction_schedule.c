@@ -21,7 +21,7 @@ enum {
 };
 
 static const double element_copy_cycles = 1.3, computed_copy_cycles = 4, tile_cycles = 12,
-                    block_cycles = 20, far_load_cycles = 1;
+                    block_cycles = 20, far_load_cycles = 1, colliding_store_cycles = 8;
 
 /* A tile of one side: at most two axes have more than one unit. */
 typedef struct tiling {
@@ -120,8 +120,8 @@ static double reach(const contraction *c, const contraction_schedule *s, int ope
   return lines * 64 * fmax(1, positions(c, s, operand));
 }
 
-/* Cycles of the load ports for an operand's vectors or elements in one step. Vectors that slide over
- * a convolved axis cross cache lines, the more often the longer they are, which takes two loads. */
+/* Cycles of the load ports for an operand's vectors or elements in one step. Vectors that slide
+ * over a convolved axis cross cache lines, the longer the more often, which takes two loads. */
 static double load_cycles(const contraction *c, const contraction_schedule *s, int operand) {
   const contraction_operand *o = &c->operands[operand];
   int at = s->vector_axis < 0 ? -1 : contraction_coordinate_of(o, s->vector_axis);
@@ -177,7 +177,8 @@ static double store_cycles(const contraction *c, const contraction_schedule *s) 
   if (c->axes[s->vector_axis].reduced) return count * 2 * (log2(s->lanes) + 1);
   if (c->axes[s->vector_axis].stride != 1) return count * s->lanes * element_copy_cycles;
   bool partial = c->axes[s->vector_axis].extent % s->lanes != 0;
-  return (output_collides(c, s) ? 8 : 1) * count + (partial ? 3 * count / mean_tile(c, s, s->vector_axis) : 0);
+  double pieces = partial ? 3 * count / mean_tile(c, s, s->vector_axis) : 0;
+  return (output_collides(c, s) ? colliding_store_cycles : 1) * count + pieces;
 }
 
 /* Elements copied in one walk over all that an operand depends on. */
@@ -265,7 +266,7 @@ static bool shorten_blocks(const contraction *c, contraction_schedule *s, int op
   return true;
 }
 
-/* Makes the copy smaller: another axis tile by tile, else shorter blocks. False where neither goes. */
+/* Makes the copy smaller: another axis tile by tile, else shorter blocks. False where it cannot. */
 static bool shrink(const contraction *c, contraction_schedule *s, int operand, double bytes) {
   for (int a = 0; a < c->axis_count; a++)
     if (!c->axes[a].reduced && !s->outer[a] && contraction_depends(&c->operands[operand], a) &&
@@ -327,8 +328,8 @@ static void add_tiling(tiling_list *list, tiling t) {
 }
 
 /* Tiles along `axis` of at most `most` units, and where they cover it, along a second axis. */
-static void add_axis(search *q, const contraction_schedule *s, tiling_list *list, int side, int axis,
-                     int64_t most) {
+static void add_axis(search *q, const contraction_schedule *s, tiling_list *list, int side,
+                     int axis, int64_t most) {
   const contraction *c = q->c;
   int64_t units = contraction_units(c, s, axis);
   for (int64_t size = even_size(units, most); size > 0;
@@ -443,7 +444,7 @@ static bool may_split(const contraction *c, const contraction_schedule *s, int a
   return !c->axes[axis].reduced;
 }
 
-/* Shares the tiles along an axis out to `wanted` tasks, evenly where that costs no more than half of
+/* Shares the tiles along an axis out to `wanted` tasks, evenly where that costs at most half of
  * them; returns how many are still wanted of each. */
 static int64_t split(const contraction *c, contraction_schedule *s, int axis, int64_t wanted) {
   int64_t count = contraction_cut_of(c, s, axis).tiles, parts = wanted < count ? wanted : count;
@@ -456,8 +457,8 @@ static int64_t split(const contraction *c, contraction_schedule *s, int axis, in
   return wanted / parts;
 }
 
-/* Tasks among which an axis may be shared out that the first operand's copy does not depend on: each of
- * them makes that copy, which shall not take more than a tenth of its time. */
+/* Tasks among which an axis may be shared out that the first operand's copy does not depend on: each
+ * of them makes that copy, which shall not take more than a tenth of its time. */
 static int64_t most_repeats(const contraction *c, const contraction_schedule *s) {
   if (!s->copied[s->first]) return MOST_TASKS;
   double repeats = s->cycles / copy_cycles(c, s, s->first) / 10;

@@ -12,8 +12,8 @@ enum {
   LEAST_DEPTH = 2       /* the sum must be so many times longer than the result */
 };
 
-/* Parts into which a sum of `depth` terms per result along axes of which one has this extent is to be
- * cut: a divisor of the extent; 1 where it is to stay whole. */
+/* Parts into which a sum of `depth` terms per result is to be cut along an axis of this extent: a
+ * divisor of the extent; 1 where it is to stay whole. */
 static int64_t parts_of(int64_t results, double depth, int64_t extent) {
   if (depth < (double)results * LEAST_DEPTH) return 1;
   for (int64_t parts = MOST_PARTS; parts > 1; parts--)
@@ -58,12 +58,14 @@ static node *split_dot(graph *g, node *n) {
     return n;
   double depth = 1;
   int widest = 0;
+  int64_t results = type_elements(&n->type); /* of one batch: batches are tasks as it is */
+  for (int i = 0; i < batch_count; i++) results /= n->type.dims[i].maximum;
   for (int i = 0; i < contract_count; i++) {
     const dim *dims = n->operands[0]->type.dims;
     depth *= (double)dims[contract[0][i]].maximum;
     if (dims[contract[0][i]].maximum > dims[contract[0][widest]].maximum) widest = i;
   }
-  int64_t parts = parts_of(type_elements(&n->type), depth,
+  int64_t parts = parts_of(results, depth,
                            n->operands[0]->type.dims[contract[0][widest]].maximum);
   if (parts == 1) return n;
   int64_t batches[2][MAX_RANK] = {{0}}, contracts[2][MAX_RANK];

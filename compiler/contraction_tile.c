@@ -160,7 +160,7 @@ static void emit_steps(tile *t, loop_block *block, int depth, range along_vector
     t->step[axis] = loop_int(a, r.low + whole * step);
     const char *suffix = t->suffix;
     t->valid = (int)(r.high - r.low - whole * step);
-    t->suffix = contraction_suffix(n);
+    t->suffix = contraction_suffix(n, NAMES_OF_TILE);
     emit_steps(t, block, depth + 1, along_vector);
     t->valid = 0;
     t->suffix = suffix;
@@ -182,8 +182,8 @@ static void transfer_piece(void *context, loop_block *block, const loop_expr *at
   loop_store(a, block, x->to, &to, loop_load(a, x->from, &from, lanes, NULL), NULL);
 }
 
-/* The output's extents in the tile as loops, between local memory, where lanes lie side by side, and
- * the output, where they lie at any stride. */
+/* Moves the tile between local memory, where lanes lie side by side, and the output, where they lie
+ * at any stride. */
 static void transpose(const tile *t, loop_block *block, loop_buffer *local, bool store) {
   const contraction_nest *n = t->nest;
   const contraction *c = n->contraction;
@@ -315,8 +315,8 @@ static void new_sums(tile *t, loop_block *block, int lanes) {
   arena *a = t->nest->arena;
   dtype element = t->nest->contraction->element;
   t->lanes = lanes;
-  t->sums = loop_buffer_new(a, named(t, lanes > 1 ? "sums" : "sum", -1), LOOP_REG, loop_vector(element, lanes), 1,
-                            &t->positions);
+  t->sums = loop_buffer_new(a, named(t, lanes > 1 ? "sums" : "sum", -1), LOOP_REG,
+                            loop_vector(element, lanes), 1, &t->positions);
   loop_alloc(a, block, t->sums, loop_splat(a, loop_constant(a, element, 0, 0), lanes));
 }
 
@@ -356,7 +356,7 @@ static void order_reduced(tile *t) {
 static void reduce_lanes(tile *t, loop_block *block, int64_t left_from, int64_t left_to) {
   arena *a = t->nest->arena;
   tile vectors = *t;
-  t->suffix = contraction_suffix(t->nest);
+  t->suffix = contraction_suffix(t->nest, NAMES_OF_TILE);
   new_sums(t, block, 1);
   for (int64_t p = 0; p < t->positions; p++)
     set_sum(t, block, p, loop_reduce(a, SCALAR_ADD, sum(&vectors, p)));
@@ -377,7 +377,7 @@ static void add_earlier(const tile *t, loop_block *block) {
 void contraction_tile(const contraction_nest *n, loop_block *block) {
   const contraction_schedule *s = n->schedule;
   arena *a = n->arena;
-  tile t = {.nest = n, .positions = 1, .suffix = contraction_suffix(n)};
+  tile t = {.nest = n, .positions = 1, .suffix = contraction_suffix(n, NAMES_OF_TILE)};
   for (int axis = 0; axis < n->contraction->axis_count; axis++) {
     t.count[axis] = n->contraction->axes[axis].reduced ? 1 : n->size[axis];
     t.positions *= t.count[axis];

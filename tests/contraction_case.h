@@ -1,5 +1,5 @@
-/* Contractions in tests: nodes made at random, their operands laid out in memory in several ways, and
- * their kernels. */
+/* Contractions in tests: nodes made at random, their operands laid out in memory in several ways,
+ * and their kernels. */
 #ifndef CONTRACTION_CASE_H
 #define CONTRACTION_CASE_H
 
@@ -9,7 +9,7 @@
 /* How operands lie in memory. */
 typedef enum operand_layout {
   LAYOUT_DENSE,
-  LAYOUT_REVERSED, /* axes in reverse order, the first from its end to its start: as views have it */
+  LAYOUT_REVERSED, /* axes in reverse order, the first from its end to its start */
   LAYOUT_COMPUTED, /* dense, but read by an expression */
   LAYOUT_COUNT,
   LAYOUT_ROOT      /* as the views above the stored node have it (contraction_operand_root) */

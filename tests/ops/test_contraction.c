@@ -30,8 +30,8 @@ static const graph *graph_of(const node *n, arena *a) {
   return g;
 }
 
-/* Runs the kernel on the values and compares; where memory before the result is kept as it was, what
- * the kernel does not write shows as NaN or as a wrong integer. */
+/* Runs the kernel on the values and compares; what it does not write shows as NaN or as a wrong
+ * integer. */
 static void compare_kernel(arena *a, const contraction_case *k, const tensor *const *values,
                            const tensor *expected, const target *t) {
   size_t bytes = (size_t)type_bytes(&k->node->type);
@@ -110,8 +110,8 @@ static void test_large(void **state) {
     }
 }
 
-/* Where the last vector of a sum reaches beyond what is summed, the elements there must not count, not
- * even as 0 times infinity: only the last of three windows sees the infinity. */
+/* Where the last vector of a sum reaches beyond what is summed, the elements there must not count,
+ * not even as 0 times infinity: only the last of three windows sees the infinity. */
 static void test_infinity_beyond_window(void **state) {
   (void)state;
   arena *a = arena_new();
