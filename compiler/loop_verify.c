@@ -15,7 +15,7 @@ typedef struct checker {
   arena *arena;
   const char *message; /* the first violation */
   const scope *scope;
-  int depth;           /* of loops and conditions */
+  int depth; /* of loops and conditions */
 } checker;
 
 /* Of the thing of that name, or NULL. */
@@ -53,7 +53,8 @@ static void check_type(checker *c, loop_type t) {
 
 static void check_buffer(checker *c, const loop_buffer *b) {
   check_type(c, b->type);
-  if (b->space != LOOP_REG && b->type.lanes > 1) violation(c, "is no register and holds vectors", b->name);
+  if (b->space != LOOP_REG && b->type.lanes > 1)
+    violation(c, "is no register and holds vectors", b->name);
   int64_t bytes = (int64_t)dtype_size(b->type.element) * b->type.lanes;
   for (int i = 0; i < b->rank; i++)
     if (b->extents[i] < 1 || __builtin_mul_overflow(bytes, b->extents[i], &bytes))
@@ -81,7 +82,8 @@ static void check_access(checker *c, const loop_buffer *b, const loop_expr *cons
   if (!in_scope(c, b)) violation(c, "is used outside of its scope", b->name);
   for (int i = 0; i < b->rank; i++) {
     check_expr(c, index[i]);
-    if (!is_scalar(index[i], DTYPE_I64)) violation(c, "has an index that is not an i64 scalar", b->name);
+    if (!is_scalar(index[i], DTYPE_I64))
+      violation(c, "has an index that is not an i64 scalar", b->name);
     if (b->space == LOOP_REG && !is_known(c, index[i]))
       violation(c, "is a register and has an index that unrolling leaves unknown", b->name);
   }
@@ -99,7 +101,8 @@ static void check_load(checker *c, const loop_expr *x) {
     violation(c, "has the wrong number of indices", x->buffer->name);
   else
     check_access(c, x->buffer, x->operands, x->mask, x->type);
-  if (x->buffer->type.lanes > 1 && x->mask) violation(c, "is a register and read under a mask", x->buffer->name);
+  if (x->buffer->type.lanes > 1 && x->mask)
+    violation(c, "is a register and read under a mask", x->buffer->name);
 }
 
 static void check_op(checker *c, const loop_expr *x) {
@@ -107,7 +110,8 @@ static void check_op(checker *c, const loop_expr *x) {
   dtype elements[3] = {0}, result;
   for (int i = 0; i < x->operand_count; i++) {
     elements[i] = x->operands[i]->type.element;
-    if (x->operands[i]->type.lanes != x->type.lanes) violation(c, "has operands of different lanes", name);
+    if (x->operands[i]->type.lanes != x->type.lanes)
+      violation(c, "has operands of different lanes", name);
   }
   const char *wrong = scalar_type(c->arena, x->function, elements, &result);
   if (wrong)
@@ -122,17 +126,19 @@ static void check_call(checker *c, const loop_expr *x) {
   for (int i = 0; i < x->operand_count; i++)
     if (!same(x->operands[i]->type, x->callee->parameters[i]->type))
       violation(c, "has an argument of another type", x->callee->name);
-  if (!same(x->type, x->callee->type)) violation(c, "has a result of another type", x->callee->name);
+  if (!same(x->type, x->callee->type))
+    violation(c, "has a result of another type", x->callee->name);
 }
 
 static void check_reduce(checker *c, const loop_expr *x) {
   scalar_function f = x->function;
   dtype element = x->operands[0]->type.element, result;
-  bool associates = f == SCALAR_ADD || f == SCALAR_MUL || f == SCALAR_MAXIMUM || f == SCALAR_MINIMUM ||
-                    f == SCALAR_AND || f == SCALAR_OR;
+  bool associates = f == SCALAR_ADD || f == SCALAR_MUL || f == SCALAR_MAXIMUM ||
+                    f == SCALAR_MINIMUM || f == SCALAR_AND || f == SCALAR_OR;
   if (!associates || scalar_type(c->arena, f, (dtype[]){element, element}, &result))
     violation(c, "does not reduce these lanes", scalar_infos[f].name);
-  if (!is_scalar(x, element)) violation(c, "a reduction gives a scalar of its operand's type", NULL);
+  if (!is_scalar(x, element))
+    violation(c, "a reduction gives a scalar of its operand's type", NULL);
 }
 
 static int operands_of(const loop_expr *x) {
@@ -183,7 +189,8 @@ static void check_expr(checker *c, const loop_expr *x) {
     check_load(c, x);
     return;
   }
-  if (x->operand_count != operands_of(x)) violation(c, "an expression has the wrong number of operands", NULL);
+  if (x->operand_count != operands_of(x))
+    violation(c, "an expression has the wrong number of operands", NULL);
   for (int i = 0; i < x->operand_count; i++) check_expr(c, x->operands[i]);
   if (c->message) return;
   switch (x->kind) {
@@ -219,7 +226,8 @@ static void check_for(checker *c, const loop_stmt *s) {
     violation(c, "runs between bounds that are not i64 scalars", name);
   if (!same(s->variable->type, loop_scalar(DTYPE_I64))) violation(c, "is no i64 scalar", name);
   if (s->step < 1) violation(c, "has a step below 1", name);
-  if (s->for_kind == LOOP_TASK && c->depth > 0) violation(c, "runs over tasks and is not outermost", name);
+  if (s->for_kind == LOOP_TASK && c->depth > 0)
+    violation(c, "runs over tasks and is not outermost", name);
   if (unroll && !(is_known(c, s->low) && is_known(c, s->high)))
     violation(c, "is unrolled between bounds that are not constant", name);
   const scope *outer = c->scope;
@@ -233,7 +241,8 @@ static void check_for(checker *c, const loop_stmt *s) {
 static void check_alloc(checker *c, const loop_stmt *s) {
   const loop_buffer *b = s->buffer;
   if (s->value) check_expr(c, s->value);
-  if (s->value && !same(s->value->type, b->type)) violation(c, "starts as a value of another type", b->name);
+  if (s->value && !same(s->value->type, b->type))
+    violation(c, "starts as a value of another type", b->name);
   if (b->space == LOOP_PARAMETER) violation(c, "is a parameter and allocated", b->name);
   check_buffer(c, b);
   define(c, b, b->name, false);
@@ -241,7 +250,8 @@ static void check_alloc(checker *c, const loop_stmt *s) {
 
 static void check_let(checker *c, const loop_stmt *s) {
   check_expr(c, s->value);
-  if (!same(s->value->type, s->variable->type)) violation(c, "is a value of another type", s->variable->name);
+  if (!same(s->value->type, s->variable->type))
+    violation(c, "is a value of another type", s->variable->name);
   define(c, s->variable, s->variable->name, is_known(c, s->value));
 }
 
@@ -278,7 +288,8 @@ static void check_block(checker *c, const loop_block *b) {
   const scope *outer = c->scope;
   for (int i = 0; i < b->count && !c->message; i++) {
     bool task = b->statements[i]->kind == LOOP_FOR && b->statements[i]->for_kind == LOOP_TASK;
-    if (task && b->count > 1) violation(c, "a loop over tasks is the only statement of a kernel", NULL);
+    if (task && b->count > 1)
+      violation(c, "a loop over tasks is the only statement of a kernel", NULL);
     check_statement(c, b->statements[i]);
   }
   c->scope = outer;

@@ -12,7 +12,8 @@
 
 /* ---- every kind ---------------------------------------------------------------------------- */
 
-static const dtype elements[] = {DTYPE_BOOL, DTYPE_U8, DTYPE_I8, DTYPE_I32, DTYPE_I64, DTYPE_F32, DTYPE_F64};
+static const dtype elements[] = {DTYPE_BOOL, DTYPE_U8,  DTYPE_I8, DTYPE_I32,
+                                 DTYPE_I64,  DTYPE_F32, DTYPE_F64};
 enum { ELEMENTS = sizeof elements / sizeof *elements };
 
 static loop_buffer *buffer(arena *a, const char *name, loop_space space, dtype element, int lanes) {
@@ -29,7 +30,9 @@ typedef struct bench {
 } bench;
 
 static bench bench_new(arena *a, dtype element) {
-  bench b = {.arena = a, .kernel = loop_kernel_new(a, "k"), .memory = buffer(a, "m", LOOP_PARAMETER, element, 1)};
+  bench b = {.arena = a,
+             .kernel = loop_kernel_new(a, "k"),
+             .memory = buffer(a, "m", LOOP_PARAMETER, element, 1)};
   loop_add_parameter(a, b.kernel, b.memory, LOOP_INOUT);
   loop_variable *i = loop_variable_new(a, "i", loop_scalar(DTYPE_I64));
   b.body = &loop_for(a, &b.kernel->body, LOOP_SEQ, i, loop_int(a, -3), loop_int(a, 9), 4)->body;
@@ -54,7 +57,8 @@ static void test_every_function(void **state) {
         dtype result, types[3] = {first->type.element, elements[e], elements[e]};
         bool typed = !scalar_type(a, (scalar_function)f, types, &result);
         math_library library = {.arena = a};
-        const loop_function *own = math_function(&library, (scalar_function)f, loop_vector(elements[e], lanes));
+        const loop_function *own =
+            math_function(&library, (scalar_function)f, loop_vector(elements[e], lanes));
         if (own)
           loop_let(a, b.body, "v", loop_call(a, own, (const loop_expr *[]){x, x}));
         else if (typed)
@@ -82,7 +86,8 @@ static void test_every_expression(void **state) {
     if (elements[e] == DTYPE_BOOL) loop_let(a, b.body, "w", loop_reduce(a, SCALAR_OR, v));
     for (int to = 0; to < ELEMENTS; to++) {
       loop_let(a, b.body, "w", loop_cast(a, v, elements[to]));
-      bool bits = dtype_size(elements[to]) == dtype_size(elements[e]) && elements[to] && elements[e];
+      bool bits =
+          dtype_size(elements[to]) == dtype_size(elements[e]) && elements[to] && elements[e];
       if (bits) loop_let(a, b.body, "w", loop_bitcast(a, v, elements[to]));
     }
     loop_let(a, b.body, "w", loop_load(a, b.memory, &b.turn, 8, mask));
@@ -94,13 +99,16 @@ static void test_every_expression(void **state) {
 
 static void test_every_constant(void **state) {
   (void)state;
-  static const double reals[] = {0.0, -0.0, 0.1, -1e38, 0x1p-149, 0x1p-1074, 1e308, INFINITY, -INFINITY, NAN};
-  static const int64_t integers[] = {0, 1, -1, 127, -128, 255, INT32_MIN, INT32_MAX, INT64_MIN, INT64_MAX};
+  static const double reals[] = {0.0,       -0.0,  0.1,      -1e38,     0x1p-149,
+                                 0x1p-1074, 1e308, INFINITY, -INFINITY, NAN};
+  static const int64_t integers[] = {0,   1,         -1,        127,       -128,
+                                     255, INT32_MIN, INT32_MAX, INT64_MIN, INT64_MAX};
   arena *a = arena_new();
   for (int e = 0; e < ELEMENTS; e++) {
     bench b = bench_new(a, elements[e]);
     for (int i = 0; i < 10; i++)
-      loop_store(a, b.body, b.memory, &b.turn, loop_constant(a, elements[e], reals[i], integers[i]), NULL);
+      loop_store(a, b.body, b.memory, &b.turn, loop_constant(a, elements[e], reals[i], integers[i]),
+                 NULL);
     loop_case_round_trip(a, b.kernel);
   }
   arena_free(a);
@@ -116,7 +124,8 @@ static void test_every_statement(void **state) {
     loop_add_parameter(a, k, y, LOOP_OUT);
     loop_variable *i = loop_variable_new(a, "i", loop_scalar(DTYPE_I64));
     loop_stmt *s = loop_for(a, &k->body, kinds[kind], i, loop_int(a, 0), loop_int(a, 3), 1);
-    loop_buffer *r = buffer(a, "r", LOOP_REG, DTYPE_F32, 4), *l = buffer(a, "l", LOOP_LOCAL, DTYPE_F32, 1);
+    loop_buffer *r = buffer(a, "r", LOOP_REG, DTYPE_F32, 4),
+                *l = buffer(a, "l", LOOP_LOCAL, DTYPE_F32, 1);
     const loop_expr *zero = loop_int(a, 0), *real = loop_constant(a, DTYPE_F32, 0.5, 0);
     loop_alloc(a, &s->body, r, loop_splat(a, real, 4));
     loop_alloc(a, &s->body, l, NULL);
@@ -137,7 +146,8 @@ static void test_every_statement(void **state) {
 
 static void test_names_become_unique_words(void **state) {
   (void)state;
-  static const char *const names[] = {"v", "v", "net.layers[0].w", "0", "", "nan", "inf", "if", "reg", "for", "in", "v_2"};
+  static const char *const names[] = {
+      "v", "v", "net.layers[0].w", "0", "", "nan", "inf", "if", "reg", "for", "in", "v_2"};
   arena *a = arena_new();
   bench b = bench_new(a, DTYPE_F32);
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -197,11 +207,13 @@ static void test_golden_kernels(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_every_function),   cmocka_unit_test(test_every_expression),
-      cmocka_unit_test(test_every_constant),   cmocka_unit_test(test_every_statement),
-      cmocka_unit_test(test_names_become_unique_words),
-      cmocka_unit_test(test_shared_variable),  cmocka_unit_test(test_equal_up_to_names),
-      cmocka_unit_test(test_golden_kernels)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_function),
+                                     cmocka_unit_test(test_every_expression),
+                                     cmocka_unit_test(test_every_constant),
+                                     cmocka_unit_test(test_every_statement),
+                                     cmocka_unit_test(test_names_become_unique_words),
+                                     cmocka_unit_test(test_shared_variable),
+                                     cmocka_unit_test(test_equal_up_to_names),
+                                     cmocka_unit_test(test_golden_kernels)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

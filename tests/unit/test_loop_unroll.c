@@ -96,7 +96,8 @@ static void test_golden_kernels(void **state) {
   int count;
   char **names = golden_names(a, "tests/unit/loops", ".loop", &count);
   for (int i = 0; i < count; i++)
-    unrolled(a, loop_case_parse(a, golden_read(a, arena_printf(a, "tests/unit/loops/%s.loop", names[i]))));
+    unrolled(a, loop_case_parse(
+                    a, golden_read(a, arena_printf(a, "tests/unit/loops/%s.loop", names[i]))));
   arena_free(a);
 }
 
@@ -104,7 +105,8 @@ static void test_golden_kernels(void **state) {
 static void check_form(const char *text, const char *form) {
   arena *a = arena_new();
   loop_kernel *u = unrolled(a, loop_case_parse(a, text));
-  if (!loop_equal(u, loop_case_parse(a, form))) fail_msg("expected\n%s\nbut got\n%s", form, loop_case_text(a, u));
+  if (!loop_equal(u, loop_case_parse(a, form)))
+    fail_msg("expected\n%s\nbut got\n%s", form, loop_case_text(a, u));
   arena_free(a);
 }
 
@@ -115,19 +117,25 @@ static void test_turns(void **state) {
   check_form(KERNEL("for i in 1..8 step 3 unroll { store y[i] = mul(i, i) }"),
              KERNEL("store y[1] = 1 store y[4] = 16 store y[7] = 49"));
   check_form(KERNEL("for i in 3..3 unroll { store y[i] = 1 }"), KERNEL(""));
-  check_form(KERNEL("for i in 9223372036854775800..9223372036854775807 step 5 unroll { store y[0] = i }"),
-             KERNEL("store y[0] = 9223372036854775800 store y[0] = 9223372036854775805"));
-  check_form(KERNEL("for i in 0..2 unroll { if lt(y[i], 3) { store y[i] = 3 } else { store y[9] = i } }"),
-             KERNEL("if lt(y[0], 3) { store y[0] = 3 } else { store y[9] = 0 }"
-                    "if lt(y[1], 3) { store y[1] = 3 } else { store y[9] = 1 }"));
+  check_form(
+      KERNEL("for i in 9223372036854775800..9223372036854775807 step 5 unroll { store y[0] = i }"),
+      KERNEL("store y[0] = 9223372036854775800 store y[0] = 9223372036854775805"));
+  check_form(
+      KERNEL("for i in 0..2 unroll { if lt(y[i], 3) { store y[i] = 3 } else { store y[9] = i } }"),
+      KERNEL("if lt(y[0], 3) { store y[0] = 3 } else { store y[9] = 0 }"
+             "if lt(y[1], 3) { store y[1] = 3 } else { store y[9] = 1 }"));
 }
 
 static void test_nests(void **state) {
   (void)state;
-  check_form(KERNEL("for i in 0..3 unroll { for j in i..3 unroll { store y[add(mul(i, 8), j)] = sub(i, j) } }"),
-             KERNEL("store y[0] = 0 store y[1] = -1 store y[2] = -2 store y[9] = 0 store y[10] = -1 store y[18] = 0"));
-  check_form(KERNEL("for t in 0..4 task { for i in 0..2 unroll { for k in i..3 { store y[add(t, i)] = k } } }"),
-             KERNEL("for t in 0..4 task { for a in 0..3 { store y[t] = a } for b in 1..3 { store y[add(t, 1)] = b } }"));
+  check_form(KERNEL("for i in 0..3 unroll { for j in i..3 unroll { store y[add(mul(i, 8), j)] = "
+                    "sub(i, j) } }"),
+             KERNEL("store y[0] = 0 store y[1] = -1 store y[2] = -2 store y[9] = 0 store y[10] = "
+                    "-1 store y[18] = 0"));
+  check_form(KERNEL("for t in 0..4 task { for i in 0..2 unroll { for k in i..3 { store y[add(t, "
+                    "i)] = k } } }"),
+             KERNEL("for t in 0..4 task { for a in 0..3 { store y[t] = a } for b in 1..3 { store "
+                    "y[add(t, 1)] = b } }"));
   check_form(KERNEL("for k in 0..3 { for i in 0..2 unroll { store y[k] = add(y[k], i) } }"),
              KERNEL("for k in 0..3 { store y[k] = add(y[k], 0) store y[k] = add(y[k], 1) }"));
 }
@@ -135,20 +143,26 @@ static void test_nests(void **state) {
 /* Names and memory of a turn are its own; names of constants vanish, so that they can be indices. */
 static void test_names_of_turns(void **state) {
   (void)state;
-  check_form(KERNEL("for i in 0..2 unroll { local m: i64[2] = 5 let v: i64 = y[i] store m[i] = v"
-                    " store y[add(i, 8)] = add(m[0], m[1]) }"),
-             KERNEL("local m: i64[2] = 5 let v: i64 = y[0] store m[0] = v store y[8] = add(m[0], m[1])"
-                    "local n: i64[2] = 5 let w: i64 = y[1] store n[1] = w store y[9] = add(n[0], n[1])"));
-  check_form(KERNEL("reg r: i64[4] = 1 for i in 0..2 unroll { let at: i64 = add(mul(i, 2), 1) store r[at] = cast.i64(lt(at, 2)) }"
-                    " store y[0] = add(r[1], r[3])"),
-             KERNEL("reg r: i64[4] = 1 store r[1] = 1 store r[3] = 0 store y[0] = add(r[1], r[3])"));
-  check_form(KERNEL("for i in 0..2 unroll { reg r: i64x2[1] = ramp.2(i, 1) store y[i] = reduce.add(r[0]) }"),
-             KERNEL("reg r: i64x2[1] = ramp.2(0, 1) store y[0] = reduce.add(r[0])"
-                    "reg s: i64x2[1] = ramp.2(1, 1) store y[1] = reduce.add(s[0])"));
-  check_form(KERNEL("for i in 0..2 unroll { let m: boolx2 = lt(ramp.2(i, 1), splat.2(2)) "
-                    "store y[i] = load.2(y[i], m) if m }"),
-             KERNEL("let m: boolx2 = lt(ramp.2(0, 1), splat.2(2)) store y[0] = load.2(y[0], m) if m\n"
-                    "let n: boolx2 = lt(ramp.2(1, 1), splat.2(2)) store y[1] = load.2(y[1], n) if n"));
+  check_form(
+      KERNEL("for i in 0..2 unroll { local m: i64[2] = 5 let v: i64 = y[i] store m[i] = v"
+             " store y[add(i, 8)] = add(m[0], m[1]) }"),
+      KERNEL("local m: i64[2] = 5 let v: i64 = y[0] store m[0] = v store y[8] = add(m[0], m[1])"
+             "local n: i64[2] = 5 let w: i64 = y[1] store n[1] = w store y[9] = add(n[0], n[1])"));
+  check_form(
+      KERNEL("reg r: i64[4] = 1 for i in 0..2 unroll { let at: i64 = add(mul(i, 2), 1) store r[at] "
+             "= cast.i64(lt(at, 2)) }"
+             " store y[0] = add(r[1], r[3])"),
+      KERNEL("reg r: i64[4] = 1 store r[1] = 1 store r[3] = 0 store y[0] = add(r[1], r[3])"));
+  check_form(
+      KERNEL(
+          "for i in 0..2 unroll { reg r: i64x2[1] = ramp.2(i, 1) store y[i] = reduce.add(r[0]) }"),
+      KERNEL("reg r: i64x2[1] = ramp.2(0, 1) store y[0] = reduce.add(r[0])"
+             "reg s: i64x2[1] = ramp.2(1, 1) store y[1] = reduce.add(s[0])"));
+  check_form(
+      KERNEL("for i in 0..2 unroll { let m: boolx2 = lt(ramp.2(i, 1), splat.2(2)) "
+             "store y[i] = load.2(y[i], m) if m }"),
+      KERNEL("let m: boolx2 = lt(ramp.2(0, 1), splat.2(2)) store y[0] = load.2(y[0], m) if m\n"
+             "let n: boolx2 = lt(ramp.2(1, 1), splat.2(2)) store y[1] = load.2(y[1], n) if n"));
 }
 
 /* The comparison of memory sees a difference. */
@@ -163,8 +177,9 @@ static void test_other_kernels_differ(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_golden_kernels), cmocka_unit_test(test_turns), cmocka_unit_test(test_nests),
-      cmocka_unit_test(test_names_of_turns), cmocka_unit_test(test_other_kernels_differ)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_golden_kernels),
+                                     cmocka_unit_test(test_turns), cmocka_unit_test(test_nests),
+                                     cmocka_unit_test(test_names_of_turns),
+                                     cmocka_unit_test(test_other_kernels_differ)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
