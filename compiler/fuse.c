@@ -12,11 +12,10 @@ enum { MOST_MEMBERS = 64, MOST_SIBLINGS = 8 };
 
 static bool from_outside(const node *n) { return n->op == OP_INPUT || n->op == OP_SLOT; }
 
-/* Values that cost no memory traffic: functions of constants, indices and scalar inputs. */
+/* Values that cost no memory traffic: functions of constants, indices and scalars. */
 static bool is_light(const fusion *f, const node *n) {
   double value;
-  if (f->group_of[n->id] >= 0) return false;
-  if (from_outside(n)) return n->type.rank == 0;
+  if (from_outside(n) || f->group_of[n->id] >= 0) return n->type.rank == 0;
   if (n->op == OP_CONSTANT) return node_is_splat(n, &value);
   if (n->op == OP_KEY) return false;
   for (int i = 0; i < n->operand_count; i++)

@@ -168,7 +168,12 @@ static void fill_row(nest *k, nest_row *row, nest_value value) {
     row->node = NULL;
     return;
   }
-  if (!row->filling) loop_alloc(k->arena, &k->scopes[k->row_scope].block, row->buffer, NULL);
+  if (!row->filling) {
+    const char *name = arena_printf(k->arena, "row_%d", ++k->names);
+    row->buffer = loop_buffer_new(k->arena, name, LOOP_LOCAL, loop_scalar(value.value->type.element),
+                                  1, &row->elements);
+    loop_alloc(k->arena, &k->scopes[k->row_scope].block, row->buffer, NULL);
+  }
   const loop_expr *index = row_position(k);
   loop_store(k->arena, nest_block(k), row->buffer, &index,
              loop_splat(k->arena, value.value, k->lanes), NULL);

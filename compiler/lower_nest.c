@@ -105,16 +105,17 @@ static void emit_turn(nest *k, void *context) {
   k->copy = 0;
 }
 
-static const loop_expr *smaller(nest *k, const loop_expr *x, int64_t y) {
-  int64_t value;
-  if (loop_is_int(x, &value)) return value < y ? x : loop_int(k->arena, y);
-  return loop_op(k->arena, SCALAR_MINIMUM, x, loop_int(k->arena, y), NULL);
+/* The bounds of the vector axis, which lie in [0, extent], kept at or above `low` or at or below
+ * `high`. */
+static const loop_expr *from_at_least(nest *k, int64_t low) {
+  const loop_expr *from = k->low[k->vector_axis], *least = loop_int(k->arena, low);
+  return low == 0 ? from : loop_op(k->arena, SCALAR_MAXIMUM, from, least, NULL);
 }
 
-static const loop_expr *larger(nest *k, const loop_expr *x, int64_t y) {
-  int64_t value;
-  if (loop_is_int(x, &value)) return value > y ? x : loop_int(k->arena, y);
-  return loop_op(k->arena, SCALAR_MAXIMUM, x, loop_int(k->arena, y), NULL);
+static const loop_expr *to_at_most(nest *k, int64_t high) {
+  const loop_expr *to = k->high[k->vector_axis], *most = loop_int(k->arena, high);
+  if (high == nest_extent(k, k->vector_axis)) return to;
+  return loop_op(k->arena, SCALAR_MINIMUM, to, most, NULL);
 }
 
 void nest_vector_loop(nest *k, int copies, nest_body body, void *context) {
@@ -122,16 +123,15 @@ void nest_vector_loop(nest *k, int copies, nest_body body, void *context) {
   int64_t extent = nest_extent(k, v), step = (int64_t)copies * k->full_lanes;
   int64_t main_end = copies > 1 ? extent - extent % step : 0;
   int64_t vector_end = extent - extent % k->full_lanes;
-  const loop_expr *low = k->low[v], *high = k->high[v];
   turn t = {copies, body, context};
   if (main_end > 0)
-    nest_loop(k, v, low, smaller(k, high, main_end), step, k->full_lanes, emit_turn, &t);
+    nest_loop(k, v, k->low[v], to_at_most(k, main_end), step, k->full_lanes, emit_turn, &t);
   if (vector_end > main_end)
-    nest_loop(k, v, larger(k, low, main_end), smaller(k, high, vector_end), k->full_lanes,
+    nest_loop(k, v, from_at_least(k, main_end), to_at_most(k, vector_end), k->full_lanes,
               k->full_lanes, body, context);
   if (extent == vector_end) return;
   k->tail = nest_is_inner(k, v);
-  nest_loop(k, v, larger(k, low, vector_end), high, 1, 1, body, context);
+  nest_loop(k, v, from_at_least(k, vector_end), k->high[v], 1, 1, body, context);
   k->tail = false;
 }
 

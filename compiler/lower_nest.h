@@ -35,7 +35,8 @@ typedef struct nest_mask {
 typedef struct nest_row {
   const node *node;
   const index_expr *const *at;
-  loop_buffer *buffer;
+  int64_t elements;
+  loop_buffer *buffer; /* made when the first pass fills it */
   bool filling, filled; /* by this pass, by an earlier one */
 } nest_row;
 

@@ -94,10 +94,8 @@ static void plan_rows(nest *k) {
     dtype element = compute_type(u.items[i].node->type.element);
     bytes += elements * (int64_t)dtype_size(element);
     if (u.items[i].passes < 2 || bytes > MOST_ROW_BYTES) continue;
-    loop_buffer *b = loop_buffer_new(k->arena, arena_printf(k->arena, "row_%d", ++k->names),
-                                     LOOP_LOCAL, loop_scalar(element), 1, &elements);
     arena_push(k->arena, k->rows, k->row_count) =
-        (nest_row){.node = u.items[i].node, .at = u.items[i].at, .buffer = b};
+        (nest_row){.node = u.items[i].node, .at = u.items[i].at, .elements = elements};
   }
 }
 

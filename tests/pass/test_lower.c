@@ -1,0 +1,323 @@
+/* Lowered kernels, run by the interpreter of loops over planned memory, against the interpreter of
+ * graphs: every operator that is lowered element by element and every reduction. */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "build.h"
+#include "graph_case.h"
+#include "op.h"
+#include "run_module.h"
+#include "scalar.h"
+
+static const tolerance close = {.absolute = 3e-6, .relative = 3e-6};
+
+static const dtype numbers[] = {DTYPE_F32, DTYPE_F64, DTYPE_I32, DTYPE_I64, DTYPE_U8, DTYPE_I8,
+                                DTYPE_BOOL};
+enum { NUMBER_COUNT = sizeof numbers / sizeof *numbers };
+
+/* Shapes: one element, odd, longer than a vector, of several axes. */
+static const tensor_type shapes[] = {
+    {.rank = 0},
+    {.rank = 1, .dims = {{1, NULL}}},
+    {.rank = 1, .dims = {{7, NULL}}},
+    {.rank = 1, .dims = {{67, NULL}}},
+    {.rank = 2, .dims = {{5, NULL}, {35, NULL}}},
+};
+enum { SHAPE_COUNT = sizeof shapes / sizeof *shapes };
+
+static void check(arena *a, graph *g, double low, double high, const char *what) {
+  const char *fault = run_and_compare(a, g, low, high, close);
+  if (fault) fail_msg("%s: %s\n%s", what, fault, graph_to_text(a, g));
+}
+
+static node *input(graph *g, const tensor_type *shape, dtype element, int number) {
+  tensor_type type = *shape;
+  type.element = element;
+  return graph_add_input(g, arena_printf(g->arena, "x%d", number), &type);
+}
+
+/* ---- elementwise ----------------------------------------------------------------------------- */
+
+static bool accepts(arena *a, scalar_function f, dtype element) {
+  dtype operands[3] = {element, element, element}, result;
+  if (scalar_infos[f].kind == SCALAR_KIND_SELECT) operands[0] = DTYPE_BOOL;
+  return scalar_type(a, f, operands, &result) == NULL;
+}
+
+/* A map whose operand `narrow` (-1: none) is repeated along an axis of the shape. */
+static void check_map(scalar_function f, dtype element, const tensor_type *shape, int narrow,
+                      int axis) {
+  arena *a = arena_new();
+  graph *g = graph_new(a, NULL, "f");
+  node *x[3];
+  for (int i = 0; i < scalar_infos[f].operands; i++) {
+    bool condition = i == 0 && scalar_infos[f].kind == SCALAR_KIND_SELECT;
+    tensor_type from = *shape, to = *shape;
+    if (i == narrow) from.dims[axis] = dim_fixed(1);
+    x[i] = input(g, &from, condition ? DTYPE_BOOL : element, i);
+    to.element = x[i]->type.element;
+    if (i == narrow) x[i] = build_broadcast(g, x[i], &to, (int64_t[]){0, 1});
+  }
+  graph_add_output(g, "y", graph_node(g, OP_MAP, f, scalar_infos[f].operands, x, 0, NULL));
+  bool shift = f == SCALAR_SHL || f == SCALAR_SHR;
+  double low = shift || element == DTYPE_U8 ? 0 : -3;
+  check(a, g, low, 5, scalar_infos[f].name);
+  arena_free(a);
+}
+
+static void every_function(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  for (int f = 0; f < SCALAR_COUNT; f++) {
+    for (int t = 0; t < NUMBER_COUNT; t++) {
+      if (!accepts(a, (scalar_function)f, numbers[t])) continue;
+      for (int s = 0; s < SHAPE_COUNT; s++)
+        check_map((scalar_function)f, numbers[t], &shapes[s], -1, 0);
+    }
+  }
+  arena_free(a);
+}
+
+static void every_function_broadcast(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  for (int f = 0; f < SCALAR_COUNT; f++)
+    for (int t = 0; t < NUMBER_COUNT; t++)
+      for (int i = 0; i < scalar_infos[f].operands; i++)
+        for (int axis = 0; axis < 2; axis++)
+          if (accepts(a, (scalar_function)f, numbers[t]))
+            check_map((scalar_function)f, numbers[t], &shapes[SHAPE_COUNT - 1], i, axis);
+  arena_free(a);
+}
+
+static void every_cast(void **state) {
+  (void)state;
+  for (int from = 0; from < NUMBER_COUNT; from++) {
+    for (int to = 0; to < NUMBER_COUNT; to++) {
+      for (int s = 0; s < SHAPE_COUNT; s++) {
+        arena *a = arena_new();
+        graph *g = graph_new(a, NULL, "f");
+        node *x = input(g, &shapes[s], numbers[from], 0);
+        graph_add_output(g, "y", build_cast(g, x, numbers[to]));
+        check(a, g, -40, 300, "cast");
+        arena_free(a);
+      }
+    }
+  }
+}
+
+/* ---- reductions ------------------------------------------------------------------------------ */
+
+typedef struct reduction_case {
+  tensor_type shape;
+  int axis_count;
+  int64_t axes[MAX_RANK];
+} reduction_case;
+
+#define FIXED(n) {n, NULL}
+static const reduction_case reductions[] = {
+    {{.rank = 0}, 0, {0}},
+    {{.rank = 1, .dims = {FIXED(1)}}, 1, {0}},
+    {{.rank = 1, .dims = {FIXED(9)}}, 1, {0}},
+    {{.rank = 1, .dims = {FIXED(131)}}, 1, {0}},
+    {{.rank = 2, .dims = {FIXED(5), FIXED(37)}}, 1, {1}},
+    {{.rank = 2, .dims = {FIXED(37), FIXED(13)}}, 1, {0}},
+    {{.rank = 2, .dims = {FIXED(7), FIXED(1)}}, 1, {0}},
+    {{.rank = 2, .dims = {FIXED(6), FIXED(11)}}, 2, {0, 1}},
+    {{.rank = 3, .dims = {FIXED(3), FIXED(5), FIXED(18)}}, 2, {0, 2}},
+    {{.rank = 3, .dims = {FIXED(3), FIXED(5), FIXED(18)}}, 1, {1}},
+    {{.rank = 5, .dims = {FIXED(2), FIXED(3), FIXED(2), FIXED(9), FIXED(2)}}, 2, {2, 4}},
+    {{.rank = 2, .dims = {FIXED(2), FIXED(3)}}, 0, {0}},
+};
+enum { REDUCTION_CASES = sizeof reductions / sizeof *reductions };
+
+static void check_reduction(op_code op, dtype element, const reduction_case *c) {
+  arena *a = arena_new();
+  graph *g = graph_new(a, NULL, "f");
+  node *x = input(g, &c->shape, element, 0);
+  graph_add_output(g, "y", build_reduce(g, op, x, c->axis_count, c->axes));
+  /* Few values, so that extrema tie; near 1, so that products stay finite. */
+  bool real = dtype_is_float(element);
+  check(a, g, real ? 0.7 : 0, real ? 1.3 : 4, op_infos[op].name);
+  arena_free(a);
+}
+
+static void every_reduction(void **state) {
+  (void)state;
+  static const op_code all[] = {OP_SUM, OP_PROD, OP_MAX, OP_MIN, OP_ARGMAX, OP_ARGMIN};
+  for (int i = 0; i < 6; i++)
+    for (int t = 0; t < NUMBER_COUNT; t++)
+      for (int c = 0; c < REDUCTION_CASES; c++)
+        if (numbers[t] != DTYPE_BOOL || i > 1) check_reduction(all[i], numbers[t], &reductions[c]);
+}
+
+/* ---- graphs ---------------------------------------------------------------------------------- */
+
+static const char *const graphs[] = {
+    /* Constants, indices, draws. */
+    "entry constants() { %0 = constant reals=[1, -2, 3.5]: f32[3] %1 = constant ints=[7]: i32 "
+    "  %2 = constant reals=[nan, inf]: f64[2] %3 = broadcast %1: i32[19] "
+    "  return a = %0, b = %1, c = %2, d = %3 }",
+    "entry indices() { %0 = iota axis=[0]: i32[3, 21] %1 = iota axis=[1]: f32[3, 21] "
+    "  %2 = iota axis=[1]: i64[21, 3] return a = %0, b = %1, c = %2 }",
+    "entry draw() { %0 = key site=[-81985529216486896] initial=[0]: i32[2] "
+    "  %1 = key site=[3] initial=[1]: i32[2] %2 = constant ints=[5]: i64 "
+    "  %3 = bits %0, %2: i32[7, 13] %4 = bits %1, %2: i32[3] "
+    "  return a = %3, b = %4, k = %0 }",
+    "entry draw_by(key: i32[2], turn: i64) { %2 = bits %0, %1: i32[29] return a = %2 }",
+
+    /* Views, each read by a map and each stored. */
+    "entry reshape(x: f32[6, 10]) { %1 = reshape %0: f32[4, 15] %2 = exp %1: f32[4, 15] "
+    "  return a = %1, b = %2 }",
+    "entry transpose(x: f32[9, 4, 17]) { %1 = transpose %0 axes=[2, 0, 1]: f32[17, 9, 4] "
+    "  %2 = neg %1: f32[17, 9, 4] return a = %1, b = %2 }",
+    "entry split_transpose(x: f32[4, 6]) { %1 = reshape %0: f32[2, 2, 6] "
+    "  %2 = transpose %1 axes=[1, 0, 2]: f32[2, 2, 6] %3 = reshape %2: f32[24] "
+    "  %4 = neg %3: f32[24] return a = %4 }",
+    "entry broadcast(x: f32[5, 1]) { %1 = broadcast %0 axes=[1, 2]: f32[3, 5, 11] "
+    "  %2 = neg %1: f32[3, 5, 11] return a = %1, b = %2 }",
+    "entry slice(x: f32[9, 40]) { %1 = slice %0 starts=[1, 3] limits=[8, 40] steps=[2, 1]: "
+    "  f32[4, 37] %2 = slice %0 starts=[0, 1] limits=[9, 40] steps=[1, 3]: f32[9, 13] "
+    "  return a = %1, b = %2 }",
+    "entry reverse(x: f32[3, 19]) { %1 = reverse %0 axes=[0, 1]: f32[3, 19] "
+    "  %2 = sub %1, %0: f32[3, 19] return a = %1, b = %2 }",
+    "entry pad(x: f32[3, 19]) { %1 = pad %0 low=[1, 2] high=[2, 3] interior=[0, 0]: f32[6, 24] "
+    "  %2 = pad %0 low=[0, -2] high=[-1, 4] interior=[1, 2]: f32[4, 57] %3 = exp %1: f32[6, 24] "
+    "  return a = %1, b = %2, c = %3 }",
+    "entry pad_of_map(x: f32[3, 19]) { %1 = exp %0: f32[3, 19] "
+    "  %2 = pad %1 low=[1, 2] high=[2, 3] interior=[0, 0]: f32[6, 24] "
+    "  %3 = sum %2 axes=[1]: f32[6] return a = %2, b = %3 }",
+    "entry pad_of_one(x: f32[1, 1]) { %1 = pad %0 low=[0, 9] high=[0, 9] interior=[0, 0]: "
+    "  f32[1, 19] %2 = broadcast %1 axes=[0, 1]: f32[4, 19] %3 = neg %2: f32[4, 19] return a = %3 }",
+    "entry concat(x: f32[2, 9], y: f32[2, 4], z: f32[2, 20]) { "
+    "  %3 = concat %0, %1, %2 axis=[1]: f32[2, 33] %4 = concat %0, %0 axis=[0]: f32[4, 9] "
+    "  %5 = exp %3: f32[2, 33] return a = %3, b = %4, c = %5 }",
+    "entry shift(x: f32[23]) { %1 = slice %0 starts=[0] limits=[22] steps=[1]: f32[22] "
+    "  %2 = constant reals=[0]: f32 %3 = broadcast %2: f32[1] %4 = concat %3, %1 axis=[0]: f32[23] "
+    "  %5 = sub %0, %4: f32[23] return a = %5 }",
+
+    /* Several nodes, as models have them. */
+    "entry softmax(x: f32[5, 33]) { %1 = max %0 axes=[1]: f32[5] "
+    "  %2 = broadcast %1 axes=[0]: f32[5, 33] %3 = sub %0, %2: f32[5, 33] %4 = exp %3: f32[5, 33] "
+    "  %5 = sum %4 axes=[1]: f32[5] %6 = broadcast %5 axes=[0]: f32[5, 33] "
+    "  %7 = div %4, %6: f32[5, 33] %8 = log %5: f32[5] %9 = add %8, %1: f32[5] "
+    "  return probability = %7, normaliser = %9 }",
+    "entry softmax_of_columns(x: f32[33, 13]) { %1 = max %0 axes=[0]: f32[13] "
+    "  %2 = broadcast %1 axes=[1]: f32[33, 13] %3 = sub %0, %2: f32[33, 13] "
+    "  %4 = exp %3: f32[33, 13] %5 = sum %4 axes=[0]: f32[13] "
+    "  %6 = broadcast %5 axes=[1]: f32[33, 13] %7 = div %4, %6: f32[33, 13] return y = %7 }",
+    "entry normalise(x: f32[3, 70]) { %1 = constant reals=[0.014285714285714285]: f32 "
+    "  %2 = broadcast %1: f32[3] %3 = sum %0 axes=[1]: f32[3] %4 = mul %3, %2: f32[3] "
+    "  %5 = broadcast %4 axes=[0]: f32[3, 70] %6 = sub %0, %5: f32[3, 70] "
+    "  %7 = mul %6, %6: f32[3, 70] %8 = sum %7 axes=[1]: f32[3] %9 = mul %8, %2: f32[3] "
+    "  %10 = rsqrt %9: f32[3] %11 = broadcast %10 axes=[0]: f32[3, 70] "
+    "  %12 = mul %6, %11: f32[3, 70] return y = %12 }",
+    "entry pool(x: f32[2, 3, 8, 18], b: f32[3]) { %2 = broadcast %1 axes=[1]: f32[2, 3, 8, 18] "
+    "  %3 = add %0, %2: f32[2, 3, 8, 18] %4 = reshape %3: f32[2, 3, 4, 2, 9, 2] "
+    "  %5 = max %4 axes=[3, 5]: f32[2, 3, 4, 9] %6 = argmax %4 axes=[3, 5]: i32[2, 3, 4, 9] "
+    "  return y = %5, place = %6 }",
+    "entry bias_gradient(y: f32[4, 3, 5, 20]) { %1 = sum %0 axes=[0, 2, 3]: f32[3] "
+    "  return gradient = %1 }",
+    "entry large(x: f32[64, 1024], b: f32[1024]) { %2 = broadcast %1 axes=[1]: f32[64, 1024] "
+    "  %3 = add %0, %2: f32[64, 1024] %4 = tanh %3: f32[64, 1024] %5 = sum %4 axes=[1]: f32[64] "
+    "  return y = %4, s = %5 }",
+    "entry large_line(x: f32[100003]) { %1 = exp %0: f32[100003] return y = %1 }",
+    "entry large_columns(x: f32[600, 100]) { %1 = sum %0 axes=[0]: f32[100] return y = %1 }",
+
+    /* Slots: read, written in place, exchanged, left alone, written twice from one value. */
+    "entry sgd(g: f32[45], rate: f32) { %2 = slot \"w\": f32[45] %3 = slot \"m\": f32[45] "
+    "  %4 = constant reals=[0.9]: f32 %5 = broadcast %4: f32[45] %6 = mul %3, %5: f32[45] "
+    "  %7 = add %6, %0: f32[45] %8 = broadcast %1: f32[45] %9 = mul %7, %8: f32[45] "
+    "  %10 = sub %2, %9: f32[45] update \"m\" = %7 update \"w\" = %10 }",
+    "entry exchange() { %0 = slot \"a\": f32[21] %1 = slot \"b\": f32[21] return a = %0 "
+    "  update \"a\" = %1 update \"b\" = %0 }",
+    "entry turn() { %0 = slot \"a\": f32[21] %1 = reverse %0 axes=[0]: f32[21] "
+    "  %2 = neg %1: f32[21] %3 = add %0, %2: f32[21] return y = %3 update \"a\" = %2 }",
+    "entry exchange_changed() { %0 = slot \"a\": f32[21] %1 = slot \"b\": f32[21] "
+    "  %2 = neg %0: f32[21] %3 = exp %1: f32[21] %4 = max %2 axes=[0]: f32 "
+    "  %5 = max %3 axes=[0]: f32 %6 = broadcast %4: f32[21] %7 = broadcast %5: f32[21] "
+    "  %8 = add %1, %6: f32[21] %9 = add %0, %7: f32[21] update \"a\" = %8 update \"b\" = %9 }",
+    "entry same(x: f32[5]) { %1 = neg %0: f32[5] %2 = slot \"c\": f32[5] return y = %1, z = %1, "
+    "  x = %0, c = %2 update \"a\" = %1 update \"b\" = %1 update \"c\" = %2 }",
+    "entry read_only(x: f32[5]) { %1 = slot \"a\": f32[5] %2 = add %0, %1: f32[5] return y = %2 }",
+
+    /* Products between maps. */
+    "entry layer(x: u8[6, 20], w: f32[20, 9], b: f32[9]) { %3 = cast %0: f32[6, 20] "
+    "  %4 = dot %3, %1 left_contract=[1] right_contract=[0]: f32[6, 9] "
+    "  %5 = broadcast %2 axes=[1]: f32[6, 9] %6 = add %4, %5: f32[6, 9] "
+    "  %7 = transpose %6 axes=[1, 0]: f32[9, 6] "
+    "  %8 = dot %7, %6 left_contract=[1] right_contract=[0]: f32[9, 9] return y = %6, z = %8 }",
+    "entry dot_of_views(x: f32[12], y: f32[3]) { %2 = reshape %0: f32[4, 3] "
+    "  %3 = broadcast %1 axes=[0]: f32[3, 5] "
+    "  %4 = dot %2, %3 left_contract=[1] right_contract=[0]: f32[4, 5] "
+    "  %5 = reverse %2 axes=[0]: f32[4, 3] "
+    "  %6 = dot %5, %3 left_contract=[1] right_contract=[0]: f32[4, 5] return a = %4, b = %6 }",
+};
+enum { GRAPH_COUNT = sizeof graphs / sizeof *graphs };
+
+static void whole_graphs(void **state) {
+  (void)state;
+  for (int i = 0; i < GRAPH_COUNT; i++) {
+    arena *a = arena_new();
+    graph *g = graph_from_text(a, graphs[i]);
+    const tolerance t = {.absolute = 2e-5, .relative = 2e-5};
+    const char *fault = run_and_compare(a, g, strstr(graphs[i], "u8[") ? 0 : -1, 1, t);
+    if (fault) fail_msg("%s\n%s", fault, graph_to_text(a, g));
+    arena_free(a);
+  }
+}
+
+/* Extrema of rows with NaN, and sums of rows that are masked. */
+static void nan_wins(void **state) {
+  (void)state;
+  static const char *const ops[] = {"max", "min", "argmax", "argmin"};
+  for (int i = 0; i < 4; i++) {
+    for (int at = 0; at < 21; at += 4) {
+      arena *a = arena_new();
+      const char *text = arena_printf(
+          a,
+          "entry f(x: f32[21]) { %%1 = iota axis=[0]: i32[21] %%2 = constant ints=[%d]: i32 "
+          "%%3 = broadcast %%2: i32[21] %%4 = eq %%1, %%3: bool[21] %%5 = constant reals=[nan]: f32 "
+          "%%6 = broadcast %%5: f32[21] %%7 = select %%4, %%6, %%0: f32[21] "
+          "%%8 = %s %%7 axes=[0]: %s return y = %%8 }",
+          at, ops[i], i < 2 ? "f32" : "i32");
+      check(a, graph_from_text(a, text), -1, 1, ops[i]);
+      arena_free(a);
+    }
+  }
+}
+
+/* ---- the comparison itself ------------------------------------------------------------------- */
+
+static loop_stmt *first_loop(const loop_block *b) {
+  for (int i = 0; i < b->count; i++)
+    if (b->statements[i]->kind == LOOP_FOR) return b->statements[i];
+  return NULL;
+}
+
+static void a_wrong_loop_is_caught(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  graph *g = graph_from_text(
+      a, "entry f(x: f32[64]) { %1 = exp %0: f32[64] return y = %1 }");
+  const module *m = module_build(a, program_of_graph(a, g), test_target(a));
+  assert_null(run_module_and_compare(a, m, g, -1, 1, close));
+  loop_stmt *loop = first_loop(&m->entries[1].calls[0].kernel->body);
+  assert_non_null(loop);
+  loop->high = loop_int(a, 56);
+  assert_non_null(run_module_and_compare(a, m, g, -1, 1, close));
+  arena_free(a);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_function),  cmocka_unit_test(every_function_broadcast),
+      cmocka_unit_test(every_cast),      cmocka_unit_test(every_reduction),
+      cmocka_unit_test(whole_graphs),    cmocka_unit_test(nan_wins),
+      cmocka_unit_test(a_wrong_loop_is_caught),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
