@@ -5,8 +5,6 @@
 set -u
 logs=$1
 shift
-mkdir -p "$logs"
-rm -f "$logs"/*.tap "$logs"/*.err "$logs"/*.status
 
 run_one() {
   name=$(basename "$1")
@@ -22,6 +20,8 @@ if [ "${TEST_WORKER:-}" ]; then
   run_one "$1"
   exit 0
 fi
+mkdir -p "$logs"
+rm -f "$logs"/*.tap "$logs"/*.err "$logs"/*.status
 
 printf '%s\n' "$@" | TEST_WORKER=1 xargs -P "${JOBS:-2}" -n 1 "$0" "$logs"
 
