@@ -29,7 +29,7 @@ bool c_unit_write(const c_unit *u, FILE *out, const char *head, const char *rest
   const writer *parts[] = {&u->types, &u->helpers, &u->kernels};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
     if (parts[i]->length) fprintf(out, "%s%s", parts[i]->text[0] == '\n' ? "" : "\n", parts[i]->text);
-  fprintf(out, "\n%s", rest);
+  fprintf(out, "%s%s", rest[0] == '\n' ? "" : "\n", rest);
   return !ferror(out);
 }
 

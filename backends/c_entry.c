@@ -53,23 +53,16 @@ static void write_argument_checks(writer *w, const c_signature *s, const graph *
 
 /* ---- kernel calls -------------------------------------------------------------------------- */
 
-static const char *region_name(region r) {
-  static const char *const names[] = {[REGION_PARAMETERS] = "parameters", [REGION_CONSTANTS] = "constants",
-                                      [REGION_STATE] = "state", [REGION_SCRATCH] = "scratch",
-                                      [REGION_CONTEXT] = "context"};
-  return names[r];
-}
-
 static const char *argument_text(arena *a, const c_signature *s, const graph *g, const placement *p,
                                  const loop_buffer *parameter) {
   switch (p->region) {
     case REGION_INPUT:
       return arena_printf(a, "%s%s", g->inputs[p->index].node->type.rank ? "" : "&", s->inputs[p->index]);
     case REGION_OUTPUT: return s->outputs[p->index];
-    case REGION_CONTEXT: return "context";
+    case REGION_CONTEXT: return s->regions[REGION_CONTEXT];
     default: break;
   }
-  const char *base = region_name(p->region);
+  const char *base = s->regions[p->region];
   if (p->offset) base = arena_printf(a, "(%s + %lld)", base, (long long)p->offset);
   const char *constant = parameter->access == LOOP_IN ? "const " : "";
   return arena_printf(a, "(%s%s *)%s", constant, c_element(parameter->type.element), base);
@@ -91,27 +84,28 @@ static bool uses_region(const module_entry *e, region r) {
   return false;
 }
 
-static void write_region_locals(writer *w, const module_entry *e, bool initial) {
+static void write_region_locals(writer *w, const c_signature *s, const module_entry *e, bool initial) {
   static const char *const places[] = {[REGION_PARAMETERS] = "m->weights->parameters",
                                        [REGION_CONSTANTS] = "m->weights->constants",
                                        [REGION_STATE] = "m->state", [REGION_SCRATCH] = "m->scratch"};
   for (region r = REGION_PARAMETERS; r <= REGION_SCRATCH; r++)
     if (uses_region(e, r))
-      writer_line(w, "unsigned char *const %s = (unsigned char *)%s;", region_name(r), places[r]);
+      writer_line(w, "unsigned char *const %s = (unsigned char *)%s;", s->regions[r], places[r]);
   if (uses_region(e, REGION_CONTEXT))
-    writer_line(w, "const int64_t context[2] = {(int64_t)m->seed, %s};", initial ? "0" : "(int64_t)m->step");
+    writer_line(w, "const int64_t %s[2] = {(int64_t)m->seed, %s};", s->regions[REGION_CONTEXT],
+                initial ? "0" : "(int64_t)m->step");
 }
 
 static void write_entry(writer *w, c_unit *u, const module *m, const module_entry *e, bool initial) {
   c_signature s = c_entry_signature(u, m, e);
   writer_gap(w);
   writer_open(w, "%s", s.prototype);
-  writer_line(w, "const int status = check_context(m);");
-  writer_line(w, "if (status != DNN_OK) return status;");
+  writer_line(w, "const int %s = check_context(m);", s.status);
+  writer_line(w, "if (%s != DNN_OK) return %s;", s.status, s.status);
   write_argument_checks(w, &s, e->graph);
   if (!e->writes && m->constant_bytes)
     writer_line(w, "if (m->weights->packed != m->weights->generation) return DNN_STALE;");
-  write_region_locals(w, e, initial);
+  write_region_locals(w, &s, e, initial);
   writer_gap(w);
   for (int i = 0; i < e->call_count; i++) write_call(w, &s, e->graph, &e->calls[i]);
   writer_gap(w);

@@ -41,14 +41,21 @@ static bool is_own_function(const char *entry) {
   return false;
 }
 
-/* Names that the body of an entry's function uses besides its arguments. */
+/* What the arguments of an entry's function must not hide. */
 static void reserve_names(c_body *b, const module *m) {
-  static const char *const locals[] = {"m", "status", "parameters", "constants", "state", "scratch",
-                                       "context", "check_context"};
-  for (size_t i = 0; i < sizeof locals / sizeof *locals; i++)
-    c_declare(b, NULL, locals[i], c_scalar(DTYPE_I64));
+  c_declare(b, NULL, "m", c_scalar(DTYPE_I64));
+  c_declare(b, NULL, "check_context", c_scalar(DTYPE_I64));
   for (int i = 0; i < m->kernel_count; i++)
     c_declare(b, NULL, m->kernels[i]->name, c_scalar(DTYPE_I64));
+}
+
+static void declare_locals(c_body *b, c_signature *s) {
+  static const char *const regions[] = {
+      [REGION_PARAMETERS] = "parameters", [REGION_CONSTANTS] = "constants", [REGION_STATE] = "state",
+      [REGION_SCRATCH] = "scratch", [REGION_CONTEXT] = "context"};
+  s->status = c_declare(b, NULL, "status", c_scalar(DTYPE_I64))->text;
+  for (region r = REGION_PARAMETERS; r <= REGION_CONTEXT; r++)
+    s->regions[r] = c_declare(b, NULL, regions[r], c_scalar(DTYPE_I64))->text;
 }
 
 static const char **declare_values(c_body *b, int count, const graph_value *values) {
@@ -62,10 +69,12 @@ c_signature c_entry_signature(c_unit *u, const module *m, const module_entry *e)
   arena *a = u->arena;
   const graph *g = e->graph;
   const char *model = m->program->name;
-  c_signature s = {.names = {.unit = u}};
-  reserve_names(&s.names, m);
-  s.inputs = declare_values(&s.names, g->input_count, g->inputs);
-  s.outputs = declare_values(&s.names, g->output_count, g->outputs);
+  c_signature s = {0};
+  c_body names = {.unit = u};
+  reserve_names(&names, m);
+  s.inputs = declare_values(&names, g->input_count, g->inputs);
+  s.outputs = declare_values(&names, g->output_count, g->outputs);
+  declare_locals(&names, &s);
   s.function = arena_printf(a, "%s_%s%s", model, e->name, is_own_function(e->name) ? "_entry" : "");
   const char *list = arena_printf(a, "%s%s *m", e->writes ? "" : "const ", model);
   for (int i = 0; i < g->input_count; i++)

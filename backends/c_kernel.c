@@ -334,7 +334,9 @@ static const char *extents_text(arena *a, const loop_buffer *p) {
 static void describe(c_body *b, const loop_kernel *k) {
   static const char *const access[] = {"in", "out", "in and out"};
   arena *a = b->unit->arena;
-  const char *text = k->provenance ? k->provenance : "";
+  char *text = arena_text(a, k->provenance ? k->provenance : "");
+  for (size_t end = strlen(text); end > 0 && (text[end - 1] == '\n' || text[end - 1] == ' ');)
+    text[--end] = 0;
   for (int i = 0; i < k->parameter_count; i++) {
     const loop_buffer *p = k->parameters[i];
     text = arena_printf(a, "%s%s%s %s: %s%s", text, *text ? "\n" : "", access[p->access], b->names[i].text,

@@ -5,11 +5,11 @@
 #include "c_unit.h"
 #include "module.h"
 
-/* The names of an entry's function: kernels and "m" first, then its inputs and outputs. */
+/* The names of an entry's function: its inputs and outputs, then its own locals. */
 typedef struct c_signature {
-  c_body names;
   const char **inputs, **outputs;
   const char *function;   /* "lenet5_train" */
+  const char *status, *regions[REGION_CONTEXT + 1]; /* locals; of INPUT and OUTPUT none */
   const char *prototype;  /* "int lenet5_train(lenet5 *m, float rate, float *loss)" */
 } c_signature;
 

@@ -22,19 +22,21 @@ static void spaces(writer *w, int count) {
   for (int i = 0; i < count; i++) append(w, " ", 1);
 }
 
-/* Where to break a text of which only `room` bytes fit: at the last of the outermost spaces in the
- * second half, else at the last space; never within quotes; 0 where there is none. */
+/* Where to break a text of which only `room` bytes fit: in the second half, at the last of the
+ * outermost spaces, after a comma if there is such a one; else at the last space; never within
+ * quotes; 0 where there is none. */
 static size_t break_at(const char *text, size_t room) {
   size_t best = 0;
-  int depth = 0, best_depth = INT_MAX;
+  int depth = 0, best_rank = INT_MAX;
   bool quoted = text[0] == '"';
   for (size_t i = 1; i <= room && text[i]; i++) {
     char c = text[i - 1];
     depth += (c == '(' || c == '{' || c == '[') - (c == ')' || c == '}' || c == ']');
     if (text[i] == '"') quoted = !quoted;
-    if (quoted || text[i] != ' ' || (best > room / 2 && depth > best_depth)) continue;
+    int rank = 2 * depth + (c != ',' && c != ';');
+    if (quoted || text[i] != ' ' || (best > room / 2 && rank > best_rank)) continue;
     best = i;
-    best_depth = depth;
+    best_rank = rank;
   }
   return best;
 }

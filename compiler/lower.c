@@ -144,17 +144,25 @@ static void write_constant(lowering *l, const node *n, loop_kernel *k, loop_buff
   }
 }
 
-/* "file:line:column" of the outputs, and what is computed: for the comment above the kernel. */
+/* "lenet5.dnn:12:3": without folders, so that the generated text does not depend on them. */
+static const char *place_of(const lowering *l, const node *n) {
+  const char *place = n->at.source ? diag_place(l->arena, n->at) : "?";
+  const char *slash = strrchr(place, '/');
+  return slash ? slash + 1 : place;
+}
+
+/* What is computed, and for the outputs where the model says so: for the comment above the kernel. */
 static const char *provenance(const lowering *l, const group *g) {
   char *text = arena_text(l->arena, "");
   for (int i = 0; i < g->member_count; i++) {
     const node *n = g->members[i];
     const char *name = n->op == OP_MAP ? scalar_infos[n->function].name : op_infos[n->op].name;
     bool output = group_output(g, n) >= 0;
-    text = arena_printf(l->arena, "%s%s%s", text, *text ? " " : "", name);
+    bool begins = !*text || text[strlen(text) - 1] == '\n';
+    text = arena_printf(l->arena, "%s%s%s", text, begins ? "" : " ", name);
     if (!output) continue;
     text = arena_printf(l->arena, "%s: %s at %s\n", text, type_text(l->arena, &n->type),
-                        n->at.source ? diag_place(l->arena, n->at) : "?");
+                        place_of(l, n));
   }
   return text;
 }

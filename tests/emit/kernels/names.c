@@ -20,8 +20,9 @@ INLINE int64_t mod_i64(int64_t x, int64_t y) {
  * in threads_value: i32[7]
  * out float_value: bool[7]
  * in f32x8_value: bool[7] */
-static __attribute__((noinline)) void names(int64_t *__restrict int_value, const int32_t *__restrict
-    threads_value, uint8_t *__restrict float_value, const uint8_t *__restrict f32x8_value) {
+static __attribute__((noinline)) void names(int64_t *__restrict int_value,
+    const int32_t *__restrict threads_value, uint8_t *__restrict float_value,
+    const uint8_t *__restrict f32x8_value) {
   for (int64_t index_value = 0; index_value < 7; index_value++) {
     const int64_t for_value = add_i64(int_value[index_value], (int64_t)threads_value[index_value]);
     if (for_value < 5 && f32x8_value[index_value] != 0) {

@@ -6,8 +6,8 @@ typedef float f32x8 __attribute__((vector_size(32)));
 typedef float f32x8_memory __attribute__((vector_size(32), aligned(4), may_alias));
 typedef int32_t i32x8 __attribute__((vector_size(32)));
 
-static inline void run_tasks(const dnn_threads *threads, void (*task)(void *, int64_t), void
-    *argument, int64_t count) {
+static inline void run_tasks(const dnn_threads *threads, void (*task)(void *, int64_t),
+    void *argument, int64_t count) {
   if (threads) {
     threads->run(threads->pool, task, argument, count);
   } else {
@@ -42,8 +42,8 @@ INLINE void store_f32x8(float *to, f32x8 x) {
 /* out c: f32[12, 48]
  * in a: f32[12, 20]
  * in b: f32[20, 48] */
-static __attribute__((noinline)) void product_part(int64_t p, float *__restrict c, const float
-    *__restrict a, const float *__restrict b) {
+static __attribute__((noinline)) void product_part(int64_t p, float *__restrict c,
+    const float *__restrict a, const float *__restrict b) {
   for (int64_t i = 0; i < 12; i += 4) {
     f32x8 acc_0_0 = splat_f32x8(0.0f), acc_0_1 = splat_f32x8(0.0f), acc_1_0 = splat_f32x8(0.0f),
         acc_1_1 = splat_f32x8(0.0f), acc_2_0 = splat_f32x8(0.0f), acc_2_1 = splat_f32x8(0.0f),

@@ -28,8 +28,8 @@ INLINE void store_f32x8(float *to, f32x8 x) {
 /* out y: f32[37]
  * in x: u8[37]
  * in factor: f32 */
-static __attribute__((noinline)) void scale(float *__restrict y, const uint8_t *__restrict x, const
-    float *__restrict factor) {
+static __attribute__((noinline)) void scale(float *__restrict y, const uint8_t *__restrict x,
+    const float *__restrict factor) {
   for (int64_t i = 0; i < 32; i += 8) {
     const f32x8 v = f32x8_from_u8x8(load_u8x8(&x[i]));
     store_f32x8(&y[i], v * factor[0]);
