@@ -90,6 +90,11 @@ static loop_buffer *input_buffer(const nest *k, const node *n) {
   return k->buffers[i];
 }
 
+/* One lane of a value that all lanes may share. */
+static const loop_expr *lane_of(nest *k, const loop_expr *x, int lane) {
+  return x->type.lanes == 1 ? x : loop_extract(k->arena, x, lane);
+}
+
 /* Lane by lane, for elements that do not lie side by side. */
 static const loop_expr *gather(nest *k, const loop_buffer *b, const index_expr *position,
                                const loop_expr *mask) {
@@ -97,7 +102,7 @@ static const loop_expr *gather(nest *k, const loop_buffer *b, const index_expr *
   const loop_expr *all = NULL;
   for (int lane = 0; lane < k->lanes; lane++) {
     const loop_expr *index = index_of_lane(k, position, lane);
-    const loop_expr *one = loop_load(a, b, &index, 1, mask ? loop_extract(a, mask, lane) : NULL);
+    const loop_expr *one = loop_load(a, b, &index, 1, mask ? lane_of(k, mask, lane) : NULL);
     all = lane == 0 ? loop_splat(a, one, k->lanes) : loop_insert(a, all, lane, one);
   }
   return all;
@@ -256,7 +261,7 @@ static bool remembered(const nest *k, const node *n, const index_expr *const *at
   for (int i = k->memo_count - 1; i >= 0; i--) {
     const nest_memo *m = &k->memo[i];
     if (m->node != n || !index_all_equal(m->at, at, n->type.rank)) continue;
-    if (!index_guard_equal(&m->guard, guard) && !op_has(n->op, REDUCTION)) continue;
+    if (m->guard.count > 0 && !index_guard_equal(&m->guard, guard)) continue;
     *value = m->value;
     return true;
   }
@@ -314,13 +319,13 @@ static void store_element(nest *k, node *output) {
   value = loop_cast(a, value, output->type.element);
   const loop_expr *index = index_loop(a, position, k->variables);
   if (!varies(k, position)) {
-    loop_store(a, nest_block(k), b, &index, loop_extract(a, value, 0), NULL);
+    loop_store(a, nest_block(k), b, &index, lane_of(k, value, 0), NULL);
   } else if (index_linear(position, k->vector_axis, &factor) && factor == 1) {
     loop_store(a, nest_block(k), b, &index, loop_splat(a, value, k->lanes), NULL);
   } else {
     for (int lane = 0; lane < k->lanes; lane++) {
       index = index_of_lane(k, position, lane);
-      loop_store(a, nest_block(k), b, &index, loop_extract(a, value, lane), NULL);
+      loop_store(a, nest_block(k), b, &index, lane_of(k, value, lane), NULL);
     }
   }
 }
