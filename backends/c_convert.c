@@ -29,7 +29,8 @@ static const char *widen_bytes(c_unit *u, c_type from, c_type to) {
   for (int i = 0; i < n; i++)
     for (int k = 0; k < 4; k++)
       writer_text(&list, arena_printf(a, "%s%d", i + k ? ", " : "", k == (sign ? 3 : 0) ? i : n));
-  const char *spread = arena_printf(a, "(%s)__builtin_shufflevector(x, (%s){0}, %s)", wide, bytes, list.text);
+  const char *spread = arena_printf(a, "(%s)__builtin_shufflevector(x, (%s){0}, %s)", wide, bytes,
+                                    list.text);
   return sign ? arena_printf(a, "%s >> 24", spread) : spread;
 }
 
@@ -39,7 +40,8 @@ static const char *narrow_to_bytes(c_unit *u, c_type from, c_type to) {
   c_type bytes = c_vector(to.element, 4 * from.lanes);
   const char *whole = arena_printf(a, "(%s)x", c_spelling(u, bytes));
   writer list = writer_new(a);
-  for (int i = 0; i < from.lanes; i++) writer_text(&list, arena_printf(a, "%s%d", i ? ", " : "", 4 * i));
+  for (int i = 0; i < from.lanes; i++)
+    writer_text(&list, arena_printf(a, "%s%d", i ? ", " : "", 4 * i));
   return arena_printf(a, "__builtin_shufflevector(%s, %s, %s)", whole, whole, list.text);
 }
 
@@ -69,8 +71,8 @@ static void scalar_saturated(c_unit *u, c_type from, c_type to) {
   writer_line(w, "if (x != x) return 0;");
   writer_line(w, "if (x <= %s) return %s;", writer_real(a, (double)low, single),
               to.element == DTYPE_I32 ? "INT32_MIN" : writer_int(a, low));
-  writer_line(w, "if (x >= %s) return %s;", writer_real(a, single ? (float)high : (double)high, single),
-              writer_int(a, high));
+  writer_line(w, "if (x >= %s) return %s;",
+              writer_real(a, single ? (float)high : (double)high, single), writer_int(a, high));
   writer_line(w, "return (%s)x;", e);
 }
 
@@ -81,15 +83,17 @@ static const char *clamped(c_unit *u, c_type from, c_type to) {
   dtype_range(to.element, &low, &high);
   bool single = from.element == DTYPE_F32;
   const char *select = c_helper_select(u, from), *splat = c_helper_splat(u, from);
-  const char *v = c_spelling(u, from), *bits = c_spelling(u, c_vector(c_bits(from.element), from.lanes));
+  const char *v = c_spelling(u, from),
+             *bits = c_spelling(u, c_vector(c_bits(from.element), from.lanes));
   c_type middle = c_vector(DTYPE_I32, from.lanes);
   const char *i32 = convertvector(u, "x", middle);
-  const char *value = to.element == DTYPE_I32 ? i32
-                      : arena_printf(a, "%s(%s)", c_helper_cast(u, middle, to), i32);
+  const char *value = to.element == DTYPE_I32
+                          ? i32
+                          : arena_printf(a, "%s(%s)", c_helper_cast(u, middle, to), i32);
   c_inline(u, c_spelling(u, to), cast_name(u, from, to), arena_printf(a, "%s x", v));
   writer *w = &u->helpers;
-  writer_line(w, "const %s low = %s(%s), high = %s(%s);", v, splat, writer_real(a, (double)low, single),
-              splat, writer_real(a, (double)high, single));
+  writer_line(w, "const %s low = %s(%s), high = %s(%s);", v, splat,
+              writer_real(a, (double)low, single), splat, writer_real(a, (double)high, single));
   writer_line(w, "x = (%s)((%s)x & (x == x));", v, bits);
   writer_line(w, "x = %s(x < low, low, %s(x > high, high, x));", select, select);
   return value;
@@ -103,15 +107,16 @@ static const char *bounded(c_unit *u, c_type from, c_type to) {
   const char *splat = c_helper_splat(u, from), *select = c_helper_select(u, to);
   const char *most = c_helper_splat(u, to);
   double limit = single ? 0x1p31 : 0x1p63;
-  const char *inside = convertvector(u, arena_printf(a, "(%s)((%s)x & (x > low) & (x < high))", v, r), to);
+  const char *inside = convertvector(
+      u, arena_printf(a, "(%s)((%s)x & (x > low) & (x < high))", v, r), to);
   c_inline(u, r, cast_name(u, from, to), arena_printf(a, "%s x", v));
   writer *w = &u->helpers;
-  writer_line(w, "const %s low = %s(%s), high = %s(%s);", v, splat, writer_real(a, -limit, single), splat,
-              writer_real(a, limit, single));
+  writer_line(w, "const %s low = %s(%s), high = %s(%s);", v, splat, writer_real(a, -limit, single),
+              splat, writer_real(a, limit, single));
   writer_line(w, "const %s inside = %s;", r, inside);
   const char *bits = single ? "INT32" : "INT64";
-  return arena_printf(a, "%s(x >= high, %s(%s_MAX), %s(x <= low, %s(%s_MIN), inside))", select, most, bits,
-                      select, most, bits);
+  return arena_printf(a, "%s(x >= high, %s(%s_MAX), %s(x <= low, %s(%s_MIN), inside))", select,
+                      most, bits, select, most, bits);
 }
 
 static void vector_saturated(c_unit *u, c_type from, c_type to) {
@@ -122,7 +127,8 @@ static void vector_saturated(c_unit *u, c_type from, c_type to) {
     c_inline(u, c_spelling(u, to), cast_name(u, from, to),
              arena_printf(u->arena, "%s x", c_spelling(u, from)));
   } else {
-    value = saturates_exactly(from.element, to.element) ? clamped(u, from, to) : bounded(u, from, to);
+    value = saturates_exactly(from.element, to.element) ? clamped(u, from, to)
+                                                        : bounded(u, from, to);
   }
   writer_line(&u->helpers, "return %s;", value);
 }

@@ -28,7 +28,8 @@ static void write_region_checks(writer *w, int count, const char *const *list) {
   if (!count) return;
   writer_line(w, "if (%s) return DNN_NULL;", joined(w->arena, count, list, "!", " || "));
   const char *bits = joined(w->arena, count, list, "(uintptr_t)", " | ");
-  writer_line(w, count > 1 ? "if ((%s) & 63) return DNN_ALIGN;" : "if (%s & 63) return DNN_ALIGN;", bits);
+  writer_line(w, count > 1 ? "if ((%s) & 63) return DNN_ALIGN;" : "if (%s & 63) return DNN_ALIGN;",
+              bits);
 }
 
 static void write_check_context(writer *w, const module *m) {
@@ -57,7 +58,8 @@ static const char *argument_text(arena *a, const c_signature *s, const graph *g,
                                  const loop_buffer *parameter) {
   switch (p->region) {
     case REGION_INPUT:
-      return arena_printf(a, "%s%s", g->inputs[p->index].node->type.rank ? "" : "&", s->inputs[p->index]);
+      return arena_printf(a, "%s%s", g->inputs[p->index].node->type.rank ? "" : "&",
+                          s->inputs[p->index]);
     case REGION_OUTPUT: return s->outputs[p->index];
     case REGION_CONTEXT: return s->regions[REGION_CONTEXT];
     default: break;
@@ -84,10 +86,12 @@ static bool uses_region(const module_entry *e, region r) {
   return false;
 }
 
-static void write_region_locals(writer *w, const c_signature *s, const module_entry *e, bool initial) {
+static void write_region_locals(writer *w, const c_signature *s, const module_entry *e,
+                                bool initial) {
   static const char *const places[] = {[REGION_PARAMETERS] = "m->weights->parameters",
                                        [REGION_CONSTANTS] = "m->weights->constants",
-                                       [REGION_STATE] = "m->state", [REGION_SCRATCH] = "m->scratch"};
+                                       [REGION_STATE] = "m->state",
+                                       [REGION_SCRATCH] = "m->scratch"};
   for (region r = REGION_PARAMETERS; r <= REGION_SCRATCH; r++)
     if (uses_region(e, r))
       writer_line(w, "unsigned char *const %s = (unsigned char *)%s;", s->regions[r], places[r]);
@@ -96,7 +100,8 @@ static void write_region_locals(writer *w, const c_signature *s, const module_en
                 initial ? "0" : "(int64_t)m->step");
 }
 
-static void write_entry(writer *w, c_unit *u, const module *m, const module_entry *e, bool initial) {
+static void write_entry(writer *w, c_unit *u, const module *m, const module_entry *e,
+                        bool initial) {
   c_signature s = c_entry_signature(u, m, e);
   writer_gap(w);
   writer_open(w, "%s", s.prototype);

@@ -7,7 +7,18 @@
 /* How tightly C's operators bind. Operands of bitwise and logical operators are put in parentheses
  * more often than C asks for, so that compilers do not warn. */
 enum {
-  PRIMARY, UNARY, PRODUCT, SUM, SHIFT, RELATION, EQUALITY, BITAND, BITXOR, BITOR, LOGIC_AND, LOGIC_OR,
+  PRIMARY,
+  UNARY,
+  PRODUCT,
+  SUM,
+  SHIFT,
+  RELATION,
+  EQUALITY,
+  BITAND,
+  BITXOR,
+  BITOR,
+  LOGIC_AND,
+  LOGIC_OR,
   CONDITIONAL
 };
 
@@ -70,8 +81,8 @@ static c_term logic(c_body *b, scalar_function f, c_term *x) {
   bool vector = x[0].type.lanes > 1;
   match(b, x, scalar_infos[f].operands);
   if (f == SCALAR_NOT)
-    return (c_term){arena_printf(memory(b), "%s%s", vector ? "~" : "!", c_inside(b, x[0], PRIMARY)), UNARY,
-                    x[0].type, false, false};
+    return (c_term){arena_printf(memory(b), "%s%s", vector ? "~" : "!", c_inside(b, x[0], PRIMARY)),
+                    UNARY, x[0].type, false, false};
   bool both = f == SCALAR_AND;
   int level = vector ? (both ? BITAND : BITOR) : both ? LOGIC_AND : LOGIC_OR;
   int allowed = vector ? UNARY : EQUALITY;
@@ -86,10 +97,16 @@ static c_term logic(c_body *b, scalar_function f, c_term *x) {
 
 static int level_of(scalar_function f) {
   switch (f) {
-    case SCALAR_MUL: case SCALAR_DIV: return PRODUCT;
-    case SCALAR_ADD: case SCALAR_SUB: return SUM;
-    case SCALAR_LT: case SCALAR_LE: case SCALAR_GT: case SCALAR_GE: return RELATION;
-    case SCALAR_EQ: case SCALAR_NE: return EQUALITY;
+    case SCALAR_MUL:
+    case SCALAR_DIV: return PRODUCT;
+    case SCALAR_ADD:
+    case SCALAR_SUB: return SUM;
+    case SCALAR_LT:
+    case SCALAR_LE:
+    case SCALAR_GT:
+    case SCALAR_GE: return RELATION;
+    case SCALAR_EQ:
+    case SCALAR_NE: return EQUALITY;
     case SCALAR_BITAND: return BITAND;
     case SCALAR_BITXOR: return BITXOR;
     default: return BITOR;
@@ -120,7 +137,8 @@ static bool is_comparison(scalar_function f) { return scalar_infos[f].kind == SC
 /* Comparisons of bool vectors: as bytes 0 and 1, since true is -1 in a mask. */
 static c_term as_number(c_body *b, c_term t) {
   if (!t.type.truth || t.type.lanes == 1) return t;
-  c_term number = {arena_printf(memory(b), "%s & 1", c_inside(b, t, UNARY)), BITAND, t.type, false, false};
+  c_term number = {arena_printf(memory(b), "%s & 1", c_inside(b, t, UNARY)), BITAND, t.type, false,
+                   false};
   number.type.truth = false;
   return number;
 }
@@ -138,7 +156,9 @@ static bool index_arithmetic(c_body *b, scalar_function f, const c_term *x, c_te
   const char *sign;
   int level = PRODUCT;
   switch (f) {
-    case SCALAR_ADD: case SCALAR_SUB: case SCALAR_MUL: sign = sign_of(b, f), level = level_of(f); break;
+    case SCALAR_ADD:
+    case SCALAR_SUB:
+    case SCALAR_MUL: sign = sign_of(b, f), level = level_of(f); break;
     case SCALAR_FLOORDIV: sign = natural ? "/" : NULL; break;
     case SCALAR_MOD: sign = natural ? "%" : NULL; break;
     default: return false;
@@ -174,7 +194,8 @@ static c_term real_arithmetic(c_body *b, const loop_expr *x) {
   c_type type = c_type_of(x->type);
   if (f == SCALAR_NEG) {
     c_term operand = c_expression(b, x->operands[0]);
-    return (c_term){arena_printf(memory(b), "-%s", c_inside(b, operand, PRIMARY)), UNARY, type, false, false};
+    return (c_term){arena_printf(memory(b), "-%s", c_inside(b, operand, PRIMARY)), UNARY, type,
+                    false, false};
   }
   c_term left = operand_of_arithmetic(b, x->operands[0], x->operands[1]);
   c_term right = operand_of_arithmetic(b, x->operands[1], x->operands[0]);
@@ -236,7 +257,8 @@ static c_term operation(c_body *b, const loop_expr *x) {
 static c_term cast_to_bool(c_body *b, c_term t) {
   if (t.type.truth) return t;
   const char *zero = t.type.lanes == 1
-                         ? "0" : arena_printf(memory(b), "(%s){0}", c_spelling(b->unit, t.type));
+                         ? "0"
+                         : arena_printf(memory(b), "(%s){0}", c_spelling(b->unit, t.type));
   return infix(b, "!=", EQUALITY, c_truth(t.type.element, t.type.lanes), t, primary(t.type, zero));
 }
 
@@ -247,8 +269,8 @@ static c_term cast(c_body *b, const loop_expr *x) {
   if (t.type.lanes == 1) {
     bool saturates = dtype_is_float(t.type.element) && !dtype_is_float(to.element);
     if (saturates) return primary(to, call(b, c_helper_cast(b->unit, t.type, to), 1, &t));
-    return (c_term){arena_printf(memory(b), "(%s)%s", c_element(to.element), c_inside(b, t, UNARY)), UNARY, to,
-                    false, false};
+    return (c_term){arena_printf(memory(b), "(%s)%s", c_element(to.element), c_inside(b, t, UNARY)),
+                    UNARY, to, false, false};
   }
   t = as_number(b, t); /* of a truth: 0 and 1 */
   if (t.type.element == to.element) return (c_term){t.text, t.precedence, to, false, false};
@@ -259,8 +281,8 @@ static c_term bitcast(c_body *b, const loop_expr *x) {
   c_term t = c_expression(b, x->operands[0]);
   c_type to = c_type_of(x->type);
   if (to.lanes == 1) return primary(to, call(b, c_helper_bits(b->unit, t.type, to), 1, &t));
-  return (c_term){arena_printf(memory(b), "(%s)%s", c_spelling(b->unit, to), c_inside(b, t, UNARY)), UNARY, to,
-                  false, false};
+  return (c_term){arena_printf(memory(b), "(%s)%s", c_spelling(b->unit, to), c_inside(b, t, UNARY)),
+                  UNARY, to, false, false};
 }
 
 /* ---- lanes --------------------------------------------------------------------------------- */
@@ -269,7 +291,8 @@ static c_term splat(c_body *b, const loop_expr *x) {
   c_term t = c_expression(b, x->operands[0]);
   c_type type = c_type_of(x->type);
   if (!t.type.truth) return primary(type, call(b, c_helper_splat(b->unit, type), 1, &t));
-  t = (c_term){arena_printf(memory(b), "-%s", c_inside(b, t, PRIMARY)), UNARY, t.type, false, false};
+  t = (c_term){arena_printf(memory(b), "-%s", c_inside(b, t, PRIMARY)), UNARY, t.type, false,
+               false};
   return primary(type, call(b, c_helper_splat(b->unit, type), 1, &t));
 }
 
@@ -283,31 +306,37 @@ static c_term reduction(c_body *b, const loop_expr *x) {
   c_term t = c_expression(b, x->operands[0]);
   const char *text = call(b, c_helper_reduce(b->unit, x->function, t.type), 1, &t);
   if (!t.type.truth) return primary(c_type_of(x->type), text);
-  return infix(b, "!=", EQUALITY, c_scalar(DTYPE_BOOL), primary(t.type, text), primary(t.type, "0"));
+  return infix(b, "!=", EQUALITY, c_scalar(DTYPE_BOOL), primary(t.type, text),
+               primary(t.type, "0"));
 }
 
 static c_term extraction(c_body *b, const loop_expr *x) {
   c_term t = c_expression(b, x->operands[0]);
   const char *text = arena_printf(memory(b), "%s[%d]", c_inside(b, t, PRIMARY), x->lane);
   if (!t.type.truth) return primary(c_type_of(x->type), text);
-  return infix(b, "!=", EQUALITY, c_scalar(DTYPE_BOOL), primary(t.type, text), primary(t.type, "0"));
+  return infix(b, "!=", EQUALITY, c_scalar(DTYPE_BOOL), primary(t.type, text),
+               primary(t.type, "0"));
 }
 
 static c_term insertion(c_body *b, const loop_expr *x) {
   c_term vector = c_expression(b, x->operands[0]), value = c_expression(b, x->operands[1]);
-  const char *text = value.type.truth ? arena_printf(memory(b), "-%s", c_inside(b, value, PRIMARY)) : value.text;
-  return primary(vector.type, arena_printf(memory(b), "%s(%s, %d, %s)",
-                                           c_helper_insert(b->unit, vector.type), vector.text, x->lane, text));
+  const char *text = value.type.truth ? arena_printf(memory(b), "-%s", c_inside(b, value, PRIMARY))
+                                      : value.text;
+  return primary(vector.type,
+                 arena_printf(memory(b), "%s(%s, %d, %s)", c_helper_insert(b->unit, vector.type),
+                              vector.text, x->lane, text));
 }
 
 /* ---- memory -------------------------------------------------------------------------------- */
 
 /* "acc_3" for acc[3]. */
-static const char *register_name(c_body *b, const loop_buffer *buffer, const loop_expr *const *index) {
+static const char *register_name(c_body *b, const loop_buffer *buffer,
+                                 const loop_expr *const *index) {
   const char *name = lookup(b, buffer)->text;
   for (int i = 0; i < buffer->rank; i++) {
     int64_t at;
-    if (!loop_is_int(index[i], &at)) internal_error("%s: the index of a register varies", buffer->name);
+    if (!loop_is_int(index[i], &at))
+      internal_error("%s: the index of a register varies", buffer->name);
     name = arena_printf(memory(b), "%s_%lld", name, (long long)at);
   }
   return name;
@@ -363,7 +392,8 @@ static c_term load(c_body *b, const loop_expr *x) {
     if (!element.type.truth) return element;
     return infix(b, "!=", EQUALITY, element.type, element, primary(element.type, "0"));
   }
-  c_type type = x->type.element == DTYPE_BOOL ? (c_type){DTYPE_I8, x->type.lanes, true} : c_type_of(x->type);
+  c_type type = x->type.element == DTYPE_BOOL ? (c_type){DTYPE_I8, x->type.lanes, true}
+                                              : c_type_of(x->type);
   return primary(type, arena_printf(memory(b), "%s(%s)", c_helper_load(b->unit, type),
                                     c_address(b, buffer, x->operands)));
 }

@@ -34,8 +34,9 @@ static const char *output_text(arena *a, const graph_value *v, const char *name)
 
 /* An entry must not have the name of another function of the model. */
 static bool is_own_function(const char *entry) {
-  static const char *const own[] = {"prepare", "model", "weights", "parameter_bytes", "constant_bytes",
-                                    "state_bytes", "scratch_bytes"};
+  static const char *const own[] = {"prepare",         "model",          "weights",
+                                    "parameter_bytes", "constant_bytes", "state_bytes",
+                                    "scratch_bytes"};
   for (size_t i = 0; i < sizeof own / sizeof *own; i++)
     if (strcmp(entry, own[i]) == 0) return true;
   return false;
@@ -50,9 +51,11 @@ static void reserve_names(c_body *b, const module *m) {
 }
 
 static void declare_locals(c_body *b, c_signature *s) {
-  static const char *const regions[] = {
-      [REGION_PARAMETERS] = "parameters", [REGION_CONSTANTS] = "constants", [REGION_STATE] = "state",
-      [REGION_SCRATCH] = "scratch", [REGION_CONTEXT] = "context"};
+  static const char *const regions[] = {[REGION_PARAMETERS] = "parameters",
+                                        [REGION_CONSTANTS] = "constants",
+                                        [REGION_STATE] = "state",
+                                        [REGION_SCRATCH] = "scratch",
+                                        [REGION_CONTEXT] = "context"};
   s->status = c_declare(b, NULL, "status", c_scalar(DTYPE_I64))->text;
   for (region r = REGION_PARAMETERS; r <= REGION_CONTEXT; r++)
     s->regions[r] = c_declare(b, NULL, regions[r], c_scalar(DTYPE_I64))->text;
@@ -108,9 +111,13 @@ static void write_entry_prototype(writer *w, c_unit *u, const module *m, const m
 
 static void write_sizes(writer *w, const module *m) {
   arena *a = w->arena;
-  const struct { const char *name; int64_t bytes; } sizes[] = {
-      {"parameter_bytes", m->parameter_bytes}, {"constant_bytes", m->constant_bytes},
-      {"state_bytes", m->state_bytes}, {"scratch_bytes", m->scratch_bytes}};
+  const struct {
+    const char *name;
+    int64_t bytes;
+  } sizes[] = {{"parameter_bytes", m->parameter_bytes},
+               {"constant_bytes", m->constant_bytes},
+               {"state_bytes", m->state_bytes},
+               {"scratch_bytes", m->scratch_bytes}};
   const char *name = m->program->name;
   writer_comment(w, "Bytes of the regions, which the caller provides, aligned to 64 bytes. "
                     "Where 0, NULL will do.");

@@ -62,8 +62,8 @@ static const char *real_vector(c_unit *u, scalar_function f, c_type t) {
                           t.element == DTYPE_F32 ? "INT32_MAX" : "INT64_MAX");
     case SCALAR_MAXIMUM:
     case SCALAR_MINIMUM:
-      return arena_printf(a, "%s((%s) | (y != y), y, x)",
-                          c_helper_select(u, t), f == SCALAR_MAXIMUM ? "x < y" : "y < x");
+      return arena_printf(a, "%s((%s) | (y != y), y, x)", c_helper_select(u, t),
+                          f == SCALAR_MAXIMUM ? "x < y" : "y < x");
     default: return NULL;
   }
 }
@@ -76,19 +76,22 @@ static const char *square_root(c_unit *u, c_type t) {
   int size = single ? 4 : 8, bytes = size * t.lanes;
   const char *kind = single ? "ps" : "pd";
   if (bytes == 16) return arena_printf(a, "__builtin_ia32_sqrt%s(x)", kind);
-  if (bytes == 32 && u->target->vector_bytes >= 32) return arena_printf(a, "__builtin_ia32_sqrt%s256(x)", kind);
+  if (bytes == 32 && u->target->vector_bytes >= 32)
+    return arena_printf(a, "__builtin_ia32_sqrt%s256(x)", kind);
   if (bytes < 16) {
     c_type quad = c_vector(t.element, 16 / size);
     const char *wide = c_spelling(u, quad), *root = c_helper_op(u, SCALAR_SQRT, quad);
     if (t.lanes == 1) return arena_printf(a, "%s((%s){%s})[0]", root, wide, "x");
-    return arena_printf(a, "__builtin_shufflevector(%s((%s){x[0], x[1]}), (%s){0}, 0, 1)", root, wide, wide);
+    return arena_printf(a, "__builtin_shufflevector(%s((%s){x[0], x[1]}), (%s){0}, 0, 1)", root,
+                        wide, wide);
   }
   int half = t.lanes / 2;
   const char *root = c_helper_op(u, SCALAR_SQRT, c_vector(t.element, half));
-  return arena_printf(a, "__builtin_shufflevector(%s(__builtin_shufflevector(x, x, %s)), "
+  return arena_printf(a,
+                      "__builtin_shufflevector(%s(__builtin_shufflevector(x, x, %s)), "
                       "%s(__builtin_shufflevector(x, x, %s)), %s)",
-                      root, c_lanes(a, half, "#"), root,
-                      numbers(a, half, half), c_lanes(a, t.lanes, "#"));
+                      root, c_lanes(a, half, "#"), root, numbers(a, half, half),
+                      c_lanes(a, t.lanes, "#"));
 }
 
 static const char *int_scalar(c_unit *u, scalar_function f, c_type t) {
@@ -109,8 +112,10 @@ static const char *int_scalar(c_unit *u, scalar_function f, c_type t) {
     case SCALAR_SHR: return arena_printf(a, "(%s)((%s)x >> (y & %d))", e, n, low);
     case SCALAR_FLOORDIV:
       if (small) return "y == 0 ? 0 : x / y";
-      return arena_printf(a, "y == 0 ? 0 : y == -1 ? (%s)(0 - (%s)x) : "
-                          "x / y - (x %% y != 0 && (x < 0) != (y < 0))", e, n);
+      return arena_printf(a,
+                          "y == 0 ? 0 : y == -1 ? (%s)(0 - (%s)x) : "
+                          "x / y - (x %% y != 0 && (x < 0) != (y < 0))",
+                          e, n);
     case SCALAR_MOD:
       if (small) return "y == 0 ? 0 : x % y";
       return "y == 0 || y == -1 ? 0 : x % y + (x % y != 0 && (x < 0) != (y < 0) ? y : 0)";
@@ -147,9 +152,9 @@ static const char *op_value(c_unit *u, scalar_function f, c_type t) {
   return t.lanes == 1 ? real_scalar(u, f, s) : real_vector(u, f, t);
 }
 
-/* z becomes x * y + z, rounded once. gcc makes one instruction of a loop over lanes; of a list of them
- * it sometimes makes as many as there are lanes. clang does so with either, but contracts vectors
- * where it is told to. */
+/* z becomes x * y + z, rounded once. gcc makes one instruction of a loop over lanes; of a list of
+ * them it sometimes makes as many as there are lanes. clang does so with either, but contracts
+ * vectors where it is told to. */
 static void fuse_lanes(c_unit *u, c_type t) {
   writer *w = &u->helpers;
   writer_text(w, "#ifdef __clang__\n#pragma clang fp contract(on)\n");
@@ -220,8 +225,11 @@ const char *c_helper_insert(c_unit *u, c_type t) {
 /* f of two values of which the texts are given. */
 static const char *combined(c_unit *u, scalar_function f, c_type t, const char *x, const char *y) {
   bool real = dtype_is_float(t.element);
-  const char *sign = f == SCALAR_AND ? "&" : f == SCALAR_OR ? "|"
-                     : real && f == SCALAR_ADD ? "+" : real && f == SCALAR_MUL ? "*" : NULL;
+  const char *sign = f == SCALAR_AND           ? "&"
+                     : f == SCALAR_OR          ? "|"
+                     : real && f == SCALAR_ADD ? "+"
+                     : real && f == SCALAR_MUL ? "*"
+                                               : NULL;
   if (sign) return arena_printf(u->arena, "%s %s %s", x, sign, y);
   return arena_printf(u->arena, "%s(%s, %s)", c_helper_op(u, f, t), x, y);
 }
@@ -240,8 +248,7 @@ const char *c_helper_reduce(c_unit *u, scalar_function f, c_type t) {
     c_type half = {t.element, n, t.truth};
     const char *rest = c_helper_reduce(u, f, half);
     const char *low = arena_printf(a, "__builtin_shufflevector(x, x, %s)", c_lanes(a, n, "#"));
-    const char *high = arena_printf(a, "__builtin_shufflevector(x, x, %s)",
-                                    numbers(a, n, n));
+    const char *high = arena_printf(a, "__builtin_shufflevector(x, x, %s)", numbers(a, n, n));
     value = arena_printf(a, "%s(%s)", rest, combined(u, f, half, low, high));
   }
   c_inline(u, c_element(t.element), name, parameters);
@@ -288,17 +295,19 @@ static bool has_masked_halves(const c_unit *u, c_type t) {
 
 /* "__builtin_ia32_maskloadps256((const f32x8 *)from, mask" */
 static const char *masked_builtin(c_unit *u, c_type t, const char *access, const char *pointer) {
-  static const char *const suffixes[] = {[DTYPE_I32] = "d", [DTYPE_I64] = "q", [DTYPE_F32] = "ps",
-                                         [DTYPE_F64] = "pd"};
+  static const char *const suffixes[] = {
+      [DTYPE_I32] = "d", [DTYPE_I64] = "q", [DTYPE_F32] = "ps", [DTYPE_F64] = "pd"};
   size_t bytes = dtype_size(t.element) * (size_t)t.lanes;
   bool wide = dtype_size(t.element) == 8;
   const char *mask = wide ? "long_mask" : "mask"; /* the compilers want long long */
   const char *vector = t.element == DTYPE_I64 ? "long_vector" : c_spelling(u, t);
   if (wide)
-    writer_line(&u->helpers, "typedef long long long_vector __attribute__((vector_size(%zu)));", bytes);
+    writer_line(&u->helpers, "typedef long long long_vector __attribute__((vector_size(%zu)));",
+                bytes);
   if (wide) writer_line(&u->helpers, "const long_vector long_mask = (long_vector)mask;");
-  return arena_printf(u->arena, "__builtin_ia32_mask%s%s%s((%s%s *)%s, %s", access, suffixes[t.element],
-                      bytes == 32 ? "256" : "", *access == 'l' ? "const " : "", vector, pointer, mask);
+  return arena_printf(u->arena, "__builtin_ia32_mask%s%s%s((%s%s *)%s, %s", access,
+                      suffixes[t.element], bytes == 32 ? "256" : "", *access == 'l' ? "const " : "",
+                      vector, pointer, mask);
 }
 
 /* "__builtin_shufflevector(x, x, 4, 5, 6, 7)" */

@@ -7,7 +7,8 @@
 
 static const void **place_of(const c_body *b, const void *key) {
   size_t i = ((uintptr_t)key >> 4) * 0x9e3779b97f4a7c15u;
-  for (i &= b->used_capacity - 1; b->used[i] && b->used[i] != key;) i = (i + 1) & (b->used_capacity - 1);
+  for (i &= b->used_capacity - 1; b->used[i] && b->used[i] != key;)
+    i = (i + 1) & (b->used_capacity - 1);
   return &b->used[i];
 }
 
@@ -57,23 +58,19 @@ static void uses_of_block(c_body *b, const loop_block *block) {
 
 /* ---- names --------------------------------------------------------------------------------- */
 
-/* Words of C and C++, and what the file defines with plain names. */
-static bool is_reserved(const char *name) {
-  static const char *const words[] = {
-      "alignas", "alignof", "and", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch",
-      "char", "class", "compl", "concept", "const", "const_cast", "consteval", "constexpr", "constinit",
-      "continue", "decltype", "default", "delete", "do", "double", "dynamic_cast", "else", "enum",
-      "explicit", "export", "extern", "false", "float", "for", "friend", "goto", "if", "inline", "int",
-      "linux", "long", "mutable", "namespace", "new", "noexcept", "not", "nullptr", "operator", "or",
-      "private", "protected", "public", "register", "reinterpret_cast", "requires", "restrict", "return",
-      "short", "signed", "sizeof", "static", "static_assert", "static_cast", "struct", "switch",
-      "template", "this", "thread_local", "throw", "true", "try", "typedef", "typeid", "typename",
-      "typeof", "union", "unix", "unsigned", "using", "virtual", "void", "volatile", "wchar_t", "while",
-      "xor", "main",
-      /* what drivers of tasks are made of */ "run_tasks", "threads", "argument", "arguments", "index"};
-  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-    if (strcmp(name, words[i]) == 0) return true;
-  return false;
+/* Words of C and C++, and what drivers of tasks are made of. */
+static bool is_reserved(const c_body *b, const char *name) {
+  static const char words[] =
+      " alignas alignof and asm auto bitand bitor bool break case catch char class compl "
+      "concept const const_cast consteval constexpr constinit continue decltype default "
+      "delete do double dynamic_cast else enum explicit export extern false float for friend "
+      "goto if inline int linux long mutable namespace new noexcept not nullptr operator or "
+      "private protected public register reinterpret_cast requires restrict return short "
+      "signed sizeof static static_assert static_cast struct switch template this "
+      "thread_local throw true try typedef typeid typename typeof union unix unsigned using "
+      "virtual void volatile wchar_t while xor main run_tasks threads argument arguments "
+      "index ";
+  return strstr(words, arena_printf(b->unit->arena, " %s ", name)) != NULL;
 }
 
 /* Names of helpers and types end with a type: "maximum_f32x8", "i32x8", "int32_t". */
@@ -95,7 +92,8 @@ static bool is_taken(const c_body *b, const char *name) {
 static char *identifier(arena *a, const char *wish) {
   char *name = arena_text(a, *wish ? wish : "x");
   for (char *c = name; *c; c++)
-    if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9'))) *c = '_';
+    if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9')))
+      *c = '_';
   bool plain = (name[0] >= 'a' && name[0] <= 'z') || (name[0] >= 'A' && name[0] <= 'Z');
   return plain ? name : arena_printf(a, "v%s", name);
 }
@@ -103,7 +101,7 @@ static char *identifier(arena *a, const char *wish) {
 static const char *free_name(const c_body *b, const char *wish) {
   arena *a = b->unit->arena;
   const char *base = identifier(a, wish);
-  if (is_reserved(base) || ends_with_type(base)) base = arena_printf(a, "%s_value", base);
+  if (is_reserved(b, base) || ends_with_type(base)) base = arena_printf(a, "%s_value", base);
   const char *name = base;
   for (int i = 2; is_taken(b, name); i++) name = arena_printf(a, "%s_%d", base, i);
   return name;
@@ -139,7 +137,8 @@ static const char *part(arena *a, const loop_buffer *buffer, int64_t i) {
 
 static bool parts_are_free(const c_body *b, const loop_buffer *buffer, const char *base) {
   for (int64_t i = 0; i < elements(buffer); i++)
-    if (is_taken(b, arena_printf(b->unit->arena, "%s%s", base, part(b->unit->arena, buffer, i)))) return false;
+    if (is_taken(b, arena_printf(b->unit->arena, "%s%s", base, part(b->unit->arena, buffer, i))))
+      return false;
   return true;
 }
 
@@ -165,8 +164,8 @@ static void declare_array(c_body *b, const loop_buffer *buffer, const char *init
   const char *name = c_declare(b, buffer, buffer->name, c_type_of(buffer->type))->text;
   if (!is_used(b, buffer)) return;
   long long count = (long long)elements(buffer);
-  writer_line(b->out, "%s %s[%lld] __attribute__((aligned(64)));", c_element(buffer->type.element), name,
-              count);
+  writer_line(b->out, "%s %s[%lld] __attribute__((aligned(64)));", c_element(buffer->type.element),
+              name, count);
   if (!initial) return;
   const char *n = free_name(b, "n");
   writer_line(b->out, "for (int64_t %s = 0; %s < %lld; %s++) %s[%s] = %s;", n, n, count, n, name, n,
@@ -185,10 +184,11 @@ static void write_for(c_body *b, const loop_stmt *s) {
   n->index = true;
   n->natural = first.natural || (loop_is_int(s->low, &low) && low >= 0);
   const char *i = n->text;
-  const char *step = s->step == 1 ? arena_printf(b->unit->arena, "%s++", i)
-                                  : arena_printf(b->unit->arena, "%s += %lld", i, (long long)s->step);
-  writer_open(b->out, "for (int64_t %s = %s; %s < %s; %s)", i, first.text, i,
-              c_inside(b, bound, 3), step);
+  const char *step = s->step == 1
+                         ? arena_printf(b->unit->arena, "%s++", i)
+                         : arena_printf(b->unit->arena, "%s += %lld", i, (long long)s->step);
+  writer_open(b->out, "for (int64_t %s = %s; %s < %s; %s)", i, first.text, i, c_inside(b, bound, 3),
+              step);
   write_block(b, &s->body);
   writer_close(b->out, "");
   b->name_count = outer;
@@ -221,8 +221,11 @@ static void store_register(c_body *b, const loop_stmt *s) {
 }
 
 static void store_scalar(c_body *b, const loop_stmt *s) {
-  const char *guard = s->mask ? arena_printf(b->unit->arena, "if (%s) ", c_expression(b, s->mask).text) : "";
-  writer_line(b->out, "%s%s = %s;", guard, c_place(b, s->buffer, s->index), c_expression(b, s->value).text);
+  const char *guard = s->mask
+                          ? arena_printf(b->unit->arena, "if (%s) ", c_expression(b, s->mask).text)
+                          : "";
+  writer_line(b->out, "%s%s = %s;", guard, c_place(b, s->buffer, s->index),
+              c_expression(b, s->value).text);
 }
 
 static void store_vector(c_body *b, const loop_stmt *s) {
@@ -240,8 +243,10 @@ static void store_vector(c_body *b, const loop_stmt *s) {
   }
   const char *mask = c_mask(b, s->mask, type.element);
   c_type stored = type.truth ? c_vector(DTYPE_U8, type.lanes) : type;
-  if (type.truth) value.text = arena_printf(u->arena, "(%s)((%s) & 1)", c_spelling(u, stored), value.text);
-  writer_line(b->out, "%s(%s, %s, %s);", c_helper_store_masked(u, stored), address, value.text, mask);
+  if (type.truth)
+    value.text = arena_printf(u->arena, "(%s)((%s) & 1)", c_spelling(u, stored), value.text);
+  writer_line(b->out, "%s(%s, %s, %s);", c_helper_store_masked(u, stored), address, value.text,
+              mask);
 }
 
 static void write_store(c_body *b, const loop_stmt *s) {
@@ -304,7 +309,8 @@ void c_function(c_unit *u, const loop_function *f) {
     const loop_variable *v = f->parameters[i];
     c_type type = c_type_of(v->type);
     const char *name = c_declare(&b, v, v->name, type)->text;
-    parameters = arena_printf(u->arena, "%s%s%s %s", parameters, i ? ", " : "", c_spelling(u, type), name);
+    parameters = arena_printf(u->arena, "%s%s%s %s", parameters, i ? ", " : "", c_spelling(u, type),
+                              name);
   }
   write_block(&b, &f->body);
   writer_line(&text, "return %s;", c_expression(&b, f->result).text);
@@ -339,22 +345,23 @@ static void describe(c_body *b, const loop_kernel *k) {
     text[--end] = 0;
   for (int i = 0; i < k->parameter_count; i++) {
     const loop_buffer *p = k->parameters[i];
-    text = arena_printf(a, "%s%s%s %s: %s%s", text, *text ? "\n" : "", access[p->access], b->names[i].text,
-                        dtype_name(p->type.element), extents_text(a, p));
+    text = arena_printf(a, "%s%s%s %s: %s%s", text, *text ? "\n" : "", access[p->access],
+                        b->names[i].text, dtype_name(p->type.element), extents_text(a, p));
   }
   if (*text) writer_comment(b->out, text);
 }
 
 static const char *pointer_to(arena *a, const loop_buffer *p) {
-  return arena_printf(a, "%s%s *", p->access == LOOP_IN ? "const " : "", c_element(p->type.element));
+  return arena_printf(a, "%s%s *", p->access == LOOP_IN ? "const " : "",
+                      c_element(p->type.element));
 }
 
 static const char *parameter_list(const c_body *b, const loop_kernel *k) {
   arena *a = b->unit->arena;
   const char *list = "";
   for (int i = 0; i < k->parameter_count; i++)
-    list = arena_printf(a, "%s%s%s__restrict %s", list, i ? ", " : "", pointer_to(a, k->parameters[i]),
-                        b->names[i].text);
+    list = arena_printf(a, "%s%s%s__restrict %s", list, i ? ", " : "",
+                        pointer_to(a, k->parameters[i]), b->names[i].text);
   return *list ? list : "void";
 }
 
@@ -362,8 +369,9 @@ static const char *parameter_list(const c_body *b, const loop_kernel *k) {
 static void define_run_tasks(c_unit *u) {
   if (!c_first_use(u, "run_tasks")) return;
   writer *w = &u->helpers;
-  writer_open(w, "static inline void run_tasks(const dnn_threads *threads, void (*task)(void *, int64_t), "
-              "void *argument, int64_t count)");
+  writer_open(
+      w, "static inline void run_tasks(const dnn_threads *threads, void (*task)(void *, int64_t), "
+         "void *argument, int64_t count)");
   writer_open(w, "if (threads)");
   writer_line(w, "threads->run(threads->pool, task, argument, count);");
   writer_close(w, " else {");
@@ -393,9 +401,10 @@ static void write_driver(c_body *b, const loop_kernel *k, const loop_stmt *task)
   writer_close(w, ";");
   writer_gap(w);
   writer_open(w, "static void %s_task(void *argument, int64_t index)", k->name);
-  writer_line(w, "const struct %s_arguments *arguments = (const struct %s_arguments *)argument;", k->name,
-              k->name);
-  const char *scaled = task->step == 1 ? "index" : arena_printf(a, "index * %lld", (long long)task->step);
+  writer_line(w, "const struct %s_arguments *arguments = (const struct %s_arguments *)argument;",
+              k->name, k->name);
+  const char *scaled = task->step == 1 ? "index"
+                                       : arena_printf(a, "index * %lld", (long long)task->step);
   if (low) scaled = arena_printf(a, "%lld + %s", (long long)low, scaled);
   writer_line(w, "%s_part(%s%s);", k->name, scaled, fields);
   writer_close(w, "");
@@ -429,12 +438,14 @@ void c_kernel(c_unit *u, const loop_kernel *k) {
   }
   define_run_tasks(u);
   int outer = b.name_count;
-  c_name *index = (c_name *)c_declare(&b, task->variable, task->variable->name, c_scalar(DTYPE_I64));
+  c_name *index = (c_name *)c_declare(&b, task->variable, task->variable->name,
+                                      c_scalar(DTYPE_I64));
   int64_t low;
   index->index = true;
   index->natural = loop_is_int(task->low, &low) && low >= 0;
   const char *name = index->text;
-  writer_open(b.out, "static __attribute__((noinline)) void %s_part(int64_t %s, %s)", k->name, name, list);
+  writer_open(b.out, "static __attribute__((noinline)) void %s_part(int64_t %s, %s)", k->name, name,
+              list);
   if (!is_used(&b, task->variable)) writer_line(b.out, "(void)%s;", name);
   write_body(&b, k, &task->body);
   b.name_count = outer;

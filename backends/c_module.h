@@ -8,9 +8,9 @@
 /* The names of an entry's function: its inputs and outputs, then its own locals. */
 typedef struct c_signature {
   const char **inputs, **outputs;
-  const char *function;   /* "lenet5_train" */
+  const char *function;                             /* "lenet5_train" */
   const char *status, *regions[REGION_CONTEXT + 1]; /* locals; of INPUT and OUTPUT none */
-  const char *prototype;  /* "int lenet5_train(lenet5 *m, float rate, float *loss)" */
+  const char *prototype; /* "int lenet5_train(lenet5 *m, float rate, float *loss)" */
 } c_signature;
 
 c_signature c_entry_signature(c_unit *u, const module *m, const module_entry *e);
@@ -21,8 +21,8 @@ const char *c_capitals(arena *a, const char *name);
 /* A string literal. */
 const char *c_string(arena *a, const char *text);
 
-void c_write_header(writer *w, c_unit *u, const module *m);   /* c_header.c */
-void c_write_entries(writer *w, c_unit *u, const module *m);  /* c_entry.c: init, prepare, entries */
-void c_write_table(writer *w, c_unit *u, const module *m);    /* c_table.c: the model's description */
+void c_write_header(writer *w, c_unit *u, const module *m);  /* c_header.c */
+void c_write_entries(writer *w, c_unit *u, const module *m); /* c_entry.c: init, prepare, entries */
+void c_write_table(writer *w, c_unit *u, const module *m); /* c_table.c: the model's description */
 
 #endif

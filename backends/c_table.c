@@ -36,14 +36,16 @@ static int pool_add(extent_pool *p, const tensor_type *t) {
 }
 
 static const char *tensor_text(extent_pool *p, const char *name, const tensor_type *t) {
-  static const char *const codes[] = {"DNN_BOOL", "DNN_U8", "DNN_I8", "DNN_I32", "DNN_I64",
+  static const char *const codes[] = {"DNN_BOOL", "DNN_U8",  "DNN_I8",  "DNN_I32", "DNN_I64",
                                       "DNN_BF16", "DNN_F16", "DNN_F32", "DNN_F64"};
-  const char *extents = t->rank ? arena_printf(p->arena, "model_extents + %d", pool_add(p, t)) : "NULL";
-  return arena_printf(p->arena, "{%s, %s, %d, %s}", c_string(p->arena, name), codes[t->element], t->rank,
-                      extents);
+  const char *extents = t->rank ? arena_printf(p->arena, "model_extents + %d", pool_add(p, t))
+                                : "NULL";
+  return arena_printf(p->arena, "{%s, %s, %d, %s}", c_string(p->arena, name), codes[t->element],
+                      t->rank, extents);
 }
 
-static void write_tensors(writer *w, extent_pool *p, const char *name, int count, const graph_value *values) {
+static void write_tensors(writer *w, extent_pool *p, const char *name, int count,
+                          const graph_value *values) {
   if (!count) return;
   writer_open(w, "static const dnn_tensor %s[] =", name);
   for (int i = 0; i < count; i++)
@@ -57,7 +59,8 @@ static void write_slots(writer *w, extent_pool *p, const module *m) {
   for (int i = 0; i < m->slot_count; i++) {
     const module_slot *s = &m->slots[i];
     writer_line(w, "{%s, %d, %d, %lld},", tensor_text(p, s->slot->path, &s->slot->type),
-                s->slot->kind == SLOT_PARAM, s->place.region == REGION_STATE, (long long)s->place.offset);
+                s->slot->kind == SLOT_PARAM, s->place.region == REGION_STATE,
+                (long long)s->place.offset);
   }
   writer_close(w, ";");
 }
@@ -81,9 +84,12 @@ static void write_call(writer *w, c_unit *u, const module *m, const module_entry
     if (!t->rank) missing = arena_printf(a, "%s || !inputs[%d]", missing, i);
   }
   for (int i = 0; i < g->output_count; i++)
-    list = arena_printf(a, "%s, (%s *)outputs[%d]", list, c_element(g->outputs[i].node->type.element), i);
+    list = arena_printf(a, "%s, (%s *)outputs[%d]", list,
+                        c_element(g->outputs[i].node->type.element), i);
   writer_gap(w);
-  writer_open(w, "static int call_%s(dnn_context *m, const void *const *inputs, void *const *outputs)", e->name);
+  writer_open(w,
+              "static int call_%s(dnn_context *m, const void *const *inputs, void *const *outputs)",
+              e->name);
   if (*missing) writer_line(w, "if (%s) return DNN_NULL;", missing);
   if (!g->input_count) writer_line(w, "(void)inputs;");
   if (!g->output_count) writer_line(w, "(void)outputs;");
@@ -97,8 +103,10 @@ static void write_entries(writer *w, extent_pool *p, const module *m) {
   arena *a = w->arena;
   for (int i = 1; i < m->entry_count; i++) {
     const module_entry *e = &m->entries[i];
-    write_tensors(w, p, arena_printf(a, "%s_inputs", e->name), e->graph->input_count, e->graph->inputs);
-    write_tensors(w, p, arena_printf(a, "%s_outputs", e->name), e->graph->output_count, e->graph->outputs);
+    write_tensors(w, p, arena_printf(a, "%s_inputs", e->name), e->graph->input_count,
+                  e->graph->inputs);
+    write_tensors(w, p, arena_printf(a, "%s_outputs", e->name), e->graph->output_count,
+                  e->graph->outputs);
   }
   if (m->entry_count < 2) return;
   writer_open(w, "static const dnn_entry model_entries[] =");
@@ -117,27 +125,29 @@ static void write_model(writer *w, const module *m) {
   const char *name = m->program->name, *capitals = c_capitals(w->arena, name);
   writer_open(w, "static const dnn_model model_description =");
   writer_line(w, "DNN_ABI, %s,", c_string(w->arena, name));
-  writer_line(w, "%s_PARAMETER_BYTES, %s_CONSTANT_BYTES, %s_STATE_BYTES, %s_SCRATCH_BYTES,", capitals,
-              capitals, capitals, capitals);
+  writer_line(w, "%s_PARAMETER_BYTES, %s_CONSTANT_BYTES, %s_STATE_BYTES, %s_SCRATCH_BYTES,",
+              capitals, capitals, capitals, capitals);
   writer_line(w, "%d, %d, %s, %s, %s_init, %s_prepare,", m->slot_count, m->entry_count - 1,
-              m->slot_count ? "model_slots" : "NULL", m->entry_count > 1 ? "model_entries" : "NULL", name,
-              name);
+              m->slot_count ? "model_slots" : "NULL", m->entry_count > 1 ? "model_entries" : "NULL",
+              name, name);
   writer_close(w, ";");
 }
 
 static void write_functions(writer *w, const module *m) {
-  static const char *const sizes[] = {"parameter_bytes", "constant_bytes", "state_bytes", "scratch_bytes"};
+  static const char *const sizes[] = {"parameter_bytes", "constant_bytes", "state_bytes",
+                                      "scratch_bytes"};
   const char *name = m->program->name;
   writer_gap(w);
   for (int i = 0; i < 4; i++)
-    writer_line(w, "uint64_t %s_%s(void) { return %s_%s; }", name, sizes[i], c_capitals(w->arena, name),
-                c_capitals(w->arena, sizes[i]));
+    writer_line(w, "uint64_t %s_%s(void) { return %s_%s; }", name, sizes[i],
+                c_capitals(w->arena, name), c_capitals(w->arena, sizes[i]));
   writer_gap(w);
   writer_line(w, "const dnn_model *%s_model(void) { return &model_description; }", name);
   writer_gap(w);
   writer_line(w, "#ifdef DNN_SHARED_LIBRARY");
   writer_comment(w, "The name under which a loader finds the model of a library.");
-  writer_line(w, "__attribute__((visibility(\"default\"))) const dnn_model *dnn_model_description(void);");
+  writer_line(
+      w, "__attribute__((visibility(\"default\"))) const dnn_model *dnn_model_description(void);");
   writer_line(w, "const dnn_model *dnn_model_description(void) { return &model_description; }");
   writer_line(w, "#endif");
 }

@@ -3,7 +3,10 @@
 #include "c_unit.h"
 
 c_unit c_unit_new(arena *a, const target *t) {
-  return (c_unit){.arena = a, .target = t, .types = writer_new(a), .helpers = writer_new(a),
+  return (c_unit){.arena = a,
+                  .target = t,
+                  .types = writer_new(a),
+                  .helpers = writer_new(a),
                   .kernels = writer_new(a)};
 }
 
@@ -67,7 +70,8 @@ const char *c_spelling(c_unit *u, c_type t) {
 const char *c_memory(c_unit *u, c_type t) {
   const char *name = arena_printf(u->arena, "%s_memory", c_suffix(u, t));
   if (c_first_use(u, name))
-    writer_line(&u->types, "typedef %s %s __attribute__((vector_size(%zu), aligned(%zu), may_alias));",
+    writer_line(&u->types,
+                "typedef %s %s __attribute__((vector_size(%zu), aligned(%zu), may_alias));",
                 c_element(t.element), name, bytes_of(t), dtype_size(t.element));
   return name;
 }

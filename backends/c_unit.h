@@ -7,7 +7,7 @@
 #include "writer.h"
 
 /* The type of a value in a C local. A truth is the result of a comparison: one lane is an int,
- * several are a vector of signed integers, all bits set where true, as wide as what was compared. */
+ * several are a vector of signed integers, as wide as what was compared, all bits set where true. */
 typedef struct c_type {
   dtype element; /* of a truth: BOOL for one lane, else I8, I32 or I64 */
   int lanes;

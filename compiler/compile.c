@@ -111,7 +111,8 @@ static bool write_c(arena *a, diagnostics *d, const module *m, const char *outpu
 
 static bool write_code(arena *a, diagnostics *d, const module *m, const compile_options *options,
                        cc_output kind, const char *output) {
-  cc_options how = {.program = options->cc, .member = m->program->name, .target = m->target, .kind = kind};
+  cc_options how = {
+      .program = options->cc, .member = m->program->name, .target = m->target, .kind = kind};
   model_text code = emit(m, NULL);
   bool good = cc_compile(a, d, &how, code.source, output);
   text_free(&code);
@@ -122,15 +123,19 @@ static bool write_code(arena *a, diagnostics *d, const module *m, const compile_
   return good;
 }
 
-bool compile_program(program *p, diagnostics *d, const compile_options *options, const char *output) {
+bool compile_program(program *p, diagnostics *d, const compile_options *options,
+                     const char *output) {
   const char *suffix = strrchr(base_name(output), '.');
-  const struct { const char *suffix; cc_output kind; } codes[] = {
-      {".o", CC_OBJECT}, {".a", CC_ARCHIVE}, {".so", CC_SHARED}};
+  const struct {
+    const char *suffix;
+    cc_output kind;
+  } codes[] = {{".o", CC_OBJECT}, {".a", CC_ARCHIVE}, {".so", CC_SHARED}};
   bool c = suffix && strcmp(suffix, ".c") == 0;
   int code = 0;
   while (code < 3 && !(suffix && strcmp(suffix, codes[code].suffix) == 0)) code++;
   if (!c && code == 3) {
-    diag_error(d, (location){0}, "the name of the output, %s, does not end with .c, .o, .a or .so", output);
+    diag_error(d, (location){0}, "the name of the output, %s, does not end with .c, .o, .a or .so",
+               output);
     return false;
   }
   module *m = compile_module(p, d, options);

@@ -18,9 +18,30 @@ static uint64_t next(uint64_t *state) { /* splitmix64 (Steele, Lea, Flood 2014) 
   return z ^ (z >> 31);
 }
 
-static const double special[] = {0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 127.5, 255.0, 256.0, -128.5, 2147483520.0,
-                                 2147483648.0, -2147483648.0, 4e9, 9.3e18, -9.3e18, 1e-42, -1e-42, 1e-310,
-                                 3e38, 1e300, __builtin_inf(), -__builtin_inf(), __builtin_nan("")};
+static const double special[] = {0.0,
+                                 -0.0,
+                                 1.0,
+                                 -1.0,
+                                 0.5,
+                                 -2.5,
+                                 127.5,
+                                 255.0,
+                                 256.0,
+                                 -128.5,
+                                 2147483520.0,
+                                 2147483648.0,
+                                 -2147483648.0,
+                                 4e9,
+                                 9.3e18,
+                                 -9.3e18,
+                                 1e-42,
+                                 -1e-42,
+                                 1e-310,
+                                 3e38,
+                                 1e300,
+                                 __builtin_inf(),
+                                 -__builtin_inf(),
+                                 __builtin_nan("")};
 enum { SPECIALS = sizeof special / sizeof *special };
 
 static double some_real(uint64_t *state) {
@@ -31,7 +52,8 @@ static double some_real(uint64_t *state) {
 }
 
 static int64_t some_int(dtype t, uint64_t *state) {
-  static const int64_t edges[] = {0, 1, -1, 2, 7, INT8_MAX, INT8_MIN, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN};
+  static const int64_t edges[] = {0,        1,         -1,        2,         7,        INT8_MAX,
+                                  INT8_MIN, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN};
   uint64_t r = next(state);
   if (r % 4 == 0) return scalar_wrap(t, edges[(r >> 8) % (sizeof edges / sizeof *edges)]);
   return scalar_wrap(t, r % 4 == 1 ? (int64_t)r : (int64_t)((r >> 8) % 19) - 9);
@@ -40,11 +62,16 @@ static int64_t some_int(dtype t, uint64_t *state) {
 static void fill(dtype t, void *memory, int64_t count, uint64_t seed) {
   for (int64_t i = 0; i < count; i++) {
     int64_t whole = dtype_is_float(t) ? 0 : some_int(t, &seed);
-    if (t == DTYPE_F32) ((float *)memory)[i] = (float)some_real(&seed);
-    else if (t == DTYPE_F64) ((double *)memory)[i] = some_real(&seed);
-    else if (t == DTYPE_I32) ((int32_t *)memory)[i] = (int32_t)whole;
-    else if (t == DTYPE_I64) ((int64_t *)memory)[i] = whole;
-    else ((uint8_t *)memory)[i] = (uint8_t)whole;
+    if (t == DTYPE_F32)
+      ((float *)memory)[i] = (float)some_real(&seed);
+    else if (t == DTYPE_F64)
+      ((double *)memory)[i] = some_real(&seed);
+    else if (t == DTYPE_I32)
+      ((int32_t *)memory)[i] = (int32_t)whole;
+    else if (t == DTYPE_I64)
+      ((int64_t *)memory)[i] = whole;
+    else
+      ((uint8_t *)memory)[i] = (uint8_t)whole;
   }
 }
 

@@ -20,11 +20,11 @@ typedef struct bench {
   loop_kernel *kernel;
   loop_block *block;
   loop_buffer *inputs[3];
-  int64_t count;      /* elements of every buffer */
-  int outputs;        /* made so far in this pass over the results */
-  expr at;            /* the present element */
+  int64_t count; /* elements of every buffer */
+  int outputs;   /* made so far in this pass over the results */
+  expr at;       /* the present element */
   int lanes;
-  expr x, y, z;       /* the inputs there */
+  expr x, y, z; /* the inputs there */
 } bench;
 
 /* Stores the value as the next output; the second pass (the tail) meets the outputs again. */
@@ -59,7 +59,10 @@ static void add_loop(bench *b, results *make, int64_t low, int64_t high, int lan
 static bench bench_new(arena *a, const target *t, dtype element, int64_t count, results *make) {
   math_library *math = arena_new_of(a, math_library);
   math->arena = a;
-  bench b = {.arena = a, .math = math, .target = t, .count = count,
+  bench b = {.arena = a,
+             .math = math,
+             .target = t,
+             .count = count,
              .kernel = loop_kernel_new(a, "results")};
   for (int i = 0; i < 3; i++) {
     b.inputs[i] = loop_buffer_new(a, (const char *[]){"a", "b", "c"}[i], LOOP_PARAMETER,
@@ -97,31 +100,32 @@ static void functions(bench *b) {
 
 /* ---- casts, lanes, masks ------------------------------------------------------------------- */
 
-static const dtype stored[] = {DTYPE_BOOL, DTYPE_U8, DTYPE_I8, DTYPE_I32, DTYPE_I64, DTYPE_F32, DTYPE_F64};
+static const dtype stored[] = {DTYPE_BOOL, DTYPE_U8,  DTYPE_I8, DTYPE_I32,
+                               DTYPE_I64,  DTYPE_F32, DTYPE_F64};
 enum { STORED = sizeof stored / sizeof *stored };
 
 static void casts(bench *b) {
   for (int i = 0; i < STORED; i++) put(b, loop_cast(b->arena, b->x, stored[i]));
   dtype element = b->x->type.element;
   for (int i = 0; i < STORED; i++)
-    if (dtype_size(stored[i]) == dtype_size(element) && dtype_is_float(stored[i]) != dtype_is_float(element) &&
-        dtype_size(element) > 1)
+    if (dtype_size(stored[i]) == dtype_size(element) &&
+        dtype_is_float(stored[i]) != dtype_is_float(element) && dtype_size(element) > 1)
       put(b, loop_bitcast(b->arena, b->x, stored[i]));
 }
 
 static void put_reductions(bench *b) {
   static const scalar_function numbers[] = {SCALAR_ADD, SCALAR_MUL, SCALAR_MAXIMUM, SCALAR_MINIMUM};
   arena *a = b->arena;
-  for (int i = 0; i < 4; i++)
-    put(b, loop_splat(a, loop_reduce(a, numbers[i], b->x), b->lanes));
+  for (int i = 0; i < 4; i++) put(b, loop_splat(a, loop_reduce(a, numbers[i], b->x), b->lanes));
 }
 
 /* Truths of different widths: bytes from memory, and as wide as the compared numbers. */
 static void put_truths(bench *b) {
   arena *a = b->arena;
   expr less = loop_let(a, b->block, "less", loop_op(a, SCALAR_LT, b->x, b->y, NULL));
-  expr wide = loop_let(a, b->block, "wide", loop_op(a, SCALAR_GE, loop_cast(a, b->x, DTYPE_F64),
-                                                    loop_splat(a, loop_constant(a, DTYPE_F64, 2, 0), b->lanes), NULL));
+  expr wide = loop_let(a, b->block, "wide",
+                       loop_op(a, SCALAR_GE, loop_cast(a, b->x, DTYPE_F64),
+                               loop_splat(a, loop_constant(a, DTYPE_F64, 2, 0), b->lanes), NULL));
   expr both = loop_op(a, SCALAR_AND, less, loop_op(a, SCALAR_NOT, wide, NULL, NULL), NULL);
   put(b, both);
   put(b, loop_op(a, SCALAR_OR, wide, less, NULL));
@@ -180,20 +184,45 @@ static void check_all(const char *cpu, const char *cc, int64_t count) {
 }
 
 /* Counts: vectors and a rest; one element; an odd number below a vector. */
-static void baseline(void **state) { (void)state; check_all("x86-64", "gcc", 37); }
-static void level_2(void **state) { (void)state; check_all("x86-64-v2", "clang", 37); }
-static void level_3(void **state) { (void)state; check_all("x86-64-v3", "gcc", 37); }
-static void one_element(void **state) { (void)state; check_all("x86-64-v3", "gcc", 1); }
-static void few_elements(void **state) { (void)state; check_all("x86-64-v3", "gcc", 3); }
-static void level_3_clang(void **state) { (void)state; check_all("x86-64-v3", "clang", 37); }
-static void level_4(void **state) { (void)state; check_all("x86-64-v4", "gcc", 37); }
-static void level_4_clang(void **state) { (void)state; check_all("x86-64-v4", "clang", 37); }
+static void baseline(void **state) {
+  (void)state;
+  check_all("x86-64", "gcc", 37);
+}
+static void level_2(void **state) {
+  (void)state;
+  check_all("x86-64-v2", "clang", 37);
+}
+static void level_3(void **state) {
+  (void)state;
+  check_all("x86-64-v3", "gcc", 37);
+}
+static void one_element(void **state) {
+  (void)state;
+  check_all("x86-64-v3", "gcc", 1);
+}
+static void few_elements(void **state) {
+  (void)state;
+  check_all("x86-64-v3", "gcc", 3);
+}
+static void level_3_clang(void **state) {
+  (void)state;
+  check_all("x86-64-v3", "clang", 37);
+}
+static void level_4(void **state) {
+  (void)state;
+  check_all("x86-64-v4", "gcc", 37);
+}
+static void level_4_clang(void **state) {
+  (void)state;
+  check_all("x86-64-v4", "clang", 37);
+}
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(baseline), cmocka_unit_test(level_2),       cmocka_unit_test(level_3),
-      cmocka_unit_test(level_4),  cmocka_unit_test(level_3_clang), cmocka_unit_test(level_4_clang),
-      cmocka_unit_test(one_element), cmocka_unit_test(few_elements),
+      cmocka_unit_test(baseline),      cmocka_unit_test(level_2),
+      cmocka_unit_test(level_3),       cmocka_unit_test(level_4),
+      cmocka_unit_test(level_3_clang), cmocka_unit_test(level_4_clang),
+      cmocka_unit_test(one_element),   cmocka_unit_test(few_elements),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,8 +81,12 @@ static void values(void **state) {
 /* All kernels as one file each, through a compiler's standard input. */
 static void compile_all(kernels *k, const char *compiler) {
   for (int i = 0; i < k->count; i++) {
-    FILE *pipe = popen(arena_printf(k->arena, "%s -Wall -Wextra -Werror -O2 -ffp-contract=off -march=x86-64-v3 "
-                                    "-c -o /dev/null -", compiler), "w");
+    FILE *pipe = popen(
+        arena_printf(k->arena,
+                     "%s -Wall -Wextra -Werror -O2 -ffp-contract=off -march=x86-64-v3 "
+                     "-c -o /dev/null -",
+                     compiler),
+        "w");
     assert_non_null(pipe);
     fputs(kernel_text(k->items[i], k->math, k->target), pipe);
     if (pclose(pipe) != 0) fail_msg("%s refuses kernel %s", compiler, k->names[i]);
@@ -97,7 +101,9 @@ static void clang_cpp(void **state) { compile_all(*state, "clang++ -std=c++17 -x
 /* Without the flags that the target needs, the file says which. */
 static void wrong_target(void **state) {
   kernels *k = *state;
-  FILE *pipe = popen("gcc -x c -march=x86-64 -c -o /dev/null - 2>&1 | grep -q 'compile with -march=x86-64-v3'", "w");
+  FILE *pipe = popen(
+      "gcc -x c -march=x86-64 -c -o /dev/null - 2>&1 | grep -q 'compile with -march=x86-64-v3'",
+      "w");
   assert_non_null(pipe);
   fputs(kernel_text(k->items[0], k->math, k->target), pipe);
   assert_int_equal(pclose(pipe), 0);
@@ -105,8 +111,9 @@ static void wrong_target(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(texts),   cmocka_unit_test(values),    cmocka_unit_test(gcc),          cmocka_unit_test(clang),
-      cmocka_unit_test(gcc_cpp), cmocka_unit_test(clang_cpp), cmocka_unit_test(wrong_target),
+      cmocka_unit_test(texts),        cmocka_unit_test(values),  cmocka_unit_test(gcc),
+      cmocka_unit_test(clang),        cmocka_unit_test(gcc_cpp), cmocka_unit_test(clang_cpp),
+      cmocka_unit_test(wrong_target),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -22,10 +22,14 @@ typedef struct fixture {
   char folder[64];
 } fixture;
 
-static const char *path(fixture *f, const char *name) { return arena_printf(f->arena, "%s/%s", f->folder, name); }
+static const char *path(fixture *f, const char *name) {
+  return arena_printf(f->arena, "%s/%s", f->folder, name);
+}
 
-/* Compiles the model to a file of the fixture's folder; the errors' text, NULL where there are none. */
-static const char *compile_with(fixture *f, const char *prefix, const char *output, const char *cc) {
+/* Compiles the model to a file of the fixture's folder; the errors' text, NULL where there are
+ * none. */
+static const char *compile_with(fixture *f, const char *prefix, const char *output,
+                                const char *cc) {
   diagnostics *d = diag_new(f->arena);
   const source *text = source_read(f->arena, d, model_file);
   assert_non_null(text);
@@ -80,7 +84,8 @@ static const char *after(const char *text, const char *mark) {
 static void text(void **state) {
   fixture *f = *state;
   compile(f, NULL, "tiny.c");
-  golden_compare("tests/emit/tiny.h.golden", after(golden_read(f->arena, path(f, "tiny.h")), "#endif /* DNN_ABI */\n"));
+  golden_compare("tests/emit/tiny.h.golden",
+                 after(golden_read(f->arena, path(f, "tiny.h")), "#endif /* DNN_ABI */\n"));
   golden_compare("tests/emit/tiny.c.golden", golden_read(f->arena, path(f, "tiny.c")));
 }
 
@@ -94,17 +99,23 @@ static void same_bytes(void **state) {
     compile(f, NULL, arena_printf(f->arena, "other/tiny%s", suffixes[i]));
   }
   for (int i = 0; i < 5; i++)
-    assert_int_equal(run(arena_printf(f->arena, "cmp %s/tiny%s %s/other/tiny%s", f->folder, suffixes[i],
-                                      f->folder, suffixes[i])), 0);
+    assert_int_equal(run(arena_printf(f->arena, "cmp %s/tiny%s %s/other/tiny%s", f->folder,
+                                      suffixes[i], f->folder, suffixes[i])),
+                     0);
 }
 
 static void exports(void **state) {
   fixture *f = *state;
   compile(f, NULL, "tiny.so");
   const char *so = path(f, "tiny.so");
-  assert_int_equal(run(arena_printf(f->arena, "nm -D --defined-only %s | awk '{print $3}' | "
-                                    "grep -v -e '^tiny_' -e '^dnn_model_description$'", so)) >> 8, 1);
-  assert_int_equal(run(arena_printf(f->arena, "readelf -d %s | grep NEEDED | grep -v 'libc\\.so'", so)) >> 8, 1);
+  assert_int_equal(run(arena_printf(f->arena,
+                                    "nm -D --defined-only %s | awk '{print $3}' | "
+                                    "grep -v -e '^tiny_' -e '^dnn_model_description$'",
+                                    so)) >>
+                       8,
+                   1);
+  assert_int_equal(
+      run(arena_printf(f->arena, "readelf -d %s | grep NEEDED | grep -v 'libc\\.so'", so)) >> 8, 1);
 }
 
 /* ---- two models in one program, C and C++ -------------------------------------------------- */
@@ -118,8 +129,8 @@ static const char main_text[] =
     "}\n";
 
 static void two_models(void **state) {
-  static const char *const compilers[] = {"gcc -std=c11 -x c", "clang -std=c11 -x c", "g++ -std=c++17 -x c++",
-                                          "clang++ -std=c++17 -x c++"};
+  static const char *const compilers[] = {"gcc -std=c11 -x c", "clang -std=c11 -x c",
+                                          "g++ -std=c++17 -x c++", "clang++ -std=c++17 -x c++"};
   fixture *f = *state;
   compile(f, "first", "first.c");
   compile(f, "second", "second.c");
@@ -127,13 +138,19 @@ static void two_models(void **state) {
   fputs(main_text, out);
   assert_int_equal(fclose(out), 0);
   for (int i = 0; i < 4; i++)
-    assert_int_equal(run(arena_printf(f->arena, "cd %s && %s -Wall -Wextra -Werror -O1 -march=x86-64-v3 "
+    assert_int_equal(run(arena_printf(f->arena,
+                                      "cd %s && %s -Wall -Wextra -Werror -O1 -march=x86-64-v3 "
                                       "-ffp-contract=off main.c first.c second.c -o main && ./main",
-                                      f->folder, compilers[i])), 0);
+                                      f->folder, compilers[i])),
+                     0);
   compile(f, "first", "first.a");
   compile(f, "second", "second.o");
-  assert_int_equal(run(arena_printf(f->arena, "cd %s && cc -std=c11 -Wall -Werror main.c second.o first.a -o main "
-                                    "&& ./main", f->folder)), 0);
+  assert_int_equal(
+      run(arena_printf(f->arena,
+                       "cd %s && cc -std=c11 -Wall -Werror main.c second.o first.a -o main "
+                       "&& ./main",
+                       f->folder)),
+      0);
 }
 
 /* ---- calls --------------------------------------------------------------------------------- */
@@ -253,8 +270,10 @@ static void errors(void **state) {
   assert_message(compile_with(f, NULL, "none/tiny.c", NULL), "cannot write");
   assert_message(compile_with(f, NULL, "none/tiny.so", NULL), "cannot write");
   assert_message(compile_with(f, NULL, "tiny.so", "false"), "false failed with status 1");
-  assert_message(compile_with(f, NULL, "tiny.so", "no-such-compiler"), "cannot run no-such-compiler");
-  assert_int_equal(run(arena_printf(f->arena, "rmdir %s && mkdir %s", f->folder, f->folder)), 0); /* empty */
+  assert_message(compile_with(f, NULL, "tiny.so", "no-such-compiler"),
+                 "cannot run no-such-compiler");
+  assert_int_equal(run(arena_printf(f->arena, "rmdir %s && mkdir %s", f->folder, f->folder)),
+                   0); /* empty */
 }
 
 int main(void) {
