@@ -161,10 +161,9 @@ static candidate heap_pop(merger *m) {
 }
 
 static int first_id(const group *g) { return g->members[0]->id; }
-static int last_id(const group *g) { return g->members[g->member_count - 1]->id; }
 
-/* True where values flow from one group to another, not counting the direct way from `start`.
- * Operands have smaller ids than their users, so that groups behind `to` are not searched. */
+/* True where values flow from one group to another, not counting the direct way from `start_of`. A
+ * group is one step: what enters it anywhere may leave it anywhere, so that ids tell nothing. */
 static bool reaches(merger *m, const group *from, const group *start_of, const group *to) {
   const fusion *f = m->fusion;
   for (int i = 0; i < from->output_count; i++) {
@@ -176,7 +175,7 @@ static bool reaches(merger *m, const group *from, const group *start_of, const g
         if (from != start_of) return true;
         continue;
       }
-      if (m->seen[next] == m->search || first_id(f->groups[next]) > last_id(to)) continue;
+      if (m->seen[next] == m->search) continue;
       m->seen[next] = m->search;
       if (reaches(m, f->groups[next], start_of, to)) return true;
     }
