@@ -1,4 +1,5 @@
 /* Statements, kernels and functions as C. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "c_unit.h"
@@ -76,10 +77,11 @@ static bool is_reserved(const c_body *b, const char *name) {
 /* Names of helpers and types end with a type: "maximum_f32x8", "i32x8", "int32_t". */
 static bool ends_with_type(const char *name) {
   const char *last = strrchr(name, '_') ? strrchr(name, '_') + 1 : name;
-  size_t letters = strcspn(last, "0123456789");
-  size_t digits = strspn(last + letters, "0123456789x");
-  return (letters == 1 && digits && !last[letters + digits] && strchr("fiu", *last)) ||
-         (last != name && strcmp(last, "t") == 0) || strcmp(last, "bool") == 0;
+  if (strcmp(last, "t") == 0) return last != name;
+  if (!*last || !strchr("fiu", *last)) return strcmp(last, "bool") == 0;
+  size_t bits = strspn(last + 1, "0123456789");
+  bool size = strtol(last + 1, NULL, 10) >= 8 && bits <= 2;
+  return size && (!last[1 + bits] || last[1 + bits] == 'x');
 }
 
 static bool is_taken(const c_body *b, const char *name) {

@@ -113,21 +113,33 @@ static void **arguments_new(arena *a, const loop_kernel *k) {
   return arguments;
 }
 
+/* Threads as a caller might lend them: tasks in another order. */
+static void run_backwards(void *pool, void (*task)(void *argument, int64_t index), void *argument,
+                          int64_t tasks) {
+  (void)pool;
+  while (tasks-- > 0) task(argument, tasks);
+}
+
 void kernel_check(arena *a, const loop_kernel *k, math_library *math, const target *t,
                   const char *cc) {
   const char *wrong = loop_verify(a, k);
   if (wrong) fail_msg("%s: %s", k->name, wrong);
   compiled_kernel compiled;
   assert_true(compile_kernel(&compiled, k, math, t, cc));
-  void **first = arguments_new(a, k), **second = arguments_new(a, k);
+  const dnn_threads backwards = {.run = run_backwards};
+  void **first = arguments_new(a, k), **other = arguments_new(a, k), **second = arguments_new(a, k);
   compiled.call(NULL, first);
+  compiled.call(&backwards, other);
   compiled_kernel_free(&compiled);
   loop_machine machine = {.fma = t->fma};
   const char *message = loop_run(a, k, &machine, second);
   if (message) fail_msg("%s: %s", k->name, message);
   const char *where = arena_printf(a, "kernel %s for %s", k->name, t->cpu);
   for (int p = 0; p < k->parameter_count; p++)
-    if (k->parameters[p]->access != LOOP_IN) compare(k->parameters[p], first[p], second[p], where);
+    if (k->parameters[p]->access != LOOP_IN) {
+      compare(k->parameters[p], first[p], second[p], where);
+      compare(k->parameters[p], other[p], second[p], "tasks in reverse order");
+    }
 }
 
 bool kernel_runs_here(arena *a, const target *t) {

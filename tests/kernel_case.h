@@ -7,8 +7,9 @@
 #include "vector_math.h"
 
 /* Runs the kernel both ways on the same random arguments (reals with infinities, NaN and denormals
- * among them; integers with their extremes) and fails the test, showing the C text, unless every
- * element that it may write is the same to the bit; any NaN equals any NaN. cc: NULL for cc. */
+ * among them; integers with their extremes) and fails the test unless every
+ * element that it may write is the same to the bit, whatever the order of tasks; any NaN equals any
+ * NaN. cc: NULL for cc. */
 void kernel_check(arena *a, const loop_kernel *k, math_library *math, const target *t,
                   const char *cc);
 
