@@ -301,14 +301,6 @@ static const index_expr *const *home_of(const nest *k, const node *n) {
   return k->group->homes[group_member(k->group, n)];
 }
 
-static bool changes_along_row(const nest *k, const node *output) {
-  const index_expr *const *at = home_of(k, output);
-  for (int i = 0; i < output->type.rank; i++)
-    for (int v = 0; v < k->group->inner_rank; v++)
-      if (index_depends(at[i], k->group->outer_rank + v)) return true;
-  return false;
-}
-
 static void store_element(nest *k, node *output) {
   arena *a = k->arena;
   loop_buffer *b = k->buffers[k->group->input_count + group_output(k->group, output)];
@@ -330,18 +322,11 @@ static void store_element(nest *k, node *output) {
   }
 }
 
-void nest_store(nest *k, bool inner) {
+void nest_store(nest *k, int pass) {
   const group *g = k->group;
   const index_guard none = {0};
   for (int i = 0; i < g->output_count; i++)
-    if (changes_along_row(k, g->outputs[i]) == inner)
-      nest_element(k, g->outputs[i], home_of(k, g->outputs[i]), &none);
+    if (k->output_pass[i] == pass) nest_element(k, g->outputs[i], home_of(k, g->outputs[i]), &none);
   for (int i = 0; i < g->output_count; i++)
-    if (changes_along_row(k, g->outputs[i]) == inner) store_element(k, g->outputs[i]);
-}
-
-bool nest_has_row_outputs(const nest *k) {
-  for (int i = 0; i < k->group->output_count; i++)
-    if (changes_along_row(k, k->group->outputs[i])) return true;
-  return false;
+    if (k->output_pass[i] == pass) store_element(k, g->outputs[i]);
 }

@@ -118,21 +118,29 @@ static const loop_expr *to_at_most(nest *k, int64_t high) {
   return loop_op(k->arena, SCALAR_MINIMUM, to, most, NULL);
 }
 
+bool nest_part(const nest *k, int part, int64_t *from, int64_t *to) {
+  int64_t extent = nest_extent(k, k->vector_axis);
+  int lanes = k->full_lanes >> part, before = k->halving ? 2 * lanes : k->full_lanes;
+  *from = part == 0 ? 0 : extent - extent % before;
+  *to = extent - extent % lanes;
+  return *from < *to && (part == 0 || lanes == 1 || k->halving);
+}
+
 void nest_vector_loop(nest *k, int copies, nest_body body, void *context) {
   int v = k->vector_axis;
-  int64_t extent = nest_extent(k, v), step = (int64_t)copies * k->full_lanes;
-  int64_t main_end = copies > 1 ? extent - extent % step : 0;
-  int64_t vector_end = extent - extent % k->full_lanes;
+  int64_t from, to, step = (int64_t)copies * k->full_lanes;
+  int64_t main_end = copies > 1 ? nest_extent(k, v) - nest_extent(k, v) % step : 0;
   turn t = {copies, body, context};
   if (main_end > 0)
     nest_loop(k, v, k->low[v], to_at_most(k, main_end), step, k->full_lanes, emit_turn, &t);
-  if (vector_end > main_end)
-    nest_loop(k, v, from_at_least(k, main_end), to_at_most(k, vector_end), k->full_lanes,
-              k->full_lanes, body, context);
-  if (extent == vector_end) return;
-  k->tail = nest_is_inner(k, v);
-  nest_loop(k, v, from_at_least(k, vector_end), k->high[v], 1, 1, body, context);
-  k->tail = false;
+  for (k->part = 0; k->full_lanes >> k->part > 0; k->part++) {
+    int lanes = k->full_lanes >> k->part;
+    if (!nest_part(k, k->part, &from, &to)) continue;
+    if (from < main_end) from = main_end;
+    if (from < to)
+      nest_loop(k, v, from_at_least(k, from), to_at_most(k, to), lanes, lanes, body, context);
+  }
+  k->part = 0;
 }
 
 /* The walk through the inner axes in their order. */

@@ -40,6 +40,8 @@ typedef struct nest_row {
   bool filling, filled; /* by this pass, by an earlier one */
 } nest_row;
 
+enum { NEST_PARTS = 7 }; /* log2(LOOP_MAX_LANES) + 1 */
+
 enum { NEST_SCOPES = 4 * MAX_RANK + 8 };
 
 typedef struct nest {
@@ -51,7 +53,8 @@ typedef struct nest {
   int lanes, full_lanes;  /* now, and of the vector axis */
   int vector_axis;        /* -1: none */
   int copy;               /* number of the unrolled vector */
-  bool tail;              /* in the scalar rest of an inner vector axis */
+  int part;               /* of the vector axis: its lanes are full_lanes >> part */
+  bool halving;           /* what full vectors leave is done by ever shorter ones, else by scalars */
   bool in_row;            /* in a loop over the inner axes */
   int row_scope;          /* the scope around these loops */
   const loop_expr *variables[2 * MAX_RANK];
@@ -68,6 +71,8 @@ typedef struct nest {
   int row_count;
   int *levels;            /* by member: of reductions, the pass that computes them */
   int level_count;
+  int *output_pass;       /* by output: the pass over the row that stores it, -1: after the row;
+                             passes are the levels and, if need be, a last one */
   int names;
 } nest;
 
@@ -88,8 +93,12 @@ const loop_expr *nest_let(nest *k, int scope, const char *name, const loop_expr 
 void nest_loop(nest *k, int variable, const loop_expr *low, const loop_expr *high, int64_t step,
                int lanes, nest_body body, void *context);
 
-/* The body for each vector of the vector axis, then for each of the rest. `copies` vectors are
- * handled in one turn of the loop while there are as many. */
+/* The part of the vector axis that is run through with full_lanes >> part lanes, which starts at a
+ * multiple of them; false where it is empty. The last part has one lane. */
+bool nest_part(const nest *k, int part, int64_t *from, int64_t *to);
+
+/* The body for each vector of the vector axis, part by part. `copies` full vectors are handled in one
+ * turn of the loop while there are as many. */
 void nest_vector_loop(nest *k, int copies, nest_body body, void *context);
 
 /* The body for each point of the inner axes. */
@@ -109,12 +118,10 @@ const loop_expr *nest_operand(nest *k, node *n, const index_expr *const *at);
 /* Makes the value known as the element. */
 void nest_remember(nest *k, const node *n, const index_expr *const *at, const loop_expr *value);
 
-/* Stores the elements of outputs at their homes: those that change along the inner axes, or those
- * that do not. All are computed before the first is stored, which may overwrite an input. */
-void nest_store(nest *k, bool inner);
-
-/* True where an output changes along the inner axes. */
-bool nest_has_row_outputs(const nest *k);
+/* Stores the elements of outputs at their homes: those of one pass over the row (outputs that change
+ * along the inner axes, see output_pass), or with -1 those that do not change along it. All are
+ * computed before the first is stored, which may overwrite an input. */
+void nest_store(nest *k, int pass);
 
 /* An index as i32 where its range fits, else i64; a vector where it depends on the vector axis. */
 nest_value nest_index(nest *k, const index_expr *x);

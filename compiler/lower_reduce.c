@@ -1,8 +1,8 @@
 /* Reductions in a row kernel. A pass over the inner axes feeds the accumulators of all reductions of
  * one level; a reduction whose operand depends on another one is a level above it.
  *
- * Where the vector axis is an inner one, each vector of the unrolled loop has its own accumulator
- * and the scalar rest another; they are combined in a fixed order, lanes last. */
+ * Where the vector axis is an inner one, each part of it has accumulators of its own lanes, and the
+ * first one for each vector of the unrolled loop; they are combined in a fixed order. */
 #include <math.h>
 
 #include "axes.h"
@@ -17,14 +17,17 @@ typedef struct accumulator {
   scalar_function combine;
   dtype element;
   bool place;            /* with the place of the extremum beside it */
-  loop_buffer *vectors, *places;
-  loop_buffer *rest, *rest_places; /* scalar; of an inner vector axis */
+  loop_buffer *values[NEST_PARTS], *places[NEST_PARTS]; /* by part; NULL: the part is empty */
 } accumulator;
 
 typedef struct pass {
   accumulator *accumulators;
-  int count, copies;
+  int count, copies, level;
 } pass;
+
+static bool vectors_along_row(const nest *k) {
+  return k->full_lanes > 1 && nest_is_inner(k, k->vector_axis);
+}
 
 /* ---- one step -------------------------------------------------------------------------------- */
 
@@ -80,14 +83,14 @@ static const loop_expr *place_in_row(nest *k, const accumulator *c) {
 
 static void step(nest *k, accumulator *c) {
   const loop_expr *x = nest_operand(k, c->node->operands[0], c->operand_at);
-  loop_buffer *values = k->tail ? c->rest : c->vectors;
-  int copy = k->tail ? 0 : k->copy;
+  int part = vectors_along_row(k) ? k->part : 0, copy = part == 0 ? k->copy : 0;
+  loop_buffer *values = c->values[part];
   const loop_expr *best = read_register(k, values, copy);
   if (!c->place) {
     write_register(k, values, copy, two(k, c->combine, best, x));
     return;
   }
-  loop_buffer *places = k->tail ? c->rest_places : c->places;
+  loop_buffer *places = c->places[part];
   const loop_expr *better =
       nest_let(k, k->scope_count - 1, "better", wins(k, c, x, best));
   const loop_expr *place = loop_select(k->arena, better, place_in_row(k, c),
@@ -96,9 +99,11 @@ static void step(nest *k, accumulator *c) {
   write_register(k, places, copy, place);
 }
 
+/* Outputs are stored after all that is read here was read. */
 static void step_all(nest *k, void *context) {
   pass *p = context;
   for (int i = 0; i < p->count; i++) step(k, &p->accumulators[i]);
+  nest_store(k, p->level);
 }
 
 /* ---- before and after ------------------------------------------------------------------------ */
@@ -126,20 +131,22 @@ static loop_buffer *new_register(nest *k, const char *name, dtype element, int l
   return b;
 }
 
-static bool vectors_along_row(const nest *k) {
-  return k->full_lanes > 1 && nest_is_inner(k, k->vector_axis);
+static void begin_part(nest *k, accumulator *c, int part, int lanes, int copies) {
+  const loop_expr *zero = loop_constant(k->arena, DTYPE_I32, 0, 0);
+  c->values[part] =
+      new_register(k, op_infos[c->node->op].name, c->element, lanes, copies, neutral(k, c));
+  if (c->place) c->places[part] = new_register(k, "place", DTYPE_I32, lanes, copies, zero);
 }
 
-static void begin(nest *k, pass *p, accumulator *c) {
-  bool along = vectors_along_row(k);
-  int lanes = along ? k->full_lanes : k->lanes;
-  const char *name = op_infos[c->node->op].name;
-  const loop_expr *zero = loop_constant(k->arena, DTYPE_I32, 0, 0);
-  c->vectors = new_register(k, name, c->element, lanes, p->copies, neutral(k, c));
-  if (c->place) c->places = new_register(k, "place", DTYPE_I32, lanes, p->copies, zero);
-  if (!along || nest_extent(k, k->vector_axis) % k->full_lanes == 0) return;
-  c->rest = new_register(k, name, c->element, 1, 1, neutral(k, c));
-  if (c->place) c->rest_places = new_register(k, "place", DTYPE_I32, 1, 1, zero);
+static void begin(nest *k, const pass *p, accumulator *c) {
+  int64_t from, to;
+  if (!vectors_along_row(k)) {
+    begin_part(k, c, 0, k->lanes, 1);
+    return;
+  }
+  for (int part = 0; k->full_lanes >> part > 0; part++)
+    if (nest_part(k, part, &from, &to))
+      begin_part(k, c, part, k->full_lanes >> part, part == 0 ? p->copies : 1);
 }
 
 /* The better of two, the smaller place among equals. */
@@ -154,28 +161,38 @@ static void take_better(nest *k, const accumulator *c, const loop_expr **best,
   *place = nest_let(k, scope, "place", loop_select(k->arena, better, x_place, *place));
 }
 
+/* Values and places of all parts, lane by lane, unless lanes are the outer axis's. */
 static const loop_expr *best_place(nest *k, const accumulator *c) {
+  if (!vectors_along_row(k)) return read_register(k, c->places[0], 0);
+  const loop_expr *best = NULL, *place = NULL;
   int scope = k->scope_count - 1;
-  const loop_expr *values = nest_let(k, scope, "best", read_register(k, c->vectors, 0));
-  const loop_expr *places = nest_let(k, scope, "place", read_register(k, c->places, 0));
-  if (!vectors_along_row(k)) return places;
-  const loop_expr *best = loop_extract(k->arena, values, 0);
-  const loop_expr *place = loop_extract(k->arena, places, 0);
-  for (int lane = 1; lane < k->full_lanes; lane++)
-    take_better(k, c, &best, &place, loop_extract(k->arena, values, lane),
-                loop_extract(k->arena, places, lane));
-  if (c->rest)
-    take_better(k, c, &best, &place, read_register(k, c->rest, 0),
-                read_register(k, c->rest_places, 0));
+  for (int part = 0; part < NEST_PARTS; part++) {
+    if (!c->values[part]) continue;
+    const loop_expr *values = nest_let(k, scope, "values", read_register(k, c->values[part], 0));
+    const loop_expr *places = nest_let(k, scope, "places", read_register(k, c->places[part], 0));
+    for (int lane = 0; lane < k->full_lanes >> part; lane++) {
+      const loop_expr *x = loop_extract(k->arena, values, lane);
+      const loop_expr *x_place = loop_extract(k->arena, places, lane);
+      if (best)
+        take_better(k, c, &best, &place, x, x_place);
+      else
+        best = x, place = x_place;
+    }
+  }
   return place;
 }
 
 static const loop_expr *combined(nest *k, const pass *p, const accumulator *c) {
-  const loop_expr *value = read_register(k, c->vectors, 0);
-  for (int i = 1; i < p->copies; i++)
-    value = two(k, c->combine, value, read_register(k, c->vectors, i));
-  if (vectors_along_row(k)) value = loop_reduce(k->arena, c->combine, value);
-  return c->rest ? two(k, c->combine, value, read_register(k, c->rest, 0)) : value;
+  const loop_expr *all = NULL;
+  for (int part = 0; part < NEST_PARTS; part++) {
+    if (!c->values[part]) continue;
+    const loop_expr *value = read_register(k, c->values[part], 0);
+    for (int i = 1; part == 0 && i < p->copies; i++)
+      value = two(k, c->combine, value, read_register(k, c->values[part], i));
+    if (vectors_along_row(k)) value = loop_reduce(k->arena, c->combine, value);
+    all = all ? two(k, c->combine, all, value) : value;
+  }
+  return all;
 }
 
 static void end(nest *k, const pass *p, const accumulator *c) {
@@ -204,7 +221,7 @@ static scalar_function combination(const node *n, dtype element) {
 
 void nest_reduce(nest *k, int level) {
   const group *g = k->group;
-  pass p = {0};
+  pass p = {.level = level};
   for (int i = 0; i < g->member_count; i++) {
     node *n = g->members[i];
     if (k->levels[i] != level) continue;

@@ -4,7 +4,7 @@
 
 #include "lower_nest.h"
 
-/* ---- levels ---------------------------------------------------------------------------------- */
+/* ---- passes ---------------------------------------------------------------------------------- */
 
 /* One more than the highest level among the reductions that an element depends on. */
 static int level_below(nest *k, const node *n, int *known) {
@@ -23,6 +23,24 @@ static int level_below(nest *k, const node *n, int *known) {
   return known[n->id] = level;
 }
 
+static bool changes_along_row(const nest *k, const node *output) {
+  const index_expr *const *at = k->group->homes[group_member(k->group, output)];
+  for (int i = 0; i < output->type.rank; i++)
+    for (int v = 0; v < k->group->inner_rank; v++)
+      if (index_depends(at[i], k->group->outer_rank + v)) return true;
+  return false;
+}
+
+/* An output is stored in the first pass that can compute it, but one that overwrites an input in the
+ * last, when all is read. */
+static int pass_of(const nest *k, int output, int level) {
+  const group *g = k->group;
+  if (!changes_along_row(k, g->outputs[output])) return -1;
+  for (int i = 0; i < g->input_count; i++)
+    if (g->inout_output[i] == output) return k->level_count;
+  return level;
+}
+
 static void find_levels(nest *k) {
   int node_count = k->lowering->graph->node_count;
   int *known = arena_array_of(k->arena, node_count, int);
@@ -30,6 +48,9 @@ static void find_levels(nest *k) {
   k->levels = arena_array_of(k->arena, k->group->member_count, int);
   for (int i = 0; i < k->group->member_count; i++) k->levels[i] = -1;
   for (int i = 0; i < k->group->member_count; i++) level_below(k, k->group->members[i], known);
+  k->output_pass = arena_array_of(k->arena, k->group->output_count, int);
+  for (int i = 0; i < k->group->output_count; i++)
+    k->output_pass[i] = pass_of(k, i, level_below(k, k->group->outputs[i], known));
 }
 
 /* ---- rows that are kept ---------------------------------------------------------------------- */
@@ -84,11 +105,13 @@ static int64_t row_elements(const nest *k) {
 static void plan_rows(nest *k) {
   const group *g = k->group;
   uses u = {0};
-  for (u.pass = 0; u.pass < k->level_count; u.pass++)
+  for (u.pass = 0; u.pass <= k->level_count; u.pass++) {
     for (int i = 0; i < g->member_count; i++)
       if (k->levels[i] == u.pass) visit_uses(k, &u, g->members[i]->operands[0], g->reduced[i]);
-  for (int i = 0; i < g->output_count; i++)
-    visit_uses(k, &u, g->outputs[i], g->homes[group_member(g, g->outputs[i])]);
+    for (int i = 0; i < g->output_count; i++)
+      if (k->output_pass[i] == u.pass)
+        visit_uses(k, &u, g->outputs[i], g->homes[group_member(g, g->outputs[i])]);
+  }
   int64_t elements = row_elements(k), bytes = 0;
   for (int i = 0; i < u.count; i++) {
     dtype element = compute_type(u.items[i].node->type.element);
@@ -107,7 +130,7 @@ static void end_pass(nest *k) {
 
 static void store_row(nest *k, void *context) {
   (void)context;
-  nest_store(k, true);
+  nest_store(k, k->level_count);
 }
 
 static void emit_row(nest *k) {
@@ -118,8 +141,11 @@ static void emit_row(nest *k) {
     nest_reduce(k, level);
     end_pass(k);
   }
-  if (nest_has_row_outputs(k)) nest_inner(k, 1, store_row, NULL);
-  nest_store(k, false);
+  bool last = false;
+  for (int i = 0; i < k->group->output_count; i++)
+    last = last || k->output_pass[i] == k->level_count;
+  if (last) nest_inner(k, 1, store_row, NULL);
+  nest_store(k, -1);
   k->rows = rows; /* the next point starts with empty ones */
 }
 

@@ -68,17 +68,19 @@ group *nest_merge_axes(arena *a, const fusion *f, const group *from) {
 
 /* ---- vectors --------------------------------------------------------------------------------- */
 
+/* Draws are made of 64-bit products. */
+static size_t width_of(const node *n) {
+  return n->op == OP_BITS ? 8 : dtype_size(compute_type(n->type.element));
+}
+
 /* Lanes that fit a vector in the widest type that is computed with. */
 static int most_lanes(const nest *k) {
   size_t widest = 1;
-  for (int i = 0; i < k->group->member_count; i++) {
-    const node *n = k->group->members[i];
-    size_t size = dtype_size(compute_type(n->type.element));
-    if (size > widest) widest = size;
-  }
+  for (int i = 0; i < k->group->member_count; i++)
+    if (width_of(k->group->members[i]) > widest) widest = width_of(k->group->members[i]);
   for (int i = 0; i < k->group->input_count; i++) { /* casts of inputs are not members */
-    size_t size = dtype_size(compute_type(k->group->inputs[i]->type.element));
-    if (type_elements(&k->group->inputs[i]->type) > 1 && size > widest) widest = size;
+    const node *n = k->group->inputs[i];
+    if (type_elements(&n->type) > 1 && width_of(n) > widest) widest = width_of(n);
   }
   int lanes = k->lowering->target->vector_bytes / (int)widest;
   return lanes > LOOP_MAX_LANES ? LOOP_MAX_LANES : lanes;
@@ -90,18 +92,36 @@ static int lanes_for(int most, int64_t extent) {
   return lanes;
 }
 
+/* What full vectors leave matters where there are few of them. */
+static bool halves(int64_t extent, int lanes) { return extent < 16 * (int64_t)lanes; }
+
+/* Estimated instructions of an access by a vector. Elements that lie in different cache lines cost
+ * more. */
+static double access_price(const group_access *access, int v, int lanes) {
+  int64_t factor;
+  if (!index_linear(access->position, v, &factor)) return 1.5 * lanes;
+  if (factor == 0) return 0.5;
+  if (factor == 1) return 1;
+  int64_t stride = (factor < 0 ? -factor : factor) * (int64_t)dtype_size(access->node->type.element);
+  return stride < 64 ? 1.5 * lanes : 4.0 * lanes;
+}
+
+static double vector_price(const group *g, int v, int lanes) {
+  double price = g->member_count;
+  for (int i = 0; i < g->access_count; i++) price += access_price(&g->accesses[i], v, lanes);
+  return price;
+}
+
 /* Estimated instructions per element with vectors along an axis. */
 static double price(const nest *k, int v, int lanes) {
   const group *g = k->group;
-  double scalar = g->member_count, vector = g->member_count;
-  for (int i = 0; i < g->access_count; i++) {
-    int64_t factor;
-    bool linear = index_linear(g->accesses[i].position, v, &factor);
-    scalar += 1;
-    vector += linear && factor == 0 ? 0.5 : linear && factor == 1 ? 1 : 1.5 * lanes;
-  }
   int64_t extent = nest_extent(k, v), rest = extent % lanes;
-  double total = (double)(extent / lanes) * vector + (double)rest * scalar;
+  double total = (double)(extent / lanes) * vector_price(g, v, lanes);
+  for (int shorter = lanes / 2; halves(extent, lanes) && shorter > 1; shorter /= 2) {
+    if (rest & shorter) total += vector_price(g, v, shorter);
+    rest %= shorter;
+  }
+  total += (double)rest * (g->member_count + g->access_count);
   if (nest_is_inner(k, v)) /* lanes are combined once per row */
     total += k->level_count * 2.0 * lanes;
   return total / (double)extent;
@@ -119,6 +139,7 @@ static void choose_vectors(nest *k) {
     best = price(k, v, lanes);
     k->vector_axis = v;
     k->full_lanes = lanes;
+    k->halving = halves(nest_extent(k, v), lanes);
   }
 }
 
