@@ -31,10 +31,18 @@ static const char *words_of(arena *a, const group *g) {
   return text;
 }
 
+/* A quick look, before all of two kernels is compared. */
+static bool may_equal(const loop_kernel *x, const loop_kernel *y) {
+  if (x->parameter_count != y->parameter_count || x->body.count != y->body.count) return false;
+  for (int i = 0; i < x->parameter_count; i++)
+    if (x->parameters[i]->extents[0] != y->parameters[i]->extents[0]) return false;
+  return true;
+}
+
 /* The module's kernel that equals the given one, which is named and added where there is none. */
 static const loop_kernel *settle_kernel(arena *a, module *m, loop_kernel *k, const char *words) {
   for (int i = 0; i < m->kernel_count; i++)
-    if (loop_equal(m->kernels[i], k)) return m->kernels[i];
+    if (may_equal(m->kernels[i], k) && loop_equal(m->kernels[i], k)) return m->kernels[i];
   k->name = arena_printf(a, "k%d%s", m->kernel_count, words);
   const char *fault = loop_verify(a, k);
   if (fault) internal_error("kernel %s: %s", k->name, fault);
