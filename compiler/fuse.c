@@ -300,13 +300,20 @@ static bool reads_in_place(const group *g, const node *input, const node *output
   return true;
 }
 
-/* True where the input's memory may become the output's: a slot and its new value, or a value that
- * nobody else reads. */
+static bool is_result(const graph *g, const node *n) {
+  for (int i = 0; i < g->output_count; i++)
+    if (g->outputs[i].node == n) return true;
+  return false;
+}
+
+/* True where the input's memory may become the output's: a slot and its new value, unless that lies
+ * in a result of the entry, or a value that nobody else reads. */
 static bool may_share(const fusion *f, const group *g, const node *input, const node *output) {
   if (dtype_size(input->type.element) != dtype_size(output->type.element)) return false;
   if (type_elements(&input->type) != type_elements(&output->type)) return false;
   if (input->op == OP_INPUT) return false;
   if (input->op == OP_SLOT) {
+    if (is_result(f->graph, output)) return false;
     for (int i = 0; i < f->graph->update_count; i++)
       if (f->graph->updates[i].node == output &&
           strcmp(f->graph->updates[i].name, node_text(input, 0)) == 0)

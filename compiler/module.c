@@ -177,7 +177,7 @@ static void copy_value(entry_builder *b, const node *n, int from, int to) {
 static int shared_value(entry_builder *b, const node *input, int output_value) {
   int value = b->value_of[input->id];
   const plan_value *from = &b->plan.values[value], *to = &b->plan.values[output_value];
-  if (from->fixed == to->fixed) return value;
+  if (from->fixed == to->fixed) return value; /* slots in place, or both in scratch */
   int copy = add_value(b, input, arena_printf(b->arena, "copy of %s", from->name));
   copy_value(b, input, value, copy);
   return copy;
@@ -292,16 +292,34 @@ static void build_entry(arena *a, module *m, const graph *g, const char *name, m
 
 /* ---- the module ------------------------------------------------------------------------------ */
 
-/* Parameters, and states that entries only read, lie together; other states by themselves. */
+static bool reads_slot(const graph *g, const char *path) {
+  const int *uses = graph_uses(g, g->arena);
+  for (int id = 0; id < g->node_count; id++)
+    if (g->nodes[id]->op == OP_SLOT && uses[id] && strcmp(node_text(g->nodes[id], 0), path) == 0)
+      return true;
+  return false;
+}
+
+/* True where all entries that read the slot update it, and one does. */
+static bool is_private(const program *p, const slot *s) {
+  bool updated = false;
+  for (int i = 0; i < p->entry_count; i++) {
+    if (is_updated(p->entries[i], s->path))
+      updated = true;
+    else if (reads_slot(p->entries[i], s->path))
+      return false;
+  }
+  return updated;
+}
+
+/* Parameters, and states that some entry only reads, lie together; other states by themselves. */
 static void place_slots(arena *a, module *m) {
   const program *p = m->program;
   m->slot_count = p->slot_count;
   m->slots = arena_array_of(a, p->slot_count, module_slot);
   for (int i = 0; i < p->slot_count; i++) {
     const slot *s = &p->slots[i];
-    bool written = false;
-    for (int k = 0; k < p->entry_count; k++) written = written || is_updated(p->entries[k], s->path);
-    bool state = s->kind == SLOT_STATE && written;
+    bool state = s->kind == SLOT_STATE && is_private(p, s);
     int64_t *bytes = state ? &m->state_bytes : &m->parameter_bytes;
     m->slots[i] = (module_slot){
         s, {.region = state ? REGION_STATE : REGION_PARAMETERS, .offset = *bytes}};

@@ -70,7 +70,14 @@ static const char *fault_of(const memory *m, int value, const char *when) {
                       other < 0 ? "nothing" : m->plan->values[other].name);
 }
 
+static bool same_place(const placement *x, const placement *y) {
+  return x->region == y->region && (is_argument(x->region) ? x->index == y->index
+                                                           : x->offset == y->offset);
+}
+
 static const char *misplaced(arena *a, const plan *p, const plan_value *v) {
+  if (v->shares >= 0 && !same_place(&v->place, &p->values[v->shares].place))
+    return arena_printf(a, "%s does not lie where %s does", v->name, p->values[v->shares].name);
   if (is_argument(v->place.region)) return NULL;
   if (v->place.offset < 0 || v->place.offset % 64 != 0)
     return arena_printf(a, "%s lies at %lld", v->name, (long long)v->place.offset);

@@ -242,6 +242,8 @@ static const char *const graphs[] = {
     "  %8 = add %1, %6: f32[21] %9 = add %0, %7: f32[21] update \"a\" = %8 update \"b\" = %9 }",
     "entry same(x: f32[5]) { %1 = neg %0: f32[5] %2 = slot \"c\": f32[5] return y = %1, z = %1, "
     "  x = %0, c = %2 update \"a\" = %1 update \"b\" = %1 update \"c\" = %2 }",
+    "entry updated_result(x: f32[5]) { %1 = slot \"a\": f32[5] %2 = mul %1, %0: f32[5] "
+    "  return q = %2 update \"a\" = %2 }",
     "entry read_only(x: f32[5]) { %1 = slot \"a\": f32[5] %2 = add %0, %1: f32[5] return y = %2 }",
 
     /* Products between maps. */
