@@ -1,4 +1,5 @@
 /* The graph interpreter: every live node in order, by its operator's eval. */
+#include <math.h>
 #include <string.h>
 
 #include "op.h"
@@ -37,9 +38,15 @@ static const tensor *value_of_slot(const state *s, const node *n) {
   return value;
 }
 
-static void round_reals(tensor *t) {
+/* Veltkamp's splitting: the sum and its difference round away the low bits. */
+static double rounded(double x, int bits) {
+  double spread = x * (ldexp(1, 53 - bits) + 1), result = spread - (spread - x);
+  return isfinite(result) ? result : x;
+}
+
+static void round_reals(tensor *t, int bits) {
   int64_t count = type_elements(&t->type);
-  for (int64_t i = 0; i < count; i++) t->reals[i] = (double)(float)t->reals[i];
+  for (int64_t i = 0; i < count; i++) t->reals[i] = rounded(t->reals[i], bits);
 }
 
 static tensor *computed(const state *s, const node *n) {
@@ -47,7 +54,8 @@ static tensor *computed(const state *s, const node *n) {
   for (int i = 0; i < n->operand_count; i++) operands[i] = s->values[n->operands[i]->id];
   tensor *result = tensor_new(s->evaluation->arena, &n->type);
   op_definitions[n->op]->eval(s->evaluation, n, operands, result);
-  if (s->evaluation->round_to_f32 && n->type.element == DTYPE_F32) round_reals(result);
+  int bits = s->evaluation->f32_bits;
+  if (bits > 0 && n->type.element == DTYPE_F32) round_reals(result, bits);
   return result;
 }
 

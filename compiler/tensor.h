@@ -19,8 +19,9 @@ tensor *tensor_new(arena *a, const tensor_type *type); /* zeros */
 typedef struct evaluation {
   arena *arena;
   uint64_t seed, step;
-  bool round_to_f32; /* values of type f32 are rounded to float after each operator: for estimates
-                      * of a program's own rounding; false gives the meaning */
+  int f32_bits; /* above 0: the significant bits (24 is f32, fewer exaggerate) to which values of
+                 * type f32 are rounded after each operator, for estimates of a program's own
+                 * rounding; 0 gives the meaning */
 } evaluation;
 
 /* The value of a slot at the start of the entry; NULL where it is missing (an internal error). */

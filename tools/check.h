@@ -50,7 +50,7 @@ int check_entry_gradients(const graph *entry, const slot_values *slots, const op
 /* Compiled code against the interpreter, from random inputs: first values of all slots, then
  * every output and every slot after each of several calls of each entry. In f64 values agree to
  * 1e-9 of the array's size (the root of its mean square) or of themselves; in f32 to 1e-5 of that
- * plus eight times the largest difference that rounding every operation to float makes there. -1
+ * plus twice the largest difference that rounding every operation to 20 bits makes there. -1
  * after an error that has been printed. */
 int check_model(arena *a, const program *p, const dnn_model *compiled, const options *o,
                 bool real_f64);

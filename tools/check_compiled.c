@@ -6,7 +6,10 @@
 #include "element.h"
 #include "model.h"
 
-static const double f64_bound = 1e-9, f32_bound = 1e-5, rounding_factor = 8;
+static const double f64_bound = 1e-9, f32_bound = 1e-5, rounding_factor = 2;
+
+/* A sum of hundreds of terms in f32 loses about as much as one operation with so many bits. */
+enum { ESTIMATE_BITS = 20 };
 
 /* Both sides of a comparison: an elaborated program for the interpreter and compiled code. */
 typedef struct pair {
@@ -118,7 +121,7 @@ typedef struct results {
 static results interpret(arena *a, const pair *p, const graph *g, tensor **inputs,
                          slot_values *slots, bool rounded) {
   const dnn_context *c = &p->instance.context;
-  evaluation e = {.arena = a, .seed = c->seed, .step = c->step, .round_to_f32 = rounded};
+  evaluation e = {.arena = a, .seed = c->seed, .step = c->step, .f32_bits = rounded ? ESTIMATE_BITS : 0};
   results r = {arena_array_of(a, g->output_count, tensor *),
                arena_array_of(a, g->update_count, tensor *)};
   graph_eval(&e, g, (const tensor *const *)inputs, check_slot, slots, r.outputs, r.updates);
