@@ -161,60 +161,71 @@ static int64_t gcd(int64_t x, int64_t y) {
   return x;
 }
 
-/* Divides operand and divisor by what all factors have in common; returns that. The constant is
- * rounded down; what it loses is *lost. */
-static int64_t reduce_fraction(arena *a, const index_expr **x, int64_t *divisor, int64_t *lost) {
-  int64_t common = *divisor;
-  for (int i = 0; i < (*x)->term_count; i++) common = gcd((*x)->terms[i].factor, common);
-  *lost = 0;
-  if (common == 1) return 1;
-  index_term *terms = arena_array_of(a, (*x)->term_count, index_term);
-  for (int i = 0; i < (*x)->term_count; i++)
-    terms[i] = (index_term){(*x)->terms[i].factor / common, (*x)->terms[i].atom};
-  *lost = floor_mod((*x)->constant, common);
-  *x = expr_new(a, floor_div((*x)->constant, common), (*x)->term_count, terms);
-  *divisor /= common;
-  return common;
+/* x = common · reduced + small, where common divides the divisor and small lies in [0, common): then
+ * x / divisor is reduced / (divisor / common). Returns the largest common that some term offers. */
+static int64_t reduce_fraction(arena *a, const index_expr *x, int64_t divisor,
+                               const index_expr **reduced, const index_expr **small) {
+  int64_t best = 1;
+  *reduced = x;
+  *small = index_constant(a, 0);
+  for (int i = 0; i < x->term_count; i++) {
+    const index_expr *whole, *rest;
+    int64_t common = gcd(x->terms[i].factor, divisor);
+    if (common <= best) continue;
+    split_multiples(a, x, common, &whole, &rest);
+    if (rest->low < 0 || rest->high >= common) continue;
+    best = common;
+    *reduced = whole;
+    *small = rest;
+  }
+  return best;
+}
+
+static const index_expr *new_atom(arena *a, index_atom_kind kind, const index_expr *operand,
+                                  int64_t divisor) {
+  index_atom *atom = arena_new_of(a, index_atom);
+  *atom = (index_atom){.kind = kind, .operand = operand, .divisor = divisor, .high = divisor - 1};
+  if (kind == INDEX_QUOTIENT) {
+    atom->low = floor_div(operand->low, divisor);
+    atom->high = floor_div(operand->high, divisor);
+  }
+  return of_atom(a, atom);
+}
+
+/* The atom of which the expression consists; NULL where there is more to it. */
+static const index_atom *only_atom(const index_expr *x, index_atom_kind kind) {
+  bool single = x->term_count == 1 && x->constant == 0 && x->terms[0].factor == 1;
+  return single && x->terms[0].atom->kind == kind ? x->terms[0].atom : NULL;
 }
 
 const index_expr *index_quotient(arena *a, const index_expr *x, int64_t divisor) {
   ensure(divisor > 0);
-  const index_expr *whole, *rest;
+  const index_expr *whole, *rest, *reduced, *small;
   if (divisor == 1) return x;
   split_multiples(a, x, divisor, &whole, &rest);
   if (floor_div(rest->low, divisor) == floor_div(rest->high, divisor))
     return index_add(a, whole, index_constant(a, floor_div(rest->low, divisor)));
-  int64_t lost;
-  reduce_fraction(a, &rest, &divisor, &lost);
-  if (divisor == 1) return index_add(a, whole, rest);
-  const index_atom *inner = rest->term_count == 1 && rest->constant == 0 &&
-                                    rest->terms[0].factor == 1 &&
-                                    rest->terms[0].atom->kind == INDEX_QUOTIENT
-                                ? rest->terms[0].atom
-                                : NULL;
+  int64_t common = reduce_fraction(a, rest, divisor, &reduced, &small);
+  if (common > 1) return index_add(a, whole, index_quotient(a, reduced, divisor / common));
+  const index_atom *inner = only_atom(rest, INDEX_QUOTIENT);
   if (inner)
     return index_add(a, whole,
                      index_quotient(a, inner->operand, checked_mul(inner->divisor, divisor)));
-  index_atom *atom = arena_new_of(a, index_atom);
-  *atom = (index_atom){.kind = INDEX_QUOTIENT, .low = floor_div(rest->low, divisor),
-                       .high = floor_div(rest->high, divisor), .operand = rest,
-                       .divisor = divisor};
-  return index_add(a, whole, of_atom(a, atom));
+  return index_add(a, whole, new_atom(a, INDEX_QUOTIENT, rest, divisor));
 }
 
 const index_expr *index_remainder(arena *a, const index_expr *x, int64_t divisor) {
   ensure(divisor > 0);
-  const index_expr *whole, *rest;
+  const index_expr *whole, *rest, *reduced, *small;
   split_multiples(a, x, divisor, &whole, &rest);
   int64_t quotient = floor_div(rest->low, divisor);
   if (quotient == floor_div(rest->high, divisor))
     return index_add(a, rest, index_constant(a, -checked_mul(quotient, divisor)));
-  int64_t lost, common = reduce_fraction(a, &rest, &divisor, &lost);
-  index_atom *atom = arena_new_of(a, index_atom);
-  *atom = (index_atom){.kind = INDEX_REMAINDER, .high = divisor - 1, .operand = rest,
-                       .divisor = divisor};
-  const index_expr *scaled = index_scale(a, of_atom(a, atom), common);
-  return index_add(a, scaled, index_constant(a, lost));
+  int64_t common = reduce_fraction(a, rest, divisor, &reduced, &small);
+  if (common > 1)
+    return index_add(a, index_scale(a, index_remainder(a, reduced, divisor / common), common),
+                     small);
+  return new_atom(a, INDEX_REMAINDER, rest, divisor);
 }
 
 /* ---- questions ----------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include "build.h"
 #include "graph_case.h"
 #include "op.h"
+#include "random_graph.h"
 #include "run_module.h"
 #include "scalar.h"
 
@@ -272,6 +273,19 @@ static void whole_graphs(void **state) {
   }
 }
 
+/* In f64, whose rounding flips nothing. */
+static void random_graphs(void **state) {
+  (void)state;
+  const tolerance t = {.absolute = 1e-9, .relative = 1e-9};
+  for (uint64_t seed = 0; seed < 300; seed++) {
+    arena *a = arena_new();
+    graph *g = random_graph(a, seed, DTYPE_F64, 30);
+    const char *fault = run_and_compare(a, g, -2, 2, t);
+    if (fault) fail_msg("seed %d: %s\n%s", (int)seed, fault, graph_to_text(a, g));
+    arena_free(a);
+  }
+}
+
 /* Extrema of rows with NaN, and sums of rows that are masked. */
 static void nan_wins(void **state) {
   (void)state;
@@ -318,7 +332,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_function),  cmocka_unit_test(every_function_broadcast),
       cmocka_unit_test(every_cast),      cmocka_unit_test(every_reduction),
-      cmocka_unit_test(whole_graphs),    cmocka_unit_test(nan_wins),
+      cmocka_unit_test(whole_graphs),    cmocka_unit_test(random_graphs),
+      cmocka_unit_test(nan_wins),
       cmocka_unit_test(a_wrong_loop_is_caught),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
