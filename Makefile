@@ -1,12 +1,17 @@
 # make          build/dnnc, build/dnn, build/libdnnrt.a, build/libdnntool.a
 # make demo     train LeNet-5 on Fashion-MNIST
-# make check    build and run every test
+# make check    build and run every test; with SANITIZE=1 under gcc's sanitizers, in a folder of its own
 
 CC       ?= gcc
 CFLAGS   ?= -O2 -g
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -MMD -MP -I. -Icompiler -Idsl -Igrammar -Ibackends -Iruntime -Itools -I$(B)
 B := build
+
+ifeq ($(SANITIZE),1)
+B := build/sanitize
+CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+endif
 
 COMPILER_SOURCES := $(filter-out compiler/main.c,$(wildcard compiler/*.c compiler/ops/*.c dsl/*.c grammar/*.c backends/*.c))
 COMPILER_OBJECTS := $(COMPILER_SOURCES:%.c=$(B)/%.o) $(B)/grammar/dnn.tab.o $(B)/grammar/dnn.lex.o $(B)/std_text.o $(B)/dnn_abi_text.o
