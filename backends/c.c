@@ -17,10 +17,16 @@ void c_write_target_check(writer *w, const target *t) {
   writer_line(w, "#endif");
 }
 
-/* Vectors that the target does not have in one register stay inside of this file, so that their
- * passing by value is nobody's interface. */
-static const char preamble[] = "#define INLINE static inline __attribute__((always_inline))\n"
-                               "#pragma GCC diagnostic ignored \"-Wpsabi\"\n";
+/* No product is contracted with a sum, whatever flags the file is compiled with. Vectors that the
+ * target does not have in one register stay inside of this file, so that their passing by value is
+ * nobody's interface. */
+static const char preamble[] = "#ifdef __clang__\n"
+                               "#pragma STDC FP_CONTRACT OFF\n"
+                               "#else\n"
+                               "#pragma GCC optimize(\"fp-contract=off\")\n"
+                               "#endif\n"
+                               "#pragma GCC diagnostic ignored \"-Wpsabi\"\n"
+                               "#define INLINE static inline __attribute__((always_inline))\n";
 
 bool c_unit_write(const c_unit *u, FILE *out, const char *head, const char *rest) {
   fputs(head, out);

@@ -57,7 +57,7 @@ static void train_and_predict(const char *compiler) {
   snprintf(program, sizeof program, "%s/main.c", folder);
   extract("docs/embedding.md", program);
   assert_int_equal(run("%s models/convnets/lenet5.dnn -o %s/lenet5.c", dnnc, folder), 0);
-  assert_int_equal(run("cd %s && %s -std=c11 -Wall -Wextra -Werror -O2 -march=x86-64-v3 -ffp-contract=off "
+  assert_int_equal(run("cd %s && %s -std=c11 -Wall -Wextra -Werror -O2 -march=x86-64-v3 "
                        "main.c lenet5.c -o main", folder, compiler), 0);
   assert_int_equal(run("%s/main > %s/out", folder, folder), 0);
   char path[256];

@@ -1,6 +1,11 @@
 
-#define INLINE static inline __attribute__((always_inline))
+#ifdef __clang__
+#pragma STDC FP_CONTRACT OFF
+#else
+#pragma GCC optimize("fp-contract=off")
+#endif
 #pragma GCC diagnostic ignored "-Wpsabi"
+#define INLINE static inline __attribute__((always_inline))
 
 INLINE int64_t add_i64(int64_t x, int64_t y) {
   return (int64_t)((uint64_t)x + (uint64_t)y);

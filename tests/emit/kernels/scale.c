@@ -1,6 +1,11 @@
 
-#define INLINE static inline __attribute__((always_inline))
+#ifdef __clang__
+#pragma STDC FP_CONTRACT OFF
+#else
+#pragma GCC optimize("fp-contract=off")
+#endif
 #pragma GCC diagnostic ignored "-Wpsabi"
+#define INLINE static inline __attribute__((always_inline))
 
 typedef uint8_t u8x8 __attribute__((vector_size(8)));
 typedef uint8_t u8x8_memory __attribute__((vector_size(8), aligned(1), may_alias));
