@@ -90,8 +90,8 @@ static void cast_grad(graph *g, const node *n, node *cotangent, const bool *want
 static int64_t truncate_saturated(dtype to, double x) {
   int64_t smallest, largest;
   dtype_range(to, &smallest, &largest);
-  if (isnan(x)) return 0;
   if (to == DTYPE_BOOL) return x != 0;
+  if (isnan(x)) return 0;
   if (x <= (double)smallest) return smallest;
   if (x >= (double)largest) return largest;
   return (int64_t)x;
