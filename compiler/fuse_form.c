@@ -341,7 +341,8 @@ int group_weight(const node *n) {
   }
 }
 
-/* How often an element at this index is computed: once for each value of the variables in it. */
+/* How often an element at this index is computed: once for each value of the variables in it. Bounded,
+ * so that sums of operations do not overflow. */
 static int64_t repetitions(const group *g, const index_expr *const *at, int rank) {
   int64_t times = 1;
   for (int v = 0; v < g->outer_rank + g->inner_rank; v++) {
@@ -349,7 +350,8 @@ static int64_t repetitions(const group *g, const index_expr *const *at, int rank
     for (int i = 0; i < rank && !depends; i++) depends = index_depends(at[i], v);
     if (depends) times *= v < g->outer_rank ? g->outer[v] : g->inner[v - g->outer_rank];
   }
-  return times;
+  const int64_t most = INT64_C(1) << 48;
+  return times < most ? times : most;
 }
 
 static bool known(const survey *s, const node *n, const index_expr *const *at) {
