@@ -11,6 +11,7 @@ B := build
 ifeq ($(SANITIZE),1)
 B := build/sanitize
 CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+export LSAN_OPTIONS ?= suppressions=tests/leaks.txt:print_suppressions=0
 endif
 
 COMPILER_SOURCES := $(filter-out compiler/main.c,$(wildcard compiler/*.c compiler/ops/*.c dsl/*.c grammar/*.c backends/*.c))

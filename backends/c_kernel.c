@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "c_unit.h"
+#include "c_word.h"
 
 /* ---- which names are needed ---------------------------------------------------------------- */
 
@@ -59,19 +60,13 @@ static void uses_of_block(c_body *b, const loop_block *block) {
 
 /* ---- names --------------------------------------------------------------------------------- */
 
-/* Words of C and C++, and what drivers of tasks are made of. */
-static bool is_reserved(const c_body *b, const char *name) {
-  static const char words[] =
-      " alignas alignof and asm auto bitand bitor bool break case catch char class compl "
-      "concept const const_cast consteval constexpr constinit continue decltype default "
-      "delete do double dynamic_cast else enum explicit export extern false float for friend "
-      "goto if inline int linux long mutable namespace new noexcept not nullptr operator or "
-      "private protected public register reinterpret_cast requires restrict return short "
-      "signed sizeof static static_assert static_cast struct switch template this "
-      "thread_local throw true try typedef typeid typename typeof union unix unsigned using "
-      "virtual void volatile wchar_t while xor main run_tasks threads argument arguments "
-      "index ";
-  return strstr(words, arena_printf(b->unit->arena, " %s ", name)) != NULL;
+/* What drivers of tasks are made of, and macros. */
+static bool is_reserved(const char *name) {
+  static const char *const words[] = {"run_tasks", "threads", "argument", "arguments",
+                                      "index",     "INLINE",  "NULL"};
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    if (strcmp(name, words[i]) == 0) return true;
+  return c_is_word(name);
 }
 
 /* Names of helpers and types end with a type: "maximum_f32x8", "i32x8", "int32_t". */
@@ -103,7 +98,7 @@ static char *identifier(arena *a, const char *wish) {
 static const char *free_name(const c_body *b, const char *wish) {
   arena *a = b->unit->arena;
   const char *base = identifier(a, wish);
-  if (is_reserved(b, base) || ends_with_type(base)) base = arena_printf(a, "%s_value", base);
+  if (is_reserved(base) || ends_with_type(base)) base = arena_printf(a, "%s_value", base);
   const char *name = base;
   for (int i = 2; is_taken(b, name); i++) name = arena_printf(a, "%s_%d", base, i);
   return name;

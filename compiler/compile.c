@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "c.h"
+#include "c_word.h"
 #include "cc.h"
 #include "pass.h"
 
@@ -45,6 +46,49 @@ bool compile_passes(program *p, diagnostics *d, const compile_options *options, 
   return diag_count(d) == 0;
 }
 
+/* ---- names --------------------------------------------------------------------------------- */
+
+/* The model's name becomes a type of C beside those of the interface. */
+static bool name_is_free(const program *p, diagnostics *d) {
+  if (!c_is_word(p->name) && strcmp(p->name, "dnn") != 0 && strncmp(p->name, "dnn_", 4) != 0)
+    return true;
+  diag_error(d, (location){0}, "a model in C cannot be named `%s`: give another name to the file, "
+             "or --prefix", p->name);
+  return false;
+}
+
+/* ---- limits -------------------------------------------------------------------------------- */
+
+/* All memory of a model together, so that the planner's sums are far from overflowing. */
+static const int64_t most_bytes = INT64_C(1) << 56;
+
+static bool take(diagnostics *d, int64_t *left, const tensor_type *t, location at,
+                 const char *what) {
+  int64_t bytes = type_bytes(t);
+  if (bytes > *left)
+    diag_error(d, at, "%s take more than 2**56 bytes together", what);
+  *left -= bytes;
+  return *left >= 0;
+}
+
+static bool graph_fits(arena *a, diagnostics *d, const graph *g) {
+  int64_t left = most_bytes;
+  const char *what = arena_printf(a, "the values of %s up to this one", g->name);
+  for (int id = 0; id < g->node_count; id++)
+    if (!take(d, &left, &g->nodes[id]->type, g->nodes[id]->at, what)) return false;
+  return true;
+}
+
+static bool memory_fits(const program *p, diagnostics *d) {
+  int64_t left = most_bytes;
+  const char *what = "the parameters and states up to this one";
+  for (int i = 0; i < p->slot_count; i++)
+    if (!take(d, &left, &p->slots[i].type, p->slots[i].at, what)) return false;
+  for (int i = 0; i < p->entry_count; i++)
+    if (!graph_fits(p->arena, d, p->entries[i])) return false;
+  return graph_fits(p->arena, d, p->initial);
+}
+
 /* ---- modules ------------------------------------------------------------------------------- */
 
 static const target *find_target(arena *a, diagnostics *d, const char *cpu) {
@@ -60,7 +104,8 @@ static const target *find_target(arena *a, diagnostics *d, const char *cpu) {
 module *compile_module(program *p, diagnostics *d, const compile_options *options) {
   const char *cpu = options->target_cpu ? options->target_cpu : default_cpu;
   const target *t = find_target(p->arena, d, cpu);
-  if (!t || !compile_passes(p, d, options, NULL)) return NULL;
+  if (!t || !name_is_free(p, d)) return NULL;
+  if (!compile_passes(p, d, options, NULL) || !memory_fits(p, d)) return NULL;
   return module_build(p->arena, p, t);
 }
 

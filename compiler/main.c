@@ -1,4 +1,5 @@
 /* dnnc: compiles a .dnn file. */
+#include <ctype.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,9 +40,17 @@ typedef struct options {
   elaborate_options elaborate;
 } options;
 
+/* what: NULL where getopt has said it. */
 static int wrong_use(const char *what, const char *value) {
-  fprintf(stderr, "dnnc: %s%s\nTry 'dnnc --help'.\n", what, value ? value : "");
+  if (what) fprintf(stderr, "dnnc: %s%s\n", what, value ? value : "");
+  fputs("Try 'dnnc --help'.\n", stderr);
   return STATUS_USAGE;
+}
+
+static bool is_c_name(const char *name) {
+  for (const char *c = name; *c; c++)
+    if (!isalnum((unsigned char)*c) && *c != '_') return false;
+  return *name && !isdigit((unsigned char)*name);
 }
 
 static bool add_definition(arena *a, options *o, char *text) {
@@ -78,7 +87,7 @@ static int read_options(arena *a, int argc, char **argv, options *o) {
       case MEMORY: o->memory = true; break;
       case HELP: fputs(usage, stdout); return STATUS_OK;
       case VERSION: puts("dnnc " DNNC_VERSION); return STATUS_OK;
-      default: return wrong_use("", NULL);
+      default: return wrong_use(NULL, NULL);
     }
   }
   if (optind == argc) return wrong_use("no file was given", NULL);
@@ -86,6 +95,9 @@ static int read_options(arena *a, int argc, char **argv, options *o) {
   o->file = argv[optind];
   if (o->real && strcmp(o->real, "f64") && strcmp(o->real, "f32"))
     return wrong_use("--real is f32 or f64, not ", o->real);
+  if (o->elaborate.name && !is_c_name(o->elaborate.name))
+    return wrong_use("--prefix is letters, digits and underscores, not ", o->elaborate.name);
+  if (o->emit && o->output) return wrong_use("--emit prints; it takes no -o ", o->output);
   o->elaborate.real_f64 = o->real && !strcmp(o->real, "f64");
   return -1;
 }

@@ -17,10 +17,10 @@
 static const char *model_name(arena *a, const source *text, const elaborate_options *options) {
   const char *name = options->name ? options->name : text->name;
   const char *slash = strrchr(name, '/');
-  if (slash) name = slash + 1;
+  if (slash && !options->name) name = slash + 1;
   char *copy = arena_printf(a, "%s%s", isdigit((unsigned char)*name) ? "m" : "", name);
-  char *suffix = strstr(copy, ".dnn");
-  if (suffix && !suffix[4]) *suffix = 0;
+  size_t length = strlen(copy);
+  if (length >= 4 && !strcmp(copy + length - 4, ".dnn")) copy[length - 4] = 0;
   for (char *c = copy; *c; c++)
     if (!isalnum((unsigned char)*c)) *c = '_';
   return *copy ? copy : "model";
@@ -213,6 +213,9 @@ static void specialise(arena *a, diagnostics *d, const ast_file *file, const ast
     return;
   }
   g->name = arena_printf(a, "%s_%lld", s->entry, (long long)s->value);
+  if (program_entry(p, g->name))
+    diag_error(d, (location){0}, "the entry `%s` has the name of the copy of `%s` for %s = %lld",
+               g->name, s->entry, s->constant, (long long)s->value);
   check_same_slots(d, a, p, other, g->name);
   int same = p->entry_count;
   arena_push(a, p->batch_constants, same) = s->constant;

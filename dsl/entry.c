@@ -112,6 +112,9 @@ static void run_body(elaborator *e, const ast *entry, bool training_set) {
 
 /* The place in the tree of instances for what the entry owns. NULL after an error. */
 static instance *entry_instance(elaborator *e, const ast *entry) {
+  if (!strcmp(entry->name, "init"))
+    elaborator_error(e, entry->at, "no entry can be named `init`: a model has one of this name, "
+                     "which gives the initial values");
   instance *i = instance_child(e, e->model, entry->name);
   if (i->definition || i->unnamed_in_entry || instance_find_slot(e->model, entry->name)) {
     elaborator_error(e, entry->at, "two things are named `%s`", entry->name);

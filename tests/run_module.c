@@ -79,7 +79,7 @@ program *program_of_graph(arena *a, graph *g) {
       add_slot(a, p, node_text(g->nodes[id], 0), &g->nodes[id]->type);
   for (int i = 0; i < g->update_count; i++)
     add_slot(a, p, g->updates[i].name, &g->updates[i].node->type);
-  qsort(p->slots, (size_t)p->slot_count, sizeof *p->slots, compare_slots);
+  if (p->slot_count) qsort(p->slots, (size_t)p->slot_count, sizeof *p->slots, compare_slots);
   p->initial = graph_new(a, NULL, "init");
   for (int i = 0; i < p->slot_count; i++)
     graph_set_update(p->initial, p->slots[i].path, build_splat(p->initial, &p->slots[i].type, 0));
