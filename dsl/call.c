@@ -254,6 +254,7 @@ value call_owned(elaborator *e, location at, const char *label, const callable *
                             "instance of it and use its members", f->name);
   frame own = frame_of(e, f, owner, at, label);
   if (!check_call(e, at, f, arguments) || !elaborator_enter(e, &own)) return (value){0};
+  owner->members = own.scope;
   bind_statics(e, f);
   bind_parameters(e, at, f, arguments);
   value v = body_value(e, f->function, at);
@@ -263,7 +264,9 @@ value call_owned(elaborator *e, location at, const char *label, const callable *
 
 static value call_native(elaborator *e, location at, const ast *site, const char *label,
                          const callable *f, argument_list arguments) {
-  return native_apply(e, &(native_call){f->native, at, site, label, f->statics, arguments});
+  return native_apply(e, &(native_call){.native = f->native, .at = at, .site = site,
+                                        .label = label, .statics = f->statics,
+                                        .arguments = arguments});
 }
 
 /* Poison among the arguments of a native call is the result; a function of the language goes on,
@@ -290,6 +293,7 @@ value call_value(elaborator *e, location at, const ast *site, const char *label,
   if (f->native) return call_native(e, at, site, label, f, arguments);
   instance *owner = f->home ? instance_child(e, f->home, f->name)
                             : instance_child(e, e->frame->self, label);
+  if (f->origin && !owner->origin) instance_copy(e, owner, f->origin);
   return call_owned(e, at, label, f, owner, arguments);
 }
 
@@ -347,6 +351,7 @@ static value instantiate(elaborator *e, const ast *define, const char *name,
                             diag_place(e->arena, i->definition->at));
   i->definition = define;
   i->function = f;
+  if (f->origin) instance_copy(e, i, f->origin);
   i->graph = NULL;
   if (!f->function->has_parameters) call_members(e, i, define->at);
   return value_instance(i);
@@ -371,7 +376,7 @@ value call_named(elaborator *e, const ast *define, const char *name, value v) {
 
 scope *call_members(elaborator *e, instance *i, location at) {
   const callable *f = i->function;
-  if (!f || f->function->has_parameters || i->busy) return i->busy ? i->members : NULL;
+  if (!f || f->function->has_parameters || i->busy) return i->members;
   if (i->graph == e->graph) return i->members;
   frame own = frame_of(e, f, i, at, i->name);
   own.site = i->path; /* whoever asks first */

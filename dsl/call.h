@@ -21,7 +21,8 @@ value call_brackets(elaborator *e, location at, value base, argument_list static
 value call_named(elaborator *e, const ast *define, const char *name, value v);
 
 /* The names in the body of a bundle, a function without a parameter list, evaluated in the graph
- * under construction; NULL for other instances and after an error. */
+ * under construction; of another function those of the latest call. NULL where there are none, and
+ * after an error. */
 scope *call_members(elaborator *e, instance *i, location at);
 
 /* A type in a signature: sizes that are not known are patterns, bound in the current scope. False

@@ -119,3 +119,79 @@ value gradient_of(elaborator *e, location at, value loss, value wanted) {
   value result = leaf_gradients(e, s, wanted, &any);
   return any ? result : independent(e, at, s, nodes, count);
 }
+
+/* --- forward mode --------------------------------------------------------------------------- */
+
+/* x + y of scalars, widened; x is NULL at first. */
+static node *add_scalar(graph *g, node *x, node *y) {
+  if (!x || !y) return y;
+  dtype element = x->type.element == DTYPE_F64 ? DTYPE_F64 : y->type.element;
+  if (x->type.element != element) x = build_cast(g, x, element);
+  if (y->type.element != element) y = build_cast(g, y, element);
+  return build_map2(g, SCALAR_ADD, x, y);
+}
+
+static node *inner_product(graph *g, node *x, node *y) {
+  int64_t axes[MAX_RANK];
+  for (int i = 0; i < x->type.rank; i++) axes[i] = i;
+  return build_reduce(g, OP_SUM, build_map2(g, SCALAR_MUL, x, y), x->type.rank, axes);
+}
+
+/* Adds the inner products of the direction's leaves with the gradients at those of `wanted`. */
+static bool along(elaborator *e, location at, const gradients *s, value wanted, value direction,
+                  node **sum) {
+  wanted = gradient_leaves(e, wanted);
+  direction = gradient_leaves(e, direction);
+  if (value_is_poison(direction)) return false;
+  if (value_is(wanted, VALUE_TUPLE)) {
+    const tuple *x = wanted.tuple, *v = value_is(direction, VALUE_TUPLE) ? direction.tuple : NULL;
+    if (!v || v->count != x->count) {
+      elaborator_error(e, at, "the direction is a tuple of %d, not %s", x->count,
+                       value_words(e->arena, direction));
+      return false;
+    }
+    for (int i = 0; i < x->count; i++) {
+      int found = x->keys && x->keys[i] ? tuple_find(v, x->keys[i]) : -1;
+      if (!along(e, at, s, x->items[i], v->items[found >= 0 ? found : i], sum)) return false;
+    }
+    return true;
+  }
+  node *v = operate_convert(e, at, direction, &wanted.node->type, false, "the direction");
+  node *g = grad_of(s, wanted.node);
+  if (v && g) *sum = add_scalar(e->graph, *sum, inner_product(e->graph, g, v));
+  return v;
+}
+
+/* The gradient of the linear form at each cotangent, shaped like y. */
+static value tangents(elaborator *e, const gradients *s, value y, node *const *cotangents,
+                      int *next) {
+  y = gradient_leaves(e, y);
+  if (value_is(y, VALUE_TUPLE)) {
+    tuple *t = tuple_like(e->arena, y.tuple);
+    for (int i = 0; i < t->count; i++)
+      t->items[i] = tangents(e, s, y.tuple->items[i], cotangents, next);
+    return (value){.kind = VALUE_TUPLE, .tuple = t};
+  }
+  node *u = cotangents[(*next)++], *g = s ? grad_of(s, u) : NULL;
+  return value_tensor(g ? g : build_splat(e->graph, &u->type, 0));
+}
+
+value gradient_along(elaborator *e, location at, value y, value wanted, value direction) {
+  graph *g = e->graph;
+  node **from = NULL, **to = NULL, *form = NULL, *linear = NULL;
+  int from_count = 0, to_count = 0, next = 0;
+  if (!collect(e, at, wanted, &from, &from_count) || !collect(e, at, y, &to, &to_count))
+    return (value){0};
+  if (!from_count || !to_count)
+    return elaborator_error(e, at, "there is nothing to differentiate");
+  g->at = at;
+  node **cotangents = arena_array_of(e->arena, to_count, node *);
+  for (int i = 0; i < to_count; i++) {
+    cotangents[i] = build_splat(g, &to[i]->type, 0);
+    form = add_scalar(g, form, inner_product(g, to[i], cotangents[i]));
+  }
+  const gradients *back = grad_sweep(g, form, from_count, from);
+  if (!along(e, at, back, wanted, direction, &linear)) return (value){0};
+  if (!linear) return elaborator_error(e, at, "the value does not depend on this");
+  return tangents(e, grad_sweep(g, linear, to_count, cotangents), y, cotangents, &next);
+}

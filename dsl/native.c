@@ -7,7 +7,7 @@
 /* --- the table ------------------------------------------------------------------------------ */
 
 static const native *const families[] = {native_elementwise, native_shapes, native_reductions,
-                                         native_random, native_calculus};
+                                         native_random, native_calculus, native_slots};
 enum { FAMILY_COUNT = sizeof families / sizeof *families };
 
 const native *native_find(const char *name) {
@@ -40,44 +40,62 @@ static bool check_count(elaborator *e, const native_call *c, int given, int leas
   return false;
 }
 
-static bool check_names(elaborator *e, const native_call *c, int *positional) {
+static bool check_names(elaborator *e, const native_call *c, const char *allowed, const char *kind,
+                        argument_list list, int *positional) {
   *positional = 0;
-  for (int i = 0; i < c->statics.count; i++) {
-    const char *name = c->statics.items[i].name;
+  for (int i = 0; i < list.count; i++) {
+    const char *name = list.items[i].name;
     *positional += !name;
-    if (!name || is_option(c->native->options, name)) continue;
-    elaborator_unknown(e, c->at, arena_printf(e->arena, "option of %s named", c->native->name),
-                       name, &c->native->options, c->native->options ? 1 : 0);
+    if (!name || is_option(allowed, name)) continue;
+    elaborator_unknown(e, c->at, arena_printf(e->arena, "%s of %s named", kind, c->native->name),
+                       name, &allowed, allowed ? 1 : 0);
     return false;
   }
-  for (int i = 0; i < c->arguments.count; i++)
-    if (c->arguments.items[i].name) {
-      elaborator_error(e, c->at, "%s takes its arguments by position", c->native->name);
-      return false;
-    }
   return true;
 }
 
-value native_apply(elaborator *e, const native_call *c) {
-  int statics;
-  const native *n = c->native;
-  if (!check_names(e, c, &statics) ||
-      !check_count(e, c, statics, n->least_statics, n->most_statics, "static arguments") ||
-      !check_count(e, c, c->arguments.count, n->least, n->most, "arguments"))
-    return (value){0};
-  e->graph->at = c->at;
-  return n->call(e, c);
+/* Parts the arguments by position from those by name. */
+static void part_arguments(elaborator *e, native_call *c) {
+  argument_list all = c->arguments;
+  c->arguments = (argument_list){arena_array_of(e->arena, all.count, argument), 0};
+  c->named = (argument_list){arena_array_of(e->arena, all.count, argument), 0};
+  for (int i = 0; i < all.count; i++) {
+    argument_list *to = all.items[i].name ? &c->named : &c->arguments;
+    to->items[to->count++] = all.items[i];
+  }
 }
 
-value native_option(const native_call *c, const char *name, bool *given) {
+value native_apply(elaborator *e, const native_call *given) {
+  int statics, arguments;
+  native_call c = *given;
+  const native *n = c.native;
+  if (!check_names(e, &c, n->options, "option", c.statics, &statics) ||
+      !check_names(e, &c, n->names, "argument", c.arguments, &arguments) ||
+      !check_count(e, &c, statics, n->least_statics, n->most_statics, "static arguments") ||
+      !check_count(e, &c, arguments, n->least, n->most, "arguments"))
+    return (value){0};
+  part_arguments(e, &c);
+  e->graph->at = c.at;
+  return n->call(e, &c);
+}
+
+static value find_named(argument_list list, const char *name, bool *given) {
   *given = false;
-  for (int i = 0; i < c->statics.count; i++) {
-    const argument *a = &c->statics.items[i];
+  for (int i = 0; i < list.count; i++) {
+    const argument *a = &list.items[i];
     if (!a->name || strcmp(a->name, name)) continue;
     *given = true;
     return a->value;
   }
   return (value){0};
+}
+
+value native_option(const native_call *c, const char *name, bool *given) {
+  return find_named(c->statics, name, given);
+}
+
+value native_named(const native_call *c, const char *name, bool *given) {
+  return find_named(c->named, name, given);
 }
 
 bool native_integer_option(elaborator *e, const native_call *c, const char *name, int64_t *out) {

@@ -5,14 +5,16 @@
 #include "elaborator.h"
 
 /* A call of a native function. Statics by position and by name are apart: the native takes those
- * by name with native_option. Arguments by position only. */
+ * by name with native_option. So are arguments: those by name come last, and native_named takes
+ * them. */
 typedef struct native_call {
   const struct native *native;
   location at;
   const ast *site;         /* of the call; NULL: none of its own */
   const char *label;       /* "uniform_0": the place of a draw */
   argument_list statics;
-  argument_list arguments;
+  argument_list arguments; /* by position */
+  argument_list named;     /* by name */
 } native_call;
 
 typedef value native_function(elaborator *e, const native_call *c);
@@ -24,6 +26,7 @@ typedef struct native {
   const char *options;     /* names that brackets may hold, separated by blanks */
   native_function *call;
   int code;                /* what distinguishes rows of one function */
+  const char *names;       /* of arguments that parentheses may hold by name, as `options` */
 } native;
 
 const native *native_find(const char *name);
@@ -34,6 +37,9 @@ value native_apply(elaborator *e, const native_call *c);
 
 /* The value of an option, or poison with *given false. */
 value native_option(const native_call *c, const char *name, bool *given);
+
+/* The value of an argument by name, or poison with *given false. */
+value native_named(const native_call *c, const char *name, bool *given);
 
 /* An option that is an integer or a truth value; the default where it is not given. False after an
  * error. */
@@ -65,6 +71,6 @@ void native_check_sites(elaborator *e);
 
 /* Rows of the table, by family. The last has no name. */
 extern const native native_elementwise[], native_shapes[], native_reductions[], native_random[],
-    native_calculus[];
+    native_calculus[], native_slots[];
 
 #endif

@@ -14,9 +14,10 @@ static value map(elaborator *e, const native_call *c) {
   return operate_map(e, c->at, (scalar_function)c->native->code, c->arguments.count, operands);
 }
 
-/* Rows: arguments from, to; brackets from, to; options; function; code. */
-#define CAST(name) {name, 1, 1, 0, 0, NULL, cast, 0}
-#define MAP(name, arity, function) {name, arity, arity, 0, 0, NULL, map, SCALAR_##function}
+/* Rows: arguments from, to; brackets from, to; options; function; code; names. */
+#define CAST(name) {name, 1, 1, 0, 0, NULL, cast, 0, NULL}
+#define MAP(name, arity, function) \
+  {name, arity, arity, 0, 0, NULL, map, SCALAR_##function, NULL}
 const native native_elementwise[] = {
     CAST("f32"), CAST("f64"), CAST("f16"), CAST("bf16"), CAST("i8"),
     CAST("u8"), CAST("i32"), CAST("i64"), CAST("bool"),

@@ -124,10 +124,63 @@ static value randint(elaborator *e, const native_call *c) {
   return elaborator_node(e, pattern ? build_map2(e->graph, SCALAR_MOD, pattern, limit) : NULL);
 }
 
+/* categorical[B](logits): i32, class k with probability softmax(logits)[k] along the last axis: the
+ * largest of logits + Gumbel noise -log(-log(u)) (Gumbel, 1954; Maddison et al., 2014). u = 0
+ * gives minus infinity, so it is chosen only where all are. Sizes in brackets are the result's. */
+static value categorical(elaborator *e, const native_call *c) {
+  graph *g = e->graph;
+  node *logits = native_tensor(e, c, 0);
+  if (!logits) return (value){0};
+  int rank = logits->type.rank;
+  if (!rank || !dtype_is_float(logits->type.element))
+    return elaborator_error(e, c->at, "categorical takes floating logits with an axis, not %s",
+                            type_text(e->arena, &logits->type));
+  tensor_type like = logits->type, type;
+  const dim classes = like.dims[--like.rank];
+  if (!native_result_type(e, c, like.element, &like, &type)) return (value){0};
+  if (type.rank == MAX_RANK)
+    return elaborator_error(e, c->at, "a tensor has at most %d axes", MAX_RANK);
+  type.dims[type.rank++] = classes;
+  node *all = operate_convert(e, c->at, value_tensor(logits), &type, true, "the logits");
+  node *u = all ? uniform_node(e, c, &type, "") : NULL;
+  if (!u) return (value){0};
+  node *exponential = build_map1(g, SCALAR_NEG, build_map1(g, SCALAR_LOG, u));
+  node *noise = build_map1(g, SCALAR_NEG, build_map1(g, SCALAR_LOG, exponential));
+  const int64_t last = type.rank - 1;
+  node *noisy = build_map2(g, SCALAR_ADD, all, noise);
+  return elaborator_node(e, build_reduce(g, OP_ARGMAX, noisy, 1, &last));
+}
+
+/* permutation[n](): i32[n], all orders equally likely up to equal patterns: each element's rank
+ * among n random patterns, equal ones in the order of their places. It takes n ** 2 comparisons. */
+static value permutation(elaborator *e, const native_call *c) {
+  enum { MOST = 1 << 16 };
+  graph *g = e->graph;
+  int count;
+  int64_t sizes[MAX_RANK];
+  if (!native_sizes(e, c, &count, sizes)) return (value){0};
+  if (count != 1 || sizes[0] > MOST)
+    return elaborator_error(e, c->at, "permutation[n]() takes one size, at most %d", MOST);
+  const tensor_type line = type_of(DTYPE_I32, 1, sizes);
+  const tensor_type square = type_of(DTYPE_I32, 2, (int64_t[]){sizes[0], sizes[0]});
+  const int64_t rows = 0, columns = 1;
+  node *key = bits(e, c, &line, "");
+  if (!key) return (value){0};
+  node *mine = build_broadcast(g, key, &square, &rows);
+  node *other = build_broadcast(g, key, &square, &columns);
+  node *earlier = build_map2(g, SCALAR_LT, build_iota(g, &square, 1), build_iota(g, &square, 0));
+  node *equal = build_map2(g, SCALAR_EQ, other, mine);
+  node *before = build_map2(g, SCALAR_OR, build_map2(g, SCALAR_LT, other, mine),
+                            build_map2(g, SCALAR_AND, equal, earlier));
+  return elaborator_node(e, build_reduce(g, OP_SUM, build_cast(g, before, DTYPE_I32), 1, &columns));
+}
+
 const native native_random[] = {
-    {"uniform", 0, 0, 0, MAX_RANK, NULL, uniform, 0},
-    {"normal", 0, 0, 0, MAX_RANK, NULL, normal, 0},
-    {"bernoulli", 1, 1, 0, MAX_RANK, NULL, bernoulli, 0},
-    {"randint", 1, 1, 0, MAX_RANK, NULL, randint, 0},
+    {"categorical", 1, 1, 0, MAX_RANK, NULL, categorical, 0, NULL},
+    {"permutation", 0, 0, 1, MAX_RANK, NULL, permutation, 0, NULL},
+    {"uniform", 0, 0, 0, MAX_RANK, NULL, uniform, 0, NULL},
+    {"normal", 0, 0, 0, MAX_RANK, NULL, normal, 0, NULL},
+    {"bernoulli", 1, 1, 0, MAX_RANK, NULL, bernoulli, 0, NULL},
+    {"randint", 1, 1, 0, MAX_RANK, NULL, randint, 0, NULL},
     {0},
 };

@@ -125,17 +125,17 @@ static value conv(elaborator *e, const native_call *c) {
 }
 
 #define REDUCTION(name, family, op) \
-  {name, 1, 1, 0, MAX_RANK, "keep", reduce, (family) * OP_COUNT + (op)}
+  {name, 1, 1, 0, MAX_RANK, "keep", reduce, (family) * OP_COUNT + (op), NULL}
 const native native_reductions[] = {
     REDUCTION("sum", FOLD, OP_SUM),
     REDUCTION("prod", FOLD, OP_PROD),
     REDUCTION("mean", MEAN, OP_SUM),
     REDUCTION("all", ALL, OP_MIN),
     REDUCTION("any", ANY, OP_MAX),
-    {"max", 1, 2, 0, MAX_RANK, "keep", extreme, OP_MAX},
-    {"min", 1, 2, 0, MAX_RANK, "keep", extreme, OP_MIN},
-    {"argmax", 1, 1, 0, 1, "keep", reduce, ARGUMENT * OP_COUNT + OP_ARGMAX},
-    {"argmin", 1, 1, 0, 1, "keep", reduce, ARGUMENT * OP_COUNT + OP_ARGMIN},
-    {"conv", 2, 2, 0, 0, "stride pad dilation groups", conv, 0},
+    {"max", 1, 2, 0, MAX_RANK, "keep", extreme, OP_MAX, NULL},
+    {"min", 1, 2, 0, MAX_RANK, "keep", extreme, OP_MIN, NULL},
+    {"argmax", 1, 1, 0, 1, "keep", reduce, ARGUMENT * OP_COUNT + OP_ARGMAX, NULL},
+    {"argmin", 1, 1, 0, 1, "keep", reduce, ARGUMENT * OP_COUNT + OP_ARGMIN, NULL},
+    {"conv", 2, 2, 0, 0, "stride pad dilation groups", conv, 0, NULL},
     {0},
 };

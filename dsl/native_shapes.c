@@ -137,14 +137,14 @@ static int gather_parts(elaborator *e, const native_call *c, node **parts, int m
     bool splice = value_is(v, VALUE_TUPLE);
     for (int k = 0; k < (splice ? v.tuple->count : 1); k++) {
       if (count == most) {
-        elaborator_error(e, c->at, "concat joins at most %d tensors", most);
+        elaborator_error(e, c->at, "%s joins at most %d tensors", c->native->name, most);
         return 0;
       }
       parts[count] = operate_tensor(e, c->at, splice ? v.tuple->items[k] : v, DTYPE_COUNT);
       if (!parts[count++]) return 0;
     }
   }
-  if (!count) elaborator_error(e, c->at, "concat of nothing");
+  if (!count) elaborator_error(e, c->at, "%s of nothing", c->native->name);
   return count;
 }
 
@@ -155,6 +155,30 @@ static value concat(elaborator *e, const native_call *c) {
   int count = gather_parts(e, c, parts, MOST), axis_count;
   int64_t axes[MAX_RANK];
   if (!count || !native_axes(e, c, parts[0]->type.rank, 0, &axis_count, axes)) return (value){0};
+  return elaborator_node(e, build_concat(e->graph, count, parts, (int)axes[0]));
+}
+
+/* stack[axis](a, b, …), tuples spliced: the parts side by side along a new axis, 0 by default. */
+static value stack(elaborator *e, const native_call *c) {
+  enum { MOST = 1024 };
+  node **parts = arena_array_of(e->arena, MOST, node *);
+  int count = gather_parts(e, c, parts, MOST), axis_count;
+  int64_t axes[MAX_RANK];
+  if (!count) return (value){0};
+  const tensor_type type = parts[0]->type;
+  if (type.rank == MAX_RANK)
+    return elaborator_error(e, c->at, "a tensor has at most %d axes", MAX_RANK);
+  if (!native_axes(e, c, type.rank + 1, 0, &axis_count, axes)) return (value){0};
+  for (int i = 0; i < count; i++) {
+    dim dims[MAX_RANK];
+    if (!type_equal(&parts[i]->type, &type))
+      return elaborator_error(e, c->at, "stack joins tensors of one type, not %s and %s",
+                              type_text(e->arena, &type),
+                              type_text(e->arena, &parts[i]->type));
+    for (int k = 0; k <= type.rank; k++)
+      dims[k] = k == axes[0] ? dim_fixed(1) : type.dims[k - (k > axes[0])];
+    parts[i] = build_reshape(e->graph, parts[i], type.rank + 1, dims);
+  }
   return elaborator_node(e, build_concat(e->graph, count, parts, (int)axes[0]));
 }
 
@@ -185,17 +209,18 @@ static value split(elaborator *e, const native_call *c) {
 }
 
 const native native_shapes[] = {
-    {"zeros", 0, 0, 0, MAX_RANK, NULL, fill, 0},
-    {"ones", 0, 0, 0, MAX_RANK, NULL, fill, 1},
-    {"full", 1, 1, 0, MAX_RANK, NULL, fill, 0},
-    {"zeros_like", 1, 1, 0, 0, NULL, fill_like, 0},
-    {"ones_like", 1, 1, 0, 0, NULL, fill_like, 1},
-    {"iota", 0, 0, 1, MAX_RANK, "axis", iota, 0},
-    {"shape", 1, 1, 0, 0, NULL, shape, 0},
-    {"len", 1, 1, 0, 0, NULL, length, 0},
-    {"reshape", 1, 1, 0, MAX_RANK, NULL, reshape, 0},
-    {"transpose", 1, 1, 0, MAX_RANK, NULL, transpose, 0},
-    {"concat", 1, 1024, 0, 1, NULL, concat, 0},
-    {"split", 1, 1, 1, 2, NULL, split, 0},
+    {"zeros", 0, 0, 0, MAX_RANK, NULL, fill, 0, NULL},
+    {"ones", 0, 0, 0, MAX_RANK, NULL, fill, 1, NULL},
+    {"full", 1, 1, 0, MAX_RANK, NULL, fill, 0, NULL},
+    {"zeros_like", 1, 1, 0, 0, NULL, fill_like, 0, NULL},
+    {"ones_like", 1, 1, 0, 0, NULL, fill_like, 1, NULL},
+    {"iota", 0, 0, 1, MAX_RANK, "axis", iota, 0, NULL},
+    {"shape", 1, 1, 0, 0, NULL, shape, 0, NULL},
+    {"len", 1, 1, 0, 0, NULL, length, 0, NULL},
+    {"reshape", 1, 1, 0, MAX_RANK, NULL, reshape, 0, NULL},
+    {"transpose", 1, 1, 0, MAX_RANK, NULL, transpose, 0, NULL},
+    {"concat", 1, 1024, 0, 1, NULL, concat, 0, NULL},
+    {"stack", 1, 1024, 0, 1, NULL, stack, 0, NULL},
+    {"split", 1, 1, 1, 2, NULL, split, 0, NULL},
     {0},
 };

@@ -23,6 +23,7 @@ instance *instance_child(elaborator *e, instance *parent, const char *name) {
   child->path = joined(e->arena, parent, child->name);
   child->parent = parent;
   child->unnamed_in_entry = parent->unnamed_in_entry;
+  if (parent->origin) child->origin = instance_child(e, parent->origin, name);
   return arena_push(e->arena, parent->children, parent->child_count) = child;
 }
 
@@ -65,6 +66,35 @@ void slot_write(elaborator *e, slot_record *s, node *next, location at) {
   if (s->slot.kind == SLOT_PARAM) e->param_written = true;
 }
 
+/* --- copies --------------------------------------------------------------------------------- */
+
+void instance_copy(elaborator *e, instance *i, instance *origin) {
+  i->origin = origin;
+  for (int k = 0; k < i->child_count; k++)
+    instance_copy(e, i->children[k], instance_child(e, origin, i->children[k]->name));
+}
+
+const char *instance_drawn_as(const instance *i) {
+  while (i->origin) i = i->origin;
+  return i->path;
+}
+
+/* Gives a copy the slots that its origin has by now and that no call of the copy has made. */
+static void complete_copy(elaborator *e, instance *i) {
+  const instance *origin = i->origin;
+  if (!origin) return;
+  complete_copy(e, i->origin);
+  for (int k = 0; k < origin->slot_count; k++) {
+    const slot_record *s = origin->slots[k];
+    if (instance_find_slot(i, s->name)) continue;
+    slot_new(e, i, s->name, s->slot.kind, &s->slot.type, s->slot.at)->initial = s->initial;
+  }
+  for (int k = 0; k < origin->child_count; k++)
+    complete_copy(e, instance_child(e, i, origin->children[k]->name));
+}
+
+/* --- slots below an instance ---------------------------------------------------------------- */
+
 typedef struct slot_list {
   value *items;
   const char **keys;
@@ -84,6 +114,7 @@ static void collect(elaborator *e, const instance *i, slot_kind kind, size_t pre
 
 value instance_slots(elaborator *e, instance *i, slot_kind kind) {
   slot_list list = {0};
+  complete_copy(e, i);
   collect(e, i, kind, *i->path ? strlen(i->path) + 1 : 0, &list);
   return value_tuple(e->arena, list.count, list.items, list.keys);
 }
@@ -112,15 +143,18 @@ static value unknown_member(elaborator *e, const instance *i, const char *name, 
     return elaborator_error(e, at, "`%s` has no `%s`; do you mean `%s`?", i->path, name, nearest);
   if (!count)
     return elaborator_error(
-        e, at, "`%s` has no `%s` yet: its parameters exist from the first call in the text",
+        e, at, "`%s` has no `%s` yet: its parts exist from the first call in the text",
         i->path, name);
   return elaborator_error(e, at, "`%s` has no `%s`", i->path, name);
 }
 
 value instance_member(elaborator *e, instance *i, const char *name, location at) {
   scope *members = call_members(e, i, at);
+  complete_copy(e, i);
   binding *b = members ? scope_find_here(members, name) : NULL;
-  if (b && !value_is(b->value, VALUE_SLOT)) return b->value;
+  bool bundle = i->function && !i->function->function->has_parameters;
+  if (b && (bundle ? !value_is(b->value, VALUE_SLOT) : value_is(b->value, VALUE_FUNCTION)))
+    return b->value;
   slot_record *s = instance_find_slot(i, name);
   if (s) return slot_read(e, s);
   instance *child = instance_find_child(i, name);

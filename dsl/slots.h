@@ -7,6 +7,7 @@
 
 struct instance {
   const char *name, *path;    /* "linear_0", "net.linear_0"; the root's path is "" */
+  instance *origin;           /* of a copy or a part of one: what it has its initial values from */
   instance *parent;
   const callable *function;   /* NULL: the root, an entry, a place without a function */
   const ast *definition;      /* the `=` that named it; NULL: anonymous */
@@ -15,8 +16,8 @@ struct instance {
   slot_record **slots;        /* in the order of declaration */
   int slot_count;
   bool unnamed_in_entry;      /* here or above: it may not own params */
-  scope *members;             /* of a bundle: its body's names … */
-  const graph *graph;         /* … in this graph */
+  scope *members;             /* its body's names, for a bundle … */
+  const graph *graph;         /* … in this graph; else of the latest call */
   bool busy;                  /* the bundle's body is being evaluated */
 };
 
@@ -46,6 +47,13 @@ value slot_read(elaborator *e, slot_record *s);
 
 /* Gives the slot its next version, which has the slot's type. */
 void slot_write(elaborator *e, slot_record *s, node *next, location at);
+
+/* Makes an instance, which has no slots yet, a copy of another. */
+void instance_copy(elaborator *e, instance *i, instance *origin);
+
+/* The path by which the initial values of an instance's slots draw: a copy draws what its origin
+ * draws. */
+const char *instance_drawn_as(const instance *i);
 
 /* The slots of one kind in an instance and below: a tuple keyed by path, relative to the
  * instance. */

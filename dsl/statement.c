@@ -105,9 +105,9 @@ static value initial_value(elaborator *e, const ast *n, const tensor_type *type)
   return call_value(e, n->value->at, n->value, v.function->name, v, (argument_list){0});
 }
 
-/* Evaluates the initial value in its graph, in a frame of its own in which `shape` is known. With
- * no type written, the value's becomes the type. NULL after an error. */
-static node *initial_node(elaborator *e, const ast *n, const char *path, bool typed,
+/* Evaluates the initial value in its graph, in a frame of its own in which `shape` is known; site
+ * tells its draws. With no type written, the value's becomes the type. NULL after an error. */
+static node *initial_node(elaborator *e, const ast *n, const char *site, bool typed,
                           tensor_type *type) {
   graph *outer = e->graph;
   frame own = {
@@ -115,7 +115,7 @@ static node *initial_node(elaborator *e, const ast *n, const char *path, bool ty
       .called_at = n->at,
       .self = e->frame->self,
       .scope = scope_new(e->arena, e->frame->scope),
-      .site = path,
+      .site = site,
       .initial = typed ? type : NULL,
       .training = e->frame->training,
   };
@@ -149,8 +149,9 @@ static bool may_declare(elaborator *e, const ast *n) {
 static slot_record *declare_new(elaborator *e, const ast *n, const char *name, slot_kind kind,
                                 bool typed, tensor_type type) {
   const instance *self = e->frame->self;
-  const char *path = *self->path ? arena_printf(e->arena, "%s.%s", self->path, name) : name;
-  node *initial = initial_node(e, n, path, typed, &type);
+  const char *drawn_as = instance_drawn_as(self);
+  const char *site = *drawn_as ? arena_printf(e->arena, "%s.%s", drawn_as, name) : name;
+  node *initial = initial_node(e, n, site, typed, &type);
   if (!initial && !typed) return NULL;
   slot_record *s = slot_new(e, e->frame->self, name, kind, &type, n->at);
   s->initial = initial;

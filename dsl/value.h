@@ -81,7 +81,8 @@ struct callable {
   const ast *function;         /* NULL: native */
   const struct native *native;
   scope *scope;                /* in which the function was defined */
-  instance *home;              /* the bundle of which it is a member; else NULL */
+  instance *home;              /* the instance of which it is a member; else NULL */
+  instance *origin;            /* of copy(net): net; else NULL */
   argument_list statics;
   bool bracketed;              /* static arguments were given, be it [] */
   signed char training;        /* set by [training: …]: 0, 1; -1: the caller's */
