@@ -15,8 +15,7 @@ static location argument_place(const argument *a, location call) {
   return a->source ? a->source->at : call;
 }
 
-/* The argument for parameter number i of this name: by name, or by position. */
-static const argument *argument_for(argument_list list, const char *name, int i) {
+const argument *call_argument(argument_list list, const char *name, int i) {
   int position = 0;
   for (int k = 0; k < list.count; k++) {
     if (list.items[k].name) {
@@ -51,22 +50,26 @@ static bool check_arguments(elaborator *e, location at, const callable *f, argum
                          parameters->count);
       return false;
     }
-    if (i < positional || argument_for((argument_list){list.items, k}, a->name, -1)) {
+    if (i < positional || call_argument((argument_list){list.items, k}, a->name, -1)) {
       elaborator_error(e, argument_place(a, at), "`%s` is given twice", a->name);
       return false;
     }
   }
   for (int i = 0; i < parameters->count; i++) {
     const ast *p = parameters->items[i];
-    if (p->value || p->bound || argument_for(list, p->name, i)) continue;
+    if (p->value || p->bound || call_argument(list, p->name, i)) continue;
     elaborator_error(e, at, "%s needs its %s `%s`", f->name, kind, p->name);
     return false;
   }
   return true;
 }
 
+bool call_check_statics(elaborator *e, location at, const callable *f) {
+  return check_arguments(e, at, f, f->statics, &f->function->statics, "static argument");
+}
+
 static bool check_call(elaborator *e, location at, const callable *f, argument_list arguments) {
-  return check_arguments(e, at, f, f->statics, &f->function->statics, "static argument") &&
+  return call_check_statics(e, at, f) &&
          check_arguments(e, at, f, arguments, &f->function->parameters, "argument");
 }
 
@@ -79,7 +82,7 @@ static void bind_statics(elaborator *e, const callable *f) {
   const ast_list *statics = &f->function->statics;
   for (int i = 0; i < statics->count; i++) {
     const ast *s = statics->items[i];
-    const argument *a = argument_for(f->statics, s->name, i);
+    const argument *a = call_argument(f->statics, s->name, i);
     value v = {0};
     if (s->bound) elaborator_refuse(e, s->at, "a bounded size");
     else if (a) v = a->value;
@@ -167,7 +170,7 @@ static void bind_parameters(elaborator *e, location at, const callable *f,
   const ast_list *parameters = &f->function->parameters;
   for (int i = 0; i < parameters->count; i++) {
     const ast *p = parameters->items[i];
-    const argument *a = argument_for(arguments, p->name, i);
+    const argument *a = call_argument(arguments, p->name, i);
     value v = a ? a->value : expression_value(e, p->value);
     bind(e, p->name, fitted(e, p, v, a ? argument_place(a, at) : at), p->at);
   }

@@ -13,6 +13,13 @@ value call_value(elaborator *e, location at, const ast *site, const char *label,
 value call_owned(elaborator *e, location at, const char *label, const callable *f, instance *owner,
                  argument_list arguments);
 
+/* The argument for parameter number i of this name: by name, or by position; or NULL. */
+const argument *call_argument(argument_list list, const char *name, int i);
+
+/* Whether the static arguments of a function or entry meet its static parameters one to one and
+ * none without a default is missing; false with an error. */
+bool call_check_statics(elaborator *e, location at, const callable *f);
+
 /* f[…]: the function with further static arguments. */
 value call_brackets(elaborator *e, location at, value base, argument_list statics);
 

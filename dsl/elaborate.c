@@ -116,19 +116,22 @@ static void run_top_level(elaborator *e) {
   }
 }
 
-/* All entries; those after `last`, where it is given, are left out. */
-static void run_entries(elaborator *e, const char *last) {
+/* All entries up to `last`, where it is given; whether it was found. */
+static bool run_entries(elaborator *e, const char *last) {
   for (int i = 0; i < e->file->items.count; i++) {
     const ast *n = e->file->items.items[i];
     if (n->kind != AST_ENTRY) continue;
     entry_elaborate(e, n);
-    if (last && !strcmp(n->name, last)) return;
+    if (last && !strcmp(n->name, last)) return true;
   }
+  return false;
 }
 
 static void run_tasks(elaborator *e) {
   for (int i = 0; i < e->file->items.count; i++)
     if (e->file->items.items[i]->kind == AST_TASK) task_elaborate(e, e->file->items.items[i]);
+  for (int i = 0; i < e->file->items.count; i++)
+    if (e->file->items.items[i]->kind == AST_ENTRY) entry_check_used(e, e->file->items.items[i]);
 }
 
 static int by_path(const void *a, const void *b) {
@@ -179,8 +182,7 @@ static program *elaborate_file(arena *a, diagnostics *d, const ast_file *file, c
     apply_definition(&e, &options->definitions[i]);
   force_constants(&e);
   run_top_level(&e);
-  run_entries(&e, last_entry);
-  if (!last_entry) run_tasks(&e);
+  if (!run_entries(&e, last_entry)) run_tasks(&e); /* runs make further entries */
   finish(&e);
   return e.program;
 }

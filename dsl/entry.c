@@ -10,16 +10,15 @@
 #include "statement.h"
 #include "training.h"
 
-/* Binds the entry's static arguments to their defaults; `training` sets the frame's. True where it
- * is set. */
-static bool bind_statics(elaborator *e, const ast *entry) {
+/* Binds the entry's static parameters; `training` sets the frame's. True where it is set. */
+static bool bind_statics(elaborator *e, const ast *entry, argument_list statics) {
   bool set = false;
   for (int i = 0; i < entry->statics.count; i++) {
     const ast *s = entry->statics.items[i];
+    const argument *a = call_argument(statics, s->name, i);
     value v = {0};
     if (s->bound) elaborator_refuse(e, s->at, "a bounded size");
-    else if (s->value) v = expression_value(e, s->value);
-    else elaborator_refuse(e, s->at, "a static argument of an entry without a default");
+    else v = a ? a->value : expression_value(e, s->value);
     if (strcmp(s->name, "training")) {
       call_check_hidden(e, s->name, v, s->at);
       scope_bind(e->arena, e->frame->scope, s->name, v, s->at);
@@ -111,29 +110,39 @@ static void run_body(elaborator *e, const ast *entry, bool training_set) {
 }
 
 /* The place in the tree of instances for what the entry owns. NULL after an error. */
-static instance *entry_instance(elaborator *e, const ast *entry) {
+static instance *entry_instance(elaborator *e, const ast *entry, const char *name) {
   if (!strcmp(entry->name, "init"))
     elaborator_error(e, entry->at, "no entry can be named `init`: a model has one of this name, "
                      "which gives the initial values");
-  instance *i = instance_child(e, e->model, entry->name);
-  if (i->definition || i->unnamed_in_entry || instance_find_slot(e->model, entry->name)) {
-    elaborator_error(e, entry->at, "two things are named `%s`", entry->name);
+  instance *i = instance_child(e, e->model, name);
+  if (i->definition || i->unnamed_in_entry || instance_find_slot(e->model, name)) {
+    elaborator_error(e, entry->at, "two things are named `%s`", name);
     return NULL;
   }
+  i->definition = entry;
   i->unnamed_in_entry = true;
   return i;
 }
 
-void entry_elaborate(elaborator *e, const ast *entry) {
-  instance *self = entry_instance(e, entry);
-  if (!self) return;
+/* Whether the entry makes sense without static arguments. */
+static bool has_defaults(const ast *entry) {
+  for (int i = 0; i < entry->statics.count; i++)
+    if (!entry->statics.items[i]->value && !entry->statics.items[i]->bound) return false;
+  return true;
+}
+
+/* False after an error that leaves no graph. */
+static bool elaborate_named(elaborator *e, const ast *entry, const char *name,
+                            argument_list statics) {
+  instance *self = entry_instance(e, entry, name);
+  if (!self) return false;
   graph *outer = e->graph;
   frame own = {.lexical = elaborator_lexical(e, entry), .called_at = entry->at, .self = self,
-               .scope = scope_new(e->arena, e->scope), .site = entry->name, .body = true};
-  e->graph = graph_new(e->arena, e->diagnostics, entry->name);
+               .scope = scope_new(e->arena, e->scope), .site = name, .body = true};
+  e->graph = graph_new(e->arena, e->diagnostics, name);
   e->training_used = e->param_written = false;
   if (elaborator_enter(e, &own)) {
-    run_body(e, entry, bind_statics(e, entry));
+    run_body(e, entry, bind_statics(e, entry, statics));
     elaborator_leave(e);
   }
   program *p = e->program;
@@ -141,4 +150,58 @@ void entry_elaborate(elaborator *e, const ast *entry) {
   arena_push(e->arena, p->batch_constants, same) = batch_constant(e, entry);
   arena_push(e->arena, p->entries, p->entry_count) = e->graph;
   e->graph = outer;
+  return true;
+}
+
+void entry_elaborate(elaborator *e, const ast *entry) {
+  if (has_defaults(entry)) elaborate_named(e, entry, entry->name, (argument_list){0});
+}
+
+/* --- entries with static arguments ---------------------------------------------------------- */
+
+/* "pretrain_l2"; NULL after an error. */
+static const char *name_with(elaborator *e, location at, const ast *entry, argument_list statics) {
+  const char *name = entry->name;
+  for (int i = 0; i < entry->statics.count; i++) {
+    const ast *s = entry->statics.items[i];
+    const argument *a = call_argument(statics, s->name, i);
+    if (!a) continue;
+    if (value_is_poison(a->value)) return NULL;
+    if (value_is(a->value, VALUE_TRUTH)) {
+      name = arena_printf(e->arena, "%s_%s%s", name, s->name, a->value.truth ? "true" : "false");
+    } else if (value_is_integer(a->value)) {
+      const char *digits = number_text(e->arena, a->value.number);
+      name = arena_printf(e->arena, "%s_%s%s%s", name, s->name, *digits == '-' ? "m" : "",
+                          digits + (*digits == '-'));
+    } else {
+      elaborator_error(e, at, "a static argument of an entry in a run is an integer or a truth "
+                       "value, not %s", value_words(e->arena, a->value));
+      return NULL;
+    }
+  }
+  return name;
+}
+
+const char *entry_with(elaborator *e, location at, const ast *entry, argument_list statics) {
+  const callable given = {.name = entry->name, .function = entry, .statics = statics};
+  const char *name = name_with(e, at, entry, statics);
+  if (!name || !call_check_statics(e, at, &given)) return NULL;
+  const instance *known = instance_find_child(e->model, name);
+  if (known && known->definition == entry) return name;
+  task *outer_task = e->task;
+  frame *outer = e->frame;
+  e->task = NULL;
+  while (e->frame->caller) e->frame = e->frame->caller; /* an entry stands at top level */
+  bool good = elaborate_named(e, entry, name, statics);
+  e->frame = outer;
+  e->task = outer_task;
+  return good ? name : NULL;
+}
+
+void entry_check_used(elaborator *e, const ast *entry) {
+  if (has_defaults(entry)) return;
+  for (int i = 0; i < e->model->child_count; i++)
+    if (e->model->children[i]->definition == entry) return;
+  elaborator_error(e, entry->at, "a static parameter of the entry `%s` has no default, and no run "
+                   "gives it a value", entry->name);
 }

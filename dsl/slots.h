@@ -10,7 +10,7 @@ struct instance {
   instance *origin;           /* of a copy or a part of one: what it has its initial values from */
   instance *parent;
   const callable *function;   /* NULL: the root, an entry, a place without a function */
-  const ast *definition;      /* the `=` that named it; NULL: anonymous */
+  const ast *definition;      /* the `=` or entry that named it; NULL: anonymous */
   instance **children;
   int child_count;
   slot_record **slots;        /* in the order of declaration */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "build.h"
+#include "entry.h"
 #include "expression.h"
 #include "library.h"
 #include "operate.h"
@@ -190,12 +191,12 @@ static void check_inputs(elaborator *e, const task_run *run, const graph *g) {
   }
 }
 
+/* The name in the program of the entry that is called, elaborated here where it has static
+ * arguments. NULL after an error. */
 static const char *entry_of(elaborator *e, const ast *call) {
   const ast *base = call->kind == AST_CALL ? call->base : call;
-  if (base->kind == AST_BRACKETS) {
-    elaborator_refuse(e, base->at, "static arguments of an entry in a run");
-    return NULL;
-  }
+  const ast *brackets = base->kind == AST_BRACKETS ? base : NULL;
+  if (brackets) base = brackets->base;
   if (call->kind != AST_CALL || base->kind != AST_NAME) {
     elaborator_error(e, call->at, "run(…) begins with the call of an entry, as in "
                      "run(train(d.train), epochs: 1)");
@@ -203,10 +204,15 @@ static const char *entry_of(elaborator *e, const ast *call) {
   }
   const char **names = NULL;
   int count = 0;
-  for (int i = 0; i < e->program->entry_count; i++)
-    arena_push(e->arena, names, count) = e->program->entries[i]->name;
-  for (int i = 0; i < count; i++)
-    if (!strcmp(names[i], base->name)) return names[i];
+  for (int i = 0; i < e->file->items.count; i++) {
+    const ast *n = e->file->items.items[i];
+    if (n->kind != AST_ENTRY) continue;
+    arena_push(e->arena, names, count) = n->name;
+    if (strcmp(n->name, base->name)) continue;
+    argument_list statics = {0};
+    if (brackets) statics = expression_arguments(e, &brackets->items);
+    return entry_with(e, base->at, n, statics);
+  }
   elaborator_unknown(e, base->at, "entry", base->name, names, count);
   return NULL;
 }

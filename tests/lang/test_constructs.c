@@ -1,5 +1,6 @@
 /* What the larger constructs of the language mean: copies, collections, members, instances as
- * values, forward derivatives, draws. Small models, run by the graph interpreter. */
+ * values, forward derivatives, draws,
+ * static arguments of runs. Small models, run by the graph interpreter. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -52,7 +53,9 @@ static void test_copies_have_their_own_slots(void **state) {
   const char *rest = "entry learn(x: f32[1, 2]) -> (y) { y = q(x)\n minimize y over q with sgd(0.1) }\n"
                      "entry slow() { params(target) <- 0.5 * params(target) + 0.5 * params(q) }\n"
                      "entry compare(x: f32[1, 2]) -> (y) { y = target(x) + 0 * twins[1](x) }\n";
-  model *m = model_new(arena_printf(arena_new(), "%s%s", copies, rest), NULL);
+  arena *a = arena_new();
+  model *m = model_new(arena_printf(a, "%s%s", copies, rest), NULL);
+  arena_free(a);
   const double x[] = {1, -2};
   const tensor *inputs[] = {model_tensor(m->arena, 2, (int64_t[]){1, 2}, x)};
   static const char *const names[] = {"scale", "cell.w", "linear_0.w"};
@@ -344,6 +347,60 @@ static void test_stack_joins_along_a_new_axis(void **state) {
   model_free(m);
 }
 
+/* --- tasks ---------------------------------------------------------------------------------- */
+
+/* One entry for each set of static arguments, each with its own optimiser state. */
+static void test_runs_give_static_arguments(void **state) {
+  (void)state;
+  const char *text = "use optim\n"
+                     "const B = 4\n"
+                     "param a: f32[2] = 1\n"
+                     "param b: f32[2] = 2\n"
+                     "fn weights() { (a, b) }\n"
+                     "entry tune[l, sign = 1, training = true](rate: f32, x: f32[B]) -> (loss) {\n"
+                     "  loss = sign * sum(weights()[l]) * mean(x) + (training ? 0.0 : 100.0)\n"
+                     "  minimize loss over weights()[l] with momentum(rate)\n"
+                     "}\n"
+                     "entry other[k = 3]() -> (y) { y = f32(k) }\n"
+                     "task first {\n"
+                     "  d = data(\"f\", train: (x: npy(\"x.npy\")))\n"
+                     "  for l in 0..2 { run(tune[l](d.train, rate: 1.0), epochs: 1) }\n"
+                     "  run(tune[sign: -1, l: 0](d.train, rate: 1.0), epochs: 1)\n"
+                     "  run(tune[1](d.train, rate: 0.5), epochs: 2)\n"
+                     "}\n"
+                     "task second after first {\n"
+                     "  d = data(\"f\", train: (x: npy(\"x.npy\")))\n"
+                     "  run(tune[0, training: false](d.train, rate: 1.0), epochs: 1)\n"
+                     "  run(other(), once: true)\n"
+                     "}\n";
+  const specialisation specialisations[] = {{"tune_l1", "B", 2}};
+  model *m = model_new(text, &(elaborate_options){.specialisations = specialisations,
+                                                  .specialisation_count = 1});
+  static const char *const runs[] = {"tune_l0", "tune_l1", "tune_l0_signm1", "tune_l1"};
+  assert_int_equal(m->program->tasks[0].run_count, 4);
+  for (int i = 0; i < 4; i++)
+    assert_string_equal(m->program->tasks[0].runs[i].entry, runs[i]);
+  assert_string_equal(m->program->tasks[1].runs[0].entry, "tune_l0_trainingfalse");
+  assert_string_equal(m->program->tasks[1].runs[1].entry, "other");
+  assert_string_equal(m->program->tasks[1].after, "first");
+  assert_int_equal(m->program->entry_count, 6);
+  assert_null(program_entry(m->program, "tune"));
+  const double x[] = {1, 1, 1, 1};
+  const tensor *inputs[] = {model_scalar(m->arena, 1),
+                            model_tensor(m->arena, 1, (int64_t[]){4}, x)};
+  expect_real(model_real(m, "tune_l0", inputs), 2, near);
+  expect_real(model_real(m, "tune_l1", inputs), 4, near);
+  expect_real(model_real(m, "tune_l0_signm1", inputs), 0, near);
+  expect_real(model_slot_real(m, "b", 0), 1, near);
+  expect_real(model_slot_real(m, "tune_l1.momentum_0.b.v", 0), 1, near);
+  expect_real(model_slot_real(m, "tune_l0_signm1.momentum_0.a.v", 0), -1, near);
+  expect_real(model_real(m, "tune_l0_trainingfalse", inputs), 102, near);
+  const graph *smaller = program_entry(m->program, "tune_l1_2");
+  assert_non_null(smaller);
+  assert_int_equal(smaller->inputs[1].node->type.dims[0].maximum, 2);
+  model_free(m);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_copies_have_their_own_slots),
@@ -358,6 +415,7 @@ int main(void) {
       cmocka_unit_test(test_categorical_draws_classes),
       cmocka_unit_test(test_permutations),
       cmocka_unit_test(test_stack_joins_along_a_new_axis),
+      cmocka_unit_test(test_runs_give_static_arguments),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
