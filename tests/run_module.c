@@ -69,22 +69,30 @@ static int compare_slots(const void *x, const void *y) {
   return strcmp(((const slot *)x)->path, ((const slot *)y)->path);
 }
 
-program *program_of_graph(arena *a, graph *g) {
-  program *p = arena_new_of(a, program);
-  *p = (program){.arena = a, .name = "test", .entry_count = 1};
-  p->entries = arena_array_of(a, 1, graph *);
-  p->entries[0] = g;
+static void add_slots(arena *a, program *p, const graph *g) {
   for (int id = 0; id < g->node_count; id++)
     if (g->nodes[id]->op == OP_SLOT)
       add_slot(a, p, node_text(g->nodes[id], 0), &g->nodes[id]->type);
   for (int i = 0; i < g->update_count; i++)
     add_slot(a, p, g->updates[i].name, &g->updates[i].node->type);
-  if (p->slot_count) qsort(p->slots, (size_t)p->slot_count, sizeof *p->slots, compare_slots);
+}
+
+program *program_of_graphs(arena *a, int count, graph *const *graphs) {
+  program *p = arena_new_of(a, program);
+  *p = (program){.arena = a, .name = "test", .entry_count = count};
+  p->entries = arena_array_of(a, count, graph *);
+  for (int i = 0; i < count; i++) {
+    p->entries[i] = graphs[i];
+    add_slots(a, p, graphs[i]);
+  }
+  qsort(p->slots, (size_t)p->slot_count, sizeof *p->slots, compare_slots);
   p->initial = graph_new(a, NULL, "init");
   for (int i = 0; i < p->slot_count; i++)
     graph_set_update(p->initial, p->slots[i].path, build_splat(p->initial, &p->slots[i].type, 0));
   return p;
 }
+
+program *program_of_graph(arena *a, graph *g) { return program_of_graphs(a, 1, &g); }
 
 /* ---- comparison ------------------------------------------------------------------------------ */
 

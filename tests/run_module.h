@@ -22,6 +22,9 @@ const char *run_entry(arena *a, const module *m, const module_entry *e, module_m
  * slots are zeros. */
 program *program_of_graph(arena *a, graph *g);
 
+/* The same of several, whose names and paths of slots differ. */
+program *program_of_graphs(arena *a, int count, graph *const *graphs);
+
 const target *test_target(arena *a);
 
 /* Builds, runs and compares with the graph interpreter all outputs and updates, for inputs in [low,
