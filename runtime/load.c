@@ -1,10 +1,12 @@
 #include "dnn_rt.h"
 
 #include <dlfcn.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 enum { REGION_ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
 
@@ -68,6 +70,23 @@ const char *dnn_status_text(int status) {
   }
 }
 
+/* False for a library whose end is missing: touching what was cut off would be a bus error. The
+ * table of sections is the last that a linker writes. What is no library is left to dlopen. */
+static bool is_whole(const char *path) {
+  FILE *in = fopen(path, "rb");
+  if (!in) return true;
+  ElfW(Ehdr) head;
+  struct stat file;
+  bool whole = true;
+  if (fstat(fileno(in), &file) == 0 && fread(&head, sizeof head, 1, in) == 1 &&
+      memcmp(head.e_ident, ELFMAG, SELFMAG) == 0) {
+    uint64_t size = (uint64_t)file.st_size, table = (uint64_t)head.e_shnum * head.e_shentsize;
+    whole = head.e_shoff <= size && table <= size - head.e_shoff;
+  }
+  fclose(in);
+  return whole;
+}
+
 bool dnn_load(dnn_library *library, const char *path, char message[DNN_MESSAGE_BYTES]) {
   *library = (dnn_library){0};
   /* Without a slash dlopen would search the system's folders instead of the current one. */
@@ -75,6 +94,10 @@ bool dnn_load(dnn_library *library, const char *path, char message[DNN_MESSAGE_B
   int length = snprintf(local, sizeof local, "%s%s", strchr(path, '/') ? "" : "./", path);
   if (length < 0 || (size_t)length >= sizeof local) {
     snprintf(message, DNN_MESSAGE_BYTES, "the path is too long: %.200s…", path);
+    return false;
+  }
+  if (!is_whole(local)) {
+    snprintf(message, DNN_MESSAGE_BYTES, "cannot load %.200s: the file is cut off", path);
     return false;
   }
   void *handle = dlopen(local, RTLD_NOW | RTLD_LOCAL);

@@ -396,6 +396,12 @@ static void libraries_without_a_model(void **state) {
   assert_int_equal(system(arena_printf(memory, "cc -shared -x c -o %s /dev/null", path)), 0);
   assert_false(dnn_load(&other, path, message));
   assert_non_null(strstr(message, "holds no model"));
+  for (int bytes = 0; bytes < 4096; bytes += 1000) { /* what a full disk leaves of it */
+    const char *part = path_of(arena_printf(memory, "part%d.so", bytes));
+    assert_int_equal(system(arena_printf(memory, "head -c %d %s >%s", bytes, path, part)), 0);
+    assert_false(dnn_load(&other, part, message));
+    assert_non_null(strstr(message, bytes ? "the file is cut off" : "file too short"));
+  }
 }
 
 static void write_array(const char *name, int rank, const void *values) {
