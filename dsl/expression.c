@@ -232,6 +232,27 @@ value expression_value(elaborator *e, const ast *n) {
   return v;
 }
 
+/* Appends a size, or the items of a tuple; false with an error. */
+static bool add_size(elaborator *e, const ast *n, value v, tensor_type *out) {
+  if (value_is(v, VALUE_TUPLE)) {
+    for (int i = 0; i < v.tuple->count; i++)
+      if (!add_size(e, n, v.tuple->items[i], out)) return false;
+    return true;
+  }
+  int64_t extent;
+  if (!elaborator_integer(e, n->at, v, "a size", &extent)) return false;
+  if (extent < 1) {
+    elaborator_error(e, n->at, "a size is at least 1, not %lld", (long long)extent);
+    return false;
+  }
+  if (out->rank == MAX_RANK) {
+    elaborator_error(e, n->at, "a tensor has at most %d axes", MAX_RANK);
+    return false;
+  }
+  out->dims[out->rank++] = dim_fixed(extent);
+  return true;
+}
+
 bool expression_type(elaborator *e, const ast *type, tensor_type *out) {
   *out = (tensor_type){0};
   bool good = elaborator_element(e, type->at, type->name, &out->element);
@@ -241,17 +262,12 @@ bool expression_type(elaborator *e, const ast *type, tensor_type *out) {
   }
   for (int i = 0; i < type->items.count; i++) {
     const ast *size = type->items.items[i];
-    int64_t extent = 1;
     if (size->kind == AST_ELLIPSIS) {
       elaborator_error(e, size->at, "`...` cannot stand here: the sizes must be known");
       good = false;
-    } else if (!elaborator_integer(e, size->at, expression_value(e, size), "a size", &extent)) {
-      good = false;
-    } else if (extent < 1) {
-      elaborator_error(e, size->at, "a size is at least 1, not %lld", (long long)extent);
-      good = false;
+    } else {
+      good = add_size(e, size, expression_value(e, size), out) && good;
     }
-    out->dims[out->rank++] = dim_fixed(extent);
   }
   if (good && !type_check(out)) {
     elaborator_error(e, type->at, "the tensor is too large");

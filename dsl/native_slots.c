@@ -85,12 +85,21 @@ typedef struct slot_list {
   filter only, without;
 } slot_list;
 
-/* Adds the slots of an instance, or of all instances in a tuple, that pass the filters. */
-static bool add_slots(elaborator *e, const native_call *c, value v, bool whole_paths,
+/* "[1].first": the place of an item within a tuple. */
+static const char *item_place(arena *a, const char *place, const tuple *t, int i) {
+  if (!t->keys || !t->keys[i]) return arena_printf(a, "%s[%d]", place, i);
+  return arena_printf(a, "%s%s%s", place, *place ? "." : "", t->keys[i]);
+}
+
+/* Adds the slots of an instance, or of all instances in a tuple, that pass the filters. place:
+ * before the keys; NULL: keys are whole paths. */
+static bool add_slots(elaborator *e, const native_call *c, value v, const char *place,
                       slot_list *list) {
   if (value_is(v, VALUE_TUPLE)) {
     for (int i = 0; i < v.tuple->count; i++)
-      if (!add_slots(e, c, v.tuple->items[i], true, list)) return false;
+      if (!add_slots(e, c, v.tuple->items[i],
+                     place ? item_place(e->arena, place, v.tuple, i) : NULL, list))
+        return false;
     return true;
   }
   if (!value_is(v, VALUE_INSTANCE)) {
@@ -106,19 +115,23 @@ static bool add_slots(elaborator *e, const native_call *c, value v, bool whole_p
     if (list->only.given && !passes(&list->only, path)) continue;
     if (list->without.given && passes(&list->without, path)) continue;
     arena_push(e->arena, list->items, list->count) = item;
-    arena_push(e->arena, list->keys, list->key_count) = whole_paths ? path : own.tuple->keys[i];
+    const char *key = own.tuple->keys[i];
+    if (!place) key = path;
+    else if (*place) key = arena_printf(e->arena, "%s.%s", place, key);
+    arena_push(e->arena, list->keys, list->key_count) = key;
   }
   return true;
 }
 
-/* params(net), states(net): a tuple keyed by path below net; of several, by whole path. only: and
- * without: choose by whole paths. */
+/* params(net), states(net): a tuple keyed by path below net, of a tuple by the place in it before
+ * that; of several, by whole path. only: and without: choose by whole paths. */
 static value slots_of(elaborator *e, const native_call *c) {
   slot_list list = {0};
   if (!read_filter(e, c, "only", &list.only) || !read_filter(e, c, "without", &list.without))
     return (value){0};
+  const char *place = c->arguments.count == 1 ? "" : NULL;
   for (int i = 0; i < c->arguments.count; i++)
-    if (!add_slots(e, c, c->arguments.items[i].value, c->arguments.count > 1, &list))
+    if (!add_slots(e, c, c->arguments.items[i].value, place, &list))
       return (value){0};
   if (!check_used(e, c, &list.only) || !check_used(e, c, &list.without)) return (value){0};
   return elaborator_tuple(e, c->at, list.count, list.items, list.keys);

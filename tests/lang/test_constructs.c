@@ -109,6 +109,7 @@ static const char layers[] =
     "fn pair(x) { layer[2](x) + layer[1](x) }\n"
     "net = pair\n"
     "enc = for i in 0..2 { emit layer[i + 1] }\n"
+    "twins = copy(enc)\n"
     "entry call(x: f32) -> (y) { y = net(x) + enc[0](x) + enc[1](x) }\n";
 
 static model *layers_model(const char *rest) {
@@ -130,11 +131,16 @@ static void test_params_are_chosen_by_path(void **state) {
       "  f = f32(len(params(net, enc, only: \"*.b\")))\n"
       "  g = f32(len(states(enc[1])))\n"
       "}\n"
+      "entry keys() -> (a, b) {\n"
+      "  a = sum((params(enc) + params(twins))[0])\n"
+      "  b = params((l: enc[1]), only: \"*.b\")[0]\n"
+      "}\n"
       "entry weights() { minimize sum(flat(net)) over params(net, only: \"*.w\") with sgd(1.0) }\n"
       "entry rest() {\n"
       "  minimize sum(flat(net)) over net except params(net, only: \"*.w\"), net.layer_1.b with sgd(1.0)\n"
       "}\n");
   expect_outputs(m, "counts", (double[]){4, 2, 2, 2, 4, 4, 1});
+  expect_outputs(m, "keys", (double[]){6, 1});
   model_run(m, "weights", NULL);
   expect_real(model_slot_real(m, "net.layer_0.w", 1), 2, near);
   expect_real(model_slot_real(m, "net.layer_0.b", 0), 1, exactly);
