@@ -85,7 +85,7 @@ program *program_of_graphs(arena *a, int count, graph *const *graphs) {
     p->entries[i] = graphs[i];
     add_slots(a, p, graphs[i]);
   }
-  qsort(p->slots, (size_t)p->slot_count, sizeof *p->slots, compare_slots);
+  if (p->slot_count) qsort(p->slots, (size_t)p->slot_count, sizeof *p->slots, compare_slots);
   p->initial = graph_new(a, NULL, "init");
   for (int i = 0; i < p->slot_count; i++)
     graph_set_update(p->initial, p->slots[i].path, build_splat(p->initial, &p->slots[i].type, 0));
