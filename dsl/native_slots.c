@@ -137,6 +137,8 @@ static value slots_of(elaborator *e, const native_call *c) {
   return elaborator_tuple(e, c->at, list.count, list.items, list.keys);
 }
 
+enum { MOST_COPIES = 32 }; /* of copies of copies */
+
 /* --- copies ----------------------------------------------------------------------------------- */
 
 /* copy(net): net's function, to be named, with net's initial values; of a tuple, leaf by leaf. */
@@ -152,6 +154,10 @@ static value copied(elaborator *e, const native_call *c, value v) {
   if (!value_is(v, VALUE_INSTANCE) || !v.instance->function)
     return elaborator_error(e, c->at, "copy takes an instance, or a tuple of instances, not %s",
                             value_words(e->arena, v));
+  int links = 0;
+  for (const instance *i = v.instance; i; i = i->origin) links++;
+  if (links > MOST_COPIES)
+    return elaborator_error(e, c->at, "copies of copies nest deeper than %d", MOST_COPIES);
   callable *f = arena_new_of(e->arena, callable);
   *f = v.bound ? *v.bound : *v.instance->function;
   f->origin = v.instance;

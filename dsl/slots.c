@@ -79,18 +79,23 @@ const char *instance_drawn_as(const instance *i) {
   return i->path;
 }
 
-/* Gives a copy the slots that its origin has by now and that no call of the copy has made. */
-static void complete_copy(elaborator *e, instance *i) {
+/* Gives a copy the slots of its origin that no call of the copy has made. */
+static void take_slots(elaborator *e, instance *i) {
   const instance *origin = i->origin;
-  if (!origin) return;
-  complete_copy(e, i->origin);
   for (int k = 0; k < origin->slot_count; k++) {
     const slot_record *s = origin->slots[k];
     if (instance_find_slot(i, s->name)) continue;
     slot_new(e, i, s->name, s->slot.kind, &s->slot.type, s->slot.at)->initial = s->initial;
   }
   for (int k = 0; k < origin->child_count; k++)
-    complete_copy(e, instance_child(e, i, origin->children[k]->name));
+    take_slots(e, instance_child(e, i, origin->children[k]->name));
+}
+
+/* Gives a copy all slots that its origin has by now. */
+static void complete_copy(elaborator *e, instance *i) {
+  if (!i->origin) return;
+  complete_copy(e, i->origin);
+  take_slots(e, i);
 }
 
 /* --- slots below an instance ---------------------------------------------------------------- */
