@@ -2,7 +2,9 @@
 # make demo     train LeNet-5 on Fashion-MNIST
 # make check    build and run every test; with SANITIZE=1 under gcc's sanitizers, in a folder of its own
 
-CC       ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 CFLAGS   ?= -O2 -g
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -MMD -MP -I. -Icompiler -Idsl -Igrammar -Ibackends -Iruntime -Itools -I$(B)
@@ -51,44 +53,52 @@ $(B)/libdnnc.a: $(COMPILER_OBJECTS)
 $(B)/libdnnrt.a: $(RUNTIME_OBJECTS)
 $(B)/libdnntool.a: $(TOOL_OBJECTS)
 $(B)/%.a:
-	rm -f $@ && ar rcs $@ $^
+	@echo "  ar    $@"
+	@rm -f $@ && ar rcs $@ $^
 
 $(B)/dnnc: $(B)/compiler/main.o $(B)/libdnnc.a
-	$(CC) $(CFLAGS) -o $@ $^ -lm
+	@echo "  link  $@"
+	@$(CC) $(CFLAGS) -o $@ $^ -lm
 $(B)/dnn: $(B)/tools/dnn.o $(B)/libdnntool.a $(B)/libdnnc.a $(B)/libdnnrt.a
-	$(CC) $(CFLAGS) -o $@ $^ -lcjson -lcairo -lz -lm -ldl -lpthread
+	@echo "  link  $@"
+	@$(CC) $(CFLAGS) -o $@ $^ -lcjson -lcairo -lz -lm -ldl -lpthread
 
 # The library of the language, as text in the compiler.
 $(B)/std_text.c: tools/embed.sh $(wildcard dsl/std/*.dnn)
 	@mkdir -p $(@D)
-	tools/embed.sh $(filter %.dnn,$^) >$@
+	@tools/embed.sh $(filter %.dnn,$^) >$@
 $(B)/std_text.o: $(B)/std_text.c
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	@echo "  cc    $<"
+	@$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # The interface's header, as text that the C backend copies into what it writes.
 $(B)/dnn_abi_text.c: tools/embed_text.sh runtime/dnn_abi.h
 	@mkdir -p $(@D)
-	tools/embed_text.sh runtime/dnn_abi.h dnn_abi_text >$@
+	@tools/embed_text.sh runtime/dnn_abi.h dnn_abi_text >$@
 $(B)/dnn_abi_text.o: $(B)/dnn_abi_text.c
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	@echo "  cc    $<"
+	@$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	@echo "  cc    $<"
+	@$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(B)/tests/libtests.a: $(TEST_OBJECTS)
 $(TESTS) $(BENCHES): %: %.o $(B)/tests/libtests.a $(B)/libdnntool.a $(B)/libdnnc.a $(B)/libdnnrt.a
-	$(CC) $(CFLAGS) -o $@ $^ -lcmocka -lcjson -lcairo -lz -lm -ldl -lpthread
+	@echo "  link  $@"
+	@$(CC) $(CFLAGS) -o $@ $^ -lcmocka -lcjson -lcairo -lz -lm -ldl -lpthread
 $(B)/tests/%.o: ALL_CFLAGS += -Itests
 
 $(B)/grammar/dnn.tab.c $(B)/grammar/dnn.tab.h &: grammar/dnn.y
 	@mkdir -p $(@D)
-	bison -Werror -o $(B)/grammar/dnn.tab.c --defines=$(B)/grammar/dnn.tab.h $<
+	@bison -Werror -o $(B)/grammar/dnn.tab.c --defines=$(B)/grammar/dnn.tab.h $<
 $(B)/grammar/dnn.lex.c $(B)/grammar/dnn.lex.h &: grammar/dnn.l
 	@mkdir -p $(@D)
-	flex -o $(B)/grammar/dnn.lex.c --header-file=$(B)/grammar/dnn.lex.h $<
+	@flex -o $(B)/grammar/dnn.lex.c --header-file=$(B)/grammar/dnn.lex.h $<
 $(B)/grammar/%.o: $(B)/grammar/%.c
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	@echo "  cc    $<"
+	@$(CC) $(ALL_CFLAGS) -c -o $@ $<
 $(B)/grammar/%.o: ALL_CFLAGS += -I$(B)/grammar
 $(B)/grammar/dnn.lex.o: ALL_CFLAGS += -w
 $(patsubst %.c,$(B)/%.o,$(wildcard grammar/*.c)): | $(B)/grammar/dnn.tab.h $(B)/grammar/dnn.lex.h
