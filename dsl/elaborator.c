@@ -51,9 +51,11 @@ value elaborator_unknown(elaborator *e, location at, const char *kind, const cha
 bool elaborator_at(elaborator *e, location at) {
   if (e->halted) return false;
   e->graph->at = at;
-  if (++e->work <= MOST_WORK) return true;
-  elaborator_error(e, at, "the program is too large: more than %d expressions after unrolling",
-                   MOST_WORK);
+  bool large = e->graph->node_count > MOST_NODES;
+  if (++e->work <= MOST_WORK && !large) return true;
+  elaborator_error(e, at, "the program is too large: more than %d %s",
+                   large ? MOST_NODES : MOST_WORK,
+                   large ? "operations in one entry" : "expressions after unrolling");
   e->halted = true;
   return false;
 }

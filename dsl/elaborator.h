@@ -11,6 +11,7 @@ enum {
   MOST_CALLS_DEEP = 48,      /* calls within calls */
   MOST_TURNS = 20000,        /* of one static loop */
   MOST_WORK = 1000000,       /* expressions evaluated in one run */
+  MOST_NODES = 500000,       /* of a graph, derivatives included */
   MOST_NESTED = 1500,        /* expressions within expressions, through calls */
   MOST_TUPLES_DEEP = 32,     /* tuples within tuples */
   MOST_LEAVES = 100000,      /* of one tuple */
@@ -90,7 +91,8 @@ value elaborator_unknown(elaborator *e, location at, const char *kind, const cha
 /* Adds the call path to an error that a graph builder reported. */
 void elaborator_path(elaborator *e);
 
-/* Places the nodes built next, and counts work: false when the run has been halted. */
+/* Places the nodes built next, counts work and bounds the graph: false when the run has been
+ * halted. */
 bool elaborator_at(elaborator *e, location at);
 
 /* Goes one expression deeper: elaborator_at, and a bound on the nesting. Where it gives true,

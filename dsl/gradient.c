@@ -191,7 +191,7 @@ value gradient_along(elaborator *e, location at, value y, value wanted, value di
     form = add_scalar(g, form, inner_product(g, to[i], cotangents[i]));
   }
   const gradients *back = grad_sweep(g, form, from_count, from);
-  if (!along(e, at, back, wanted, direction, &linear)) return (value){0};
+  if (!elaborator_at(e, at) || !along(e, at, back, wanted, direction, &linear)) return (value){0};
   if (!linear) return elaborator_error(e, at, "the value does not depend on this");
   return tangents(e, grad_sweep(g, linear, to_count, cotangents), y, cotangents, &next);
 }

@@ -50,8 +50,8 @@ static bool read_filter(elaborator *e, const native_call *c, const char *name, f
   for (int i = 0; i < f->count; i++) {
     value item = one ? v : v.tuple->items[i];
     if (!value_is(item, VALUE_TEXT)) {
-      elaborator_error(e, c->at, "`%s` is a text such as \"*.w\", or a tuple of texts, not %s", name,
-                       value_words(e->arena, item));
+      elaborator_error(e, c->at, "`%s` is a text such as \"*.w\", or a tuple of texts, not %s",
+                       name, value_words(e->arena, item));
       return false;
     }
     f->patterns[i] = item.text;

@@ -54,8 +54,8 @@ bool operate_reachable(elaborator *e, location at, value v) {
   elaborator_error(e, at,
                    g == e->initial
                        ? "an initial value cannot depend on what an entry computes"
-                       : "a tensor computed at top level or in another entry cannot be used here; compute it "
-                         "in a fn");
+                       : "a tensor computed at top level or in another entry cannot be used here; "
+                         "compute it in a fn");
   return false;
 }
 
