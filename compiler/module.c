@@ -335,6 +335,7 @@ module *module_build(arena *a, const program *p, const target *t) {
   m->entries = arena_array_of(a, m->entry_count, module_entry);
   place_slots(a, m);
   build_entry(a, m, p->initial, "init", &m->entries[0]);
+  m->entries[0].writes = true; /* without slots too: it sets the step */
   for (int i = 0; i < p->entry_count; i++)
     build_entry(a, m, p->entries[i], p->entries[i]->name, &m->entries[i + 1]);
   return m;

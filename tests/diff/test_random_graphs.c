@@ -420,9 +420,15 @@ typedef struct reduction {
   time_t end;
 } reduction;
 
+/* Of one kind: "0 loops", "0 C, one thread", "-1 cc", "-1 ended by signal 11". */
+static bool fails_alike(const char *x, const char *y) {
+  size_t length = strcspn(x, ":");
+  return length == strcspn(y, ":") && memcmp(x, y, length) == 0;
+}
+
 static bool take_if_failing(reduction *r, graph *g) {
   const char *wrong = time(NULL) < r->end ? check(g->arena, r->target, 1, &g, NO_FAULT) : NULL;
-  if (!wrong) return false;
+  if (!wrong || !fails_alike(wrong, r->wrong)) return false;
   r->graph = g, r->wrong = wrong;
   return true;
 }
