@@ -171,6 +171,19 @@ node *build_concat(graph *g, int count, node *const *parts, int axis) {
                     (attribute[]){ints(1, &along)});
 }
 
+node *build_gather(graph *g, node *x, node *index, int axis) {
+  if (!x) return NULL;
+  int64_t along = from_start(axis, x->type.rank);
+  return graph_node(g, OP_GATHER, (scalar_function)0, 2, (node *[]){x, index}, 1,
+                    (attribute[]){ints(1, &along)});
+}
+
+node *build_scatter_add(graph *g, node *index, node *updates, const tensor_type *t, int axis) {
+  int64_t along = from_start(axis, t->rank);
+  return graph_node(g, OP_SCATTER_ADD, (scalar_function)0, 2, (node *[]){index, updates}, 2,
+                    (attribute[]){type(t), ints(1, &along)});
+}
+
 node *build_reduce(graph *g, op_code op, node *x, int axis_count, const int64_t *axes) {
   if (!x) return NULL;
   int64_t sorted[MAX_RANK];

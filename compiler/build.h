@@ -30,6 +30,13 @@ node *build_pad(graph *g, node *x, const int64_t *low, const int64_t *high, cons
 node *build_reverse(graph *g, node *x, int axis_count, const int64_t *axes);
 node *build_concat(graph *g, int count, node *const *parts, int axis);
 
+/* x's elements along an axis at integer indices, whose axes stand in the place of that axis in the
+ * result; 0 where an index lies outside. */
+node *build_gather(graph *g, node *x, node *index, int axis);
+/* The transpose: zeros of the type, and update k of `updates`, which is shaped as gather's result,
+ * added at index k of the axis, in row-major order of the indices; nothing where it lies outside. */
+node *build_scatter_add(graph *g, node *index, node *updates, const tensor_type *type, int axis);
+
 /* Reductions remove their axes; op is OP_SUM, OP_PROD, OP_MAX, OP_MIN, OP_ARGMAX or OP_ARGMIN. */
 node *build_reduce(graph *g, op_code op, node *x, int axis_count, const int64_t *axes);
 node *build_mean(graph *g, node *x, int axis_count, const int64_t *axes); /* floating */

@@ -45,7 +45,9 @@ static bool is_cheap(const fusion *f, const node *n) {
 static bool is_kernel(const fusion *f, const node *n) {
   double value;
   if (from_outside(n)) return false;
-  if (f->stored[n->id] || op_has(n->op, CONTRACTION) || op_has(n->op, REDUCTION)) return true;
+  if (f->stored[n->id] || op_has(n->op, CONTRACTION) || op_has(n->op, REDUCTION) ||
+      op_has(n->op, OPAQUE))
+    return true;
   if (n->op == OP_CONSTANT) return !node_is_splat(n, &value);
   return (n->op == OP_MAP || n->op == OP_CAST || n->op == OP_BITS) && !is_cheap(f, n);
 }
@@ -58,6 +60,8 @@ static void mark_stored(fusion *f, const int *uses) {
     const node *n = g->nodes[id];
     for (int i = 0; uses[id] && op_has(n->op, CONTRACTION) && i < n->operand_count; i++)
       f->stored[contraction_operand_root(f->arena, n->operands[i]).root->id] = true;
+    for (int i = 0; uses[id] && op_has(n->op, OPAQUE) && i < n->operand_count; i++)
+      f->stored[n->operands[i]->id] = true;
   }
 }
 

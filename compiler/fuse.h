@@ -10,6 +10,7 @@ typedef enum group_kind {
   GROUP_MAP,         /* one domain, any number of outputs */
   GROUP_ROW,         /* outer × inner, reductions over the inner axes */
   GROUP_CONTRACTION, /* one dot or conv */
+  GROUP_OPAQUE,      /* one operator that writes its own kernel, as gather does */
   GROUP_CONSTANT     /* one constant of several values */
 } group_kind;
 

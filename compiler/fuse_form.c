@@ -410,12 +410,15 @@ bool group_survey(arena *a, const fusion *f, group *g) {
 
 /* ---- forming --------------------------------------------------------------------------------- */
 
-/* Contractions read their operands' roots, constants nothing. */
+/* Contractions read their operands' roots, opaque operators their operands, constants nothing. */
 static group *form_alone(arena *a, group *g) {
   node *n = g->members[0];
-  g->kind = op_has(n->op, CONTRACTION) ? GROUP_CONTRACTION : GROUP_CONSTANT;
+  g->kind = op_has(n->op, CONTRACTION) ? GROUP_CONTRACTION
+            : op_has(n->op, OPAQUE)    ? GROUP_OPAQUE
+                                       : GROUP_CONSTANT;
   for (int i = 0; i < n->operand_count; i++) {
-    node *root = contraction_operand_root(a, n->operands[i]).root;
+    node *root = g->kind == GROUP_OPAQUE ? n->operands[i]
+                                         : contraction_operand_root(a, n->operands[i]).root;
     if (group_input(g, root) < 0) arena_push(a, g->inputs, g->input_count) = root;
   }
   return g;
@@ -431,7 +434,7 @@ group *group_form(arena *a, const fusion *f, node *const *members, int member_co
     if (is_output(f, g, members[i])) arena_push(a, g->outputs, g->output_count) = members[i];
   for (int i = 0; i < member_count; i++) {
     double value;
-    if (!op_has(members[i]->op, CONTRACTION) &&
+    if (!op_has(members[i]->op, CONTRACTION) && !op_has(members[i]->op, OPAQUE) &&
         (members[i]->op != OP_CONSTANT || node_is_splat(members[i], &value)))
       continue;
     return member_count == 1 ? form_alone(a, g) : NULL;

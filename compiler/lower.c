@@ -169,7 +169,7 @@ static const char *provenance(const lowering *l, const group *g) {
 
 loop_kernel *lower_group(lowering *l, const group *g) {
   loop_kernel *k;
-  if (g->kind == GROUP_CONTRACTION) {
+  if (g->kind == GROUP_CONTRACTION || g->kind == GROUP_OPAQUE) {
     k = lowering_of(g->members[0])->kernel(l, g);
   } else {
     loop_buffer **buffers = arena_array_of(l->arena, g->input_count + g->output_count, loop_buffer *);

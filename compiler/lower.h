@@ -47,7 +47,7 @@ typedef struct op_lowering {
   bool place;
 
   /* CONTRACTION: the whole kernel of a group; lower_parameters makes its buffers. The inputs are the
-   * operands' roots (contraction_operand_root). */
+   * operands' roots (contraction_operand_root). OPAQUE: likewise; the inputs are the operands. */
   loop_kernel *(*kernel)(lowering *l, const group *g);
 } op_lowering;
 

@@ -7,7 +7,7 @@
 #include "tensor.h"
 
 typedef enum op_trait {
-  LEAF = 1, ELEMENT = 2, VIEW = 4, REDUCTION = 8, CONTRACTION = 16
+  LEAF = 1, ELEMENT = 2, VIEW = 4, REDUCTION = 8, CONTRACTION = 16, OPAQUE = 32
 } op_trait;
 
 typedef struct op_info {

@@ -371,6 +371,18 @@ static void add_gradient(maker *m) {
   if (draw(m, 2)) output(m, grad_of(grad_sweep(g, mean_square(m, slope), 1, wanted), x));
 }
 
+/* Rows at random places, some outside, and their sums back at these places. */
+static void add_indexing(maker *m) {
+  graph *g = m->graph;
+  node *x = m->matrices[draw(m, TYPES)], *index = m->vectors[row_of(DTYPE_I32)];
+  node *turned = build_map2(g, SCALAR_MOD, index, splat(m, index, (double)m->rows + 2));
+  node *place = build_map2(g, SCALAR_SUB, turned, splat(m, index, 1));
+  node *rows = build_gather(g, x, place, 0);
+  output(m, rows);
+  if (x->type.element != DTYPE_BOOL)
+    output(m, build_scatter_add(g, place, rows, &x->type, 0));
+}
+
 static void add_aliases(maker *m) {
   graph *g = m->graph;
   node *input = g->inputs[draw(m, g->input_count)].node;
@@ -407,6 +419,7 @@ graph *random_program(arena *a, const char *name, uint64_t seed, dtype real, int
   if (draw(&m, 2)) add_training(&m);
   if (draw(&m, 2)) add_exchange(&m);
   if (draw(&m, 2)) add_gradient(&m);
+  if (draw(&m, 2)) add_indexing(&m);
   if (draw(&m, 2)) add_aliases(&m);
   return g;
 }

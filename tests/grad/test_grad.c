@@ -92,6 +92,26 @@ static node *concat_case(graph *g, int v) {
   return build_concat(g, 3, (node *[]){x, y, x}, 1);
 }
 
+/* Indices with repetitions, and some outside on either side. */
+static node *indices(graph *g, int64_t count, int64_t extent) {
+  tensor_type type = type_of(DTYPE_I32, 1, (int64_t[]){count});
+  node *place = build_map2(g, SCALAR_MUL, build_iota(g, &type, 0), build_splat(g, &type, 5));
+  node *turned = build_map2(g, SCALAR_MOD, place, build_splat(g, &type, (double)extent + 2));
+  return build_map2(g, SCALAR_SUB, turned, build_splat(g, &type, 1));
+}
+
+static node *gather_case(graph *g, int v) {
+  return build_gather(g, input3(g, v), indices(g, 2 * extent(v, 1) + 3, extent(v, 1)), 1);
+}
+
+static node *scatter_add_case(graph *g, int v) {
+  int64_t count = 2 * extent(v, 1) + 3;
+  node *updates = input(g, 3, (int64_t[]){extent(v, 0), count, extent(v, 2)});
+  tensor_type type =
+      type_of(DTYPE_F64, 3, (int64_t[]){extent(v, 0), extent(v, 1), extent(v, 2)});
+  return build_scatter_add(g, indices(g, count, extent(v, 1)), updates, &type, 1);
+}
+
 static node *reduce_case(graph *g, op_code op, int v) {
   static const struct {
     int count;
@@ -228,6 +248,8 @@ static const grad_case op_cases[] = {
     {"pad that crops", crop_case, -2, 2},
     {"reverse", reverse_case, -2, 2},
     {"concat", concat_case, -2, 2},
+    {"gather", gather_case, -2, 2},
+    {"scatter_add", scatter_add_case, -2, 2},
     {"sum", sum_case, -2, 2},
     {"prod", prod_case, 0.5, 1.5},
     {"prod with zeros", prod_zeros_case, 0.5, 1.5},

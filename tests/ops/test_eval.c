@@ -132,6 +132,30 @@ static const eval_case cases[] = {
      "%0 = constant ints=[1, 2]: i32[2, 1] %1 = constant ints=[3, 4, 5, 6]: i32[2, 2] "
      "%2 = concat %0, %1 axis=[1]: i32[2, 3]",
      "ints=[1, 3, 4, 2, 5, 6]: i32[2, 3]"},
+    {"gather",
+     "%0 = constant reals=[1, 2, 3, 4, 5, 6]: f64[2, 3] %1 = constant ints=[2, -1, 0, 3]: i32[2, 2] "
+     "%2 = gather %0, %1 axis=[1]: f64[2, 2, 2]",
+     "reals=[3, 0, 1, 0, 6, 0, 4, 0]: f64[2, 2, 2]"},
+    {"gather",
+     "%0 = constant ints=[1, 2, 3, 4]: u8[2, 2] %1 = constant ints=[1, 1, 9223372036854775807]: "
+     "i64[3] %2 = gather %0, %1 axis=[0]: u8[3, 2]",
+     "ints=[3, 4, 3, 4, 0, 0]: u8[3, 2]"},
+    {"gather",
+     "%0 = constant ints=[1, 0]: bool[2] %1 = constant ints=[0]: i32 "
+     "%2 = gather %0, %1 axis=[0]: bool",
+     "ints=[1]: bool"},
+    {"scatter_add",
+     "%0 = constant ints=[2, -1, 2]: i32[3] %1 = constant reals=[1, 2, 3, 4, 5, 6]: f64[2, 3] "
+     "%2 = scatter_add %0, %1 axis=[1]: f64[2, 3]",
+     "reals=[0, 0, 4, 0, 0, 10]: f64[2, 3]"},
+    {"scatter_add", /* in order: 1e16 + 1 - 1e16 loses the 1 */
+     "%0 = constant ints=[0, 1, 0, 2, 0]: i64[5] %1 = constant reals=[1e16, 7, 1, 7, -1e16]: f64[5] "
+     "%2 = scatter_add %0, %1 axis=[0]: f64[2]",
+     "reals=[0, 7]: f64[2]"},
+    {"scatter_add",
+     "%0 = constant ints=[0, 0]: i32[2] %1 = constant ints=[200, 100, 1, 2]: u8[2, 2] "
+     "%2 = scatter_add %0, %1 axis=[0]: u8[1, 2]",
+     "ints=[201, 102]: u8[1, 2]"},
     {"sum", "%0 = constant reals=[1, 2, 3, 4, 5, 6]: f64[2, 3] %1 = sum %0 axes=[0]: f64[3]",
      "reals=[5, 7, 9]: f64[3]"},
     {"sum", "%0 = constant ints=[200, 100]: u8[2] %1 = sum %0 axes=[0]: u8", "ints=[44]: u8"},

@@ -77,6 +77,21 @@ static const type_case cases[] = {
     {"concat", 2, "x: f32[4, 2], y: f32[4, 3]", "concat %0, %1 axis=[0]: f32[8, 2]"},
     {"concat", 2, "x: f32[4], y: i32[4]", "concat %0, %1 axis=[0]: f32[8]"},
     {"concat", 2, "x: f32[4], y: f32", "concat %0, %1 axis=[0]: f32[5]"},
+    {"gather", 1, "x: f32[4], i: i32[2]", "gather %0, %1 axis=[1]: f32[2]"},
+    {"gather", 1, "x: f32[4], i: i32[2]", "gather %0, %1: f32[2]"},
+    {"gather", 2, "x: f32[4], i: f32[2]", "gather %0, %1 axis=[0]: f32[2]"},
+    {"gather", 2, "x: f32[4], i: bool[2]", "gather %0, %1 axis=[0]: f32[2]"},
+    {"gather", 3, "x: f32[n <= 4], i: i32[2]", "gather %0, %1 axis=[0]: f32[2]"},
+    {"gather", 4, "x: f32[4, 1, 1, 1, 1], i: i32[1, 1, 1, 1, 1]", "gather %0, %1 axis=[0]: f32"},
+    {"scatter_add", 1, "i: i32[2], u: f32[2]", "scatter_add %0, %1 axis=[-1]: f32[4]"},
+    {"scatter_add", 1, "i: i32[2], u: f32[2]", "scatter_add %0, %1 axis=[0]: f32"},
+    {"scatter_add", 2, "i: u8[2], u: f32[2]", "scatter_add %0, %1 axis=[0]: f32[4]"},
+    {"scatter_add", 3, "i: i32[2], u: f32[2]", "scatter_add %0, %1 axis=[0]: f32[n <= 4]"},
+    {"scatter_add", 4, "i: i32[1, 1, 1, 1, 1], u: f32[1]",
+     "scatter_add %0, %1 axis=[0]: f32[4, 1, 1, 1, 1]"},
+    {"scatter_add", 5, "i: i32[2], u: f32[3]", "scatter_add %0, %1 axis=[0]: f32[4]"},
+    {"scatter_add", 5, "i: i32[2], u: f64[2]", "scatter_add %0, %1 axis=[0]: f32[4]"},
+    {"scatter_add", 6, "i: i32[2], u: bool[2]", "scatter_add %0, %1 axis=[0]: bool[4]"},
     {"concat", 3, "x: f32[n <= 4], y: f32[4]", "concat %0, %1 axis=[0]: f32[8]"},
     {"sum", 1, "x: f32[4]", "sum %0 axes=[1]: f32[4]"},
     {"sum", 1, "x: f32[4, 4]", "sum %0 axes=[1, 0]: f32"},
@@ -196,7 +211,8 @@ static int check_file(const char *path) {
 static void every_constraint_has_a_case(void **state) {
   (void)state;
   static const char *const files[] = {"leaf",  "random", "map", "view",
-                                      "slice", "reduce", "dot", "conv"};
+                                      "slice", "gather", "reduce", "dot",
+                                      "conv"};
   int found = 0;
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
     char path[64];

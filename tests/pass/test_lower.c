@@ -200,6 +200,28 @@ static const char *const graphs[] = {
     "  %2 = constant reals=[0]: f32 %3 = broadcast %2: f32[1] %4 = concat %3, %1 axis=[0]: f32[23] "
     "  %5 = sub %0, %4: f32[23] return a = %5 }",
 
+    /* Indices within and outside, of vectors, of an odd rest, of many tasks. */
+    "entry gather(x: f32[3, 5, 16], i: i32[7]) { %2 = gather %0, %1 axis=[1]: f32[3, 7, 16] "
+    "  %3 = gather %0, %1 axis=[2]: f32[3, 5, 7] %4 = exp %2: f32[3, 7, 16] "
+    "  return a = %2, b = %3, c = %4 }",
+    "entry gather_of_map(x: f64[6, 9], i: i64[2, 3]) { %2 = neg %0: f64[6, 9] "
+    "  %3 = add %1, %1: i64[2, 3] %4 = gather %2, %3 axis=[0]: f64[2, 3, 9] return a = %4 }",
+    "entry gather_bytes(x: u8[4, 32], i: i32) { %2 = gather %0, %1 axis=[0]: u8[32] return a = %2 }",
+    "entry gather_large(x: f32[4, 64], i: i32[3000]) { %2 = gather %0, %1 axis=[0]: f32[3000, 64] "
+    "  return a = %2 }",
+    "entry scatter_add(i: i32[7], u: f32[3, 7, 16]) { "
+    "  %2 = scatter_add %0, %1 axis=[1]: f32[3, 5, 16] %3 = exp %1: f32[3, 7, 16] "
+    "  %4 = scatter_add %0, %3 axis=[1]: f32[3, 2, 16] return a = %2, b = %4 }",
+    "entry scatter_add_odd(i: i64[2, 3], u: f64[2, 3, 9]) { "
+    "  %2 = scatter_add %0, %1 axis=[0]: f64[6, 9] return a = %2 }",
+    "entry scatter_add_bytes(i: i32[9], u: u8[9]) { %2 = scatter_add %0, %1 axis=[0]: u8[4] "
+    "  return a = %2 }",
+    "entry scatter_add_large(i: i32[3000], u: f32[3000, 64]) { "
+    "  %2 = scatter_add %0, %1 axis=[0]: f32[3, 64] return a = %2 }",
+    "entry gather_twice(x: f32[8], i: i32[8]) { %2 = gather %0, %1 axis=[0]: f32[8] "
+    "  %3 = gather %2, %1 axis=[0]: f32[8] %4 = gather %1, %1 axis=[0]: i32[8] "
+    "  return a = %3, b = %4 }",
+
     /* Several nodes, as models have them. */
     "entry softmax(x: f32[5, 33]) { %1 = max %0 axes=[1]: f32[5] "
     "  %2 = broadcast %1 axes=[0]: f32[5, 33] %3 = sub %0, %2: f32[5, 33] %4 = exp %3: f32[5, 33] "
