@@ -14,10 +14,10 @@ typedef struct taken {
   bool pick; /* the axis vanishes */
 } taken;
 
-static bool position(elaborator *e, const ast *n, int64_t extent, int64_t most, int64_t *out) {
-  value v = expression_value(e, n);
+static bool position(elaborator *e, const ast *n, value v, int64_t extent, int64_t most,
+                     int64_t *out) {
   if (value_is(v, VALUE_TENSOR)) {
-    elaborator_refuse(e, n->at, "a subscript that is known only at run time");
+    elaborator_refuse(e, n->at, "a bound or place that is known only at run time");
     return false;
   }
   if (!elaborator_integer(e, n->at, v, "a subscript", out)) return false;
@@ -31,8 +31,8 @@ static bool position(elaborator *e, const ast *n, int64_t extent, int64_t most, 
 
 static bool take_slice(elaborator *e, const ast *n, int64_t extent, taken *t) {
   *t = (taken){0, extent, 1, false};
-  if (n->start && !position(e, n->start, extent, extent, &t->start)) return false;
-  if (n->stop && !position(e, n->stop, extent, extent, &t->limit)) return false;
+  if (n->start && !position(e, n->start, expression_value(e, n->start), extent, extent, &t->start)) return false;
+  if (n->stop && !position(e, n->stop, expression_value(e, n->stop), extent, extent, &t->limit)) return false;
   if (n->step &&
       !elaborator_integer(e, n->step->at, expression_value(e, n->step), "a step", &t->step))
     return false;
@@ -46,13 +46,18 @@ static bool take_slice(elaborator *e, const ast *n, int64_t extent, taken *t) {
   return false;
 }
 
-static bool take(elaborator *e, const ast *n, int64_t extent, taken *t) {
+/* One item, v being its value where it is not a slice. */
+static bool take(elaborator *e, const ast *n, value v, int64_t extent, taken *t) {
   if (n->kind == AST_SLICE) return take_slice(e, n, extent, t);
-  if (!position(e, n, extent, extent - 1, &t->start)) return false;
+  if (!position(e, n, v, extent, extent - 1, &t->start)) return false;
   t->limit = t->start + 1;
   t->step = 1;
   t->pick = true;
   return true;
+}
+
+static value item_value(elaborator *e, const ast *n) {
+  return n->kind == AST_SLICE ? value_none() : expression_value(e, n);
 }
 
 /* x[:, new]: the name `new` where nothing is called so. */
@@ -67,6 +72,8 @@ typedef struct selection {
   dim shape[MAX_RANK]; /* after picks and new axes */
   int axis, rank;      /* axes of the tensor used so far, axes of the result */
   bool cuts;           /* some axis is not taken whole */
+  node *index;         /* a subscript known at run time, or NULL, … */
+  int index_axis;      /* … and its axis of the tensor */
 } selection;
 
 static bool add_axis(elaborator *e, const ast *at, selection *s, dim extent) {
@@ -84,6 +91,26 @@ static bool whole_axis(elaborator *e, const ast *n, const tensor_type *type, sel
   return add_axis(e, n, s, type->dims[s->axis++]);
 }
 
+/* table[token]: the axes of the index stand in the place of the tensor's axis. */
+static bool index_axis(elaborator *e, const ast *n, value v, const tensor_type *type,
+                       selection *s) {
+  if (!operate_reachable(e, n->at, v)) return false;
+  if (s->index || !dtype_is_integer(v.node->type.element)) {
+    const char *words = type_text(e->arena, &v.node->type);
+    if (s->index) elaborator_error(e, n->at, "a second tensor among the subscripts: %s", words);
+    else elaborator_error(e, n->at, "a subscript is an integer or integers, not %s", words);
+    return false;
+  }
+  bool wide = v.node->type.element == DTYPE_I32 || v.node->type.element == DTYPE_I64;
+  s->index = wide ? v.node : build_cast(e->graph, v.node, DTYPE_I32);
+  s->index_axis = s->axis;
+  for (int i = 0; i < s->index->type.rank; i++)
+    if (!add_axis(e, n, s, s->index->type.dims[i])) return false;
+  s->limits[s->axis] = type->dims[s->axis].maximum;
+  s->steps[s->axis++] = 1;
+  return true;
+}
+
 static bool select_item(elaborator *e, const ast *item, const tensor_type *type, int skipped,
                         selection *s) {
   if (is_new_axis(e, item)) return add_axis(e, item, s, dim_fixed(1));
@@ -93,8 +120,10 @@ static bool select_item(elaborator *e, const ast *item, const tensor_type *type,
     return true;
   }
   int64_t extent = type->dims[s->axis].maximum;
+  value v = item_value(e, item);
+  if (value_is(v, VALUE_TENSOR)) return index_axis(e, item, v, type, s);
   taken t;
-  if (!take(e, item, extent, &t)) return false;
+  if (!take(e, item, v, extent, &t)) return false;
   s->starts[s->axis] = t.start;
   s->limits[s->axis] = t.limit;
   s->steps[s->axis++] = t.step;
@@ -120,6 +149,7 @@ static value subscript_tensor(elaborator *e, const ast *n, value base) {
     if (!whole_axis(e, n, type, &s)) return (value){0};
   e->graph->at = n->at;
   node *cut = s.cuts ? build_slice(e->graph, base.node, s.starts, s.limits, s.steps) : base.node;
+  if (s.index) cut = build_gather(e->graph, cut, s.index, s.index_axis);
   return elaborator_node(e, build_reshape(e->graph, cut, s.rank, s.shape));
 }
 
@@ -140,7 +170,8 @@ static value subscript_tuple(elaborator *e, const ast *n, const tuple *t) {
   taken range;
   if (n->items.count != 1)
     return elaborator_error(e, n->at, "a tuple takes one subscript, not %d", n->items.count);
-  if (!take(e, n->items.items[0], t->count, &range)) return (value){0};
+  const ast *item = n->items.items[0];
+  if (!take(e, item, item_value(e, item), t->count, &range)) return (value){0};
   if (range.pick) return t->items[range.start];
   value *items = NULL;
   const char **keys = NULL;

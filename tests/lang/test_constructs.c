@@ -353,6 +353,25 @@ static void test_stack_joins_along_a_new_axis(void **state) {
   model_free(m);
 }
 
+/* --- subscripts known at run time ------------------------------------------------------------- */
+
+static void test_tables_are_read_by_index(void **state) {
+  (void)state;
+  model *m = model_new("param w: f32[4, 3] = 1\n"
+                       "entry e() -> (a, b, c, d, f, outside) {\n"
+                       "  t = reshape[4, 3](f32(iota[12]()))\n"
+                       "  k = reshape[2, 2](iota[4]()) * 3 // 2\n" /* 0 1 / 3 4 */
+                       "  a = t[k][0, 1, 2]\n"
+                       "  b = t[1:, u8(k)][2, 0, 1]\n"
+                       "  c = t[k[1, 0], 1:][1]\n"
+                       "  d = sum(t[:, new, k[0]][3, 0])\n"
+                       "  f = sum(grad(sum(w[k] * 2), w)[3])\n"
+                       "  outside = sum(abs(t[k[1, 1]])) + sum(abs(t[k[0, 0] - 1]))\n"
+                       "}\n", NULL);
+  expect_outputs(m, "e", (double[]){5, 10, 11, 9 + 10, 6, 0});
+  model_free(m);
+}
+
 /* --- tasks ---------------------------------------------------------------------------------- */
 
 /* One entry for each set of static arguments, each with its own optimiser state. */
@@ -421,6 +440,7 @@ int main(void) {
       cmocka_unit_test(test_categorical_draws_classes),
       cmocka_unit_test(test_permutations),
       cmocka_unit_test(test_stack_joins_along_a_new_axis),
+      cmocka_unit_test(test_tables_are_read_by_index),
       cmocka_unit_test(test_runs_give_static_arguments),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
