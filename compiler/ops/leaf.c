@@ -49,10 +49,12 @@ static void constant_eval(const evaluation *e, const node *n, const tensor *cons
 }
 
 /* iota: the index along one axis
- *   C1  the axis lies within the rank
+ *   C1  one axis within the rank
  *   C2  the type is a number and holds the largest index */
 static const char *iota_type(arena *a, const node *n, tensor_type *result) {
   *result = *n->attributes[0].type;
+  if (n->attributes[1].count != 1)
+    return arena_printf(a, "iota C1: %d axes where 1 is needed", n->attributes[1].count);
   int64_t axis = node_int(n, 1);
   const char *message = axes_violation(a, "iota", 1, &axis, 1, result->rank, false);
   if (message) return message;

@@ -24,6 +24,7 @@ static const type_case cases[] = {
     {"constant", 2, "", "constant ints=[256]: u8"},
     {"constant", 2, "", "constant ints=[2]: bool"},
     {"constant", 2, "", "constant ints=[-129]: i8"},
+    {"iota", 1, "", "iota: i32[2, 3]"},
     {"iota", 1, "", "iota axis=[2]: i32[2, 3]"},
     {"iota", 1, "", "iota axis=[0]: i32"},
     {"iota", 2, "", "iota axis=[0]: u8[257]"},
