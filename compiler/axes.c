@@ -42,3 +42,10 @@ int64_t axes_offset(const tensor_type *shape, const int64_t index[MAX_RANK]) {
   for (int i = 0; i < shape->rank; i++) offset = offset * shape->dims[i].maximum + index[i];
   return offset;
 }
+
+axes_split axes_around(const tensor_type *t, int64_t axis) {
+  axes_split s = {1, t->dims[axis].maximum, 1};
+  for (int i = 0; i < axis; i++) s.outer *= t->dims[i].maximum;
+  for (int i = (int)axis + 1; i < t->rank; i++) s.inner *= t->dims[i].maximum;
+  return s;
+}

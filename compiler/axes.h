@@ -19,6 +19,13 @@ int axes_others(int rank, const int64_t *axes, int count, const int64_t *more, i
  * leaves the index at zero again. */
 bool axes_next(const tensor_type *shape, int64_t index[MAX_RANK]);
 
+/* A tensor as [outer, extent, inner] around one of its axes. */
+typedef struct axes_split {
+  int64_t outer, extent, inner;
+} axes_split;
+
+axes_split axes_around(const tensor_type *t, int64_t axis);
+
 /* Position of an element in row-major order. */
 int64_t axes_offset(const tensor_type *shape, const int64_t index[MAX_RANK]);
 

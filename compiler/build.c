@@ -184,6 +184,23 @@ node *build_scatter_add(graph *g, node *index, node *updates, const tensor_type 
                     (attribute[]){type(t), ints(1, &along)});
 }
 
+static node *run_along(graph *g, op_code op, int count, node *const *operands, running along) {
+  for (int i = 0; i < count; i++)
+    if (!operands[i]) return NULL;
+  int64_t axis = from_start(along.axis, operands[0]->type.rank);
+  int64_t exclusive = along.exclusive, reverse = along.reverse;
+  return graph_node(g, op, (scalar_function)0, count, operands, 3,
+                    (attribute[]){ints(1, &axis), ints(1, &exclusive), ints(1, &reverse)});
+}
+
+node *build_cumulative(graph *g, op_code op, node *x, running along) {
+  return run_along(g, op, 1, &x, along);
+}
+
+node *build_recurrence(graph *g, node *factors, node *terms, running along) {
+  return run_along(g, OP_RECURRENCE, 2, (node *[]){factors, terms}, along);
+}
+
 node *build_reduce(graph *g, op_code op, node *x, int axis_count, const int64_t *axes) {
   if (!x) return NULL;
   int64_t sorted[MAX_RANK];

@@ -37,6 +37,16 @@ node *build_gather(graph *g, node *x, node *index, int axis);
  * added at index k of the axis, in row-major order of the indices; nothing where it lies outside. */
 node *build_scatter_add(graph *g, node *index, node *updates, const tensor_type *type, int axis);
 
+/* Running results along an axis, up to each element, or exclusive: before it; in reverse from the
+ * axis's end. op is OP_CUMSUM or OP_CUMPROD. */
+typedef struct running {
+  int axis;
+  bool exclusive, reverse;
+} running;
+node *build_cumulative(graph *g, op_code op, node *x, running along);
+/* The first-order linear recurrence y[i] = factors[i] y[i - 1] + terms[i]. */
+node *build_recurrence(graph *g, node *factors, node *terms, running along);
+
 /* Reductions remove their axes; op is OP_SUM, OP_PROD, OP_MAX, OP_MIN, OP_ARGMAX or OP_ARGMIN. */
 node *build_reduce(graph *g, op_code op, node *x, int axis_count, const int64_t *axes);
 node *build_mean(graph *g, node *x, int axis_count, const int64_t *axes); /* floating */

@@ -7,7 +7,8 @@
 /* --- the table ------------------------------------------------------------------------------ */
 
 static const native *const families[] = {native_elementwise, native_shapes, native_reductions,
-                                         native_random, native_calculus, native_slots};
+                                         native_random, native_calculus, native_slots,
+                                         native_axis};
 enum { FAMILY_COUNT = sizeof families / sizeof *families };
 
 const native *native_find(const char *name) {

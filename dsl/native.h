@@ -71,6 +71,6 @@ void native_check_sites(elaborator *e);
 
 /* Rows of the table, by family. The last has no name. */
 extern const native native_elementwise[], native_shapes[], native_reductions[], native_random[],
-    native_calculus[], native_slots[];
+    native_calculus[], native_slots[], native_axis[];
 
 #endif

@@ -32,6 +32,6 @@ const native native_calculus[] = {
     {"grad", 2, 2, 0, 0, NULL, grad, 0, NULL},
     {"jvp", 3, 3, 0, 0, NULL, jvp, 0, NULL},
     {"straight_through", 2, 2, 0, 0, NULL, straight_through, 0, NULL},
-    REFUSED("sort"), REFUSED("top_k"), REFUSED("cumsum"), REFUSED("cumprod"),
+    REFUSED("sort"), REFUSED("top_k"),
     {0},
 };

@@ -207,8 +207,17 @@ static node *random_conv(generator *r) {
   return bounded(r, build_conv(r->graph, x, partner(r, &filter), &shape));
 }
 
+static node *random_running(generator *r) {
+  node *x = pick(r), *y = partner(r, &x->type);
+  if (x->type.rank == 0) return x;
+  running along = {(int)draw(r, x->type.rank), draw(r, 2), draw(r, 2)};
+  op_code op = draw(r, 2) ? OP_CUMSUM : OP_CUMPROD;
+  return bounded(r, draw(r, 3) ? build_cumulative(r->graph, op, x, along)
+                               : build_recurrence(r->graph, x, y, along));
+}
+
 static node *random_node(generator *r) {
-  switch (draw(r, 12)) {
+  switch (draw(r, 13)) {
   case 0:
   case 1:
     return random_map1(r);
@@ -227,6 +236,8 @@ static node *random_node(generator *r) {
     return random_dot(r);
   case 9:
     return random_conv(r);
+  case 10:
+    return random_running(r);
   default:
     return random_view(r);
   }

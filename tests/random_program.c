@@ -383,6 +383,18 @@ static void add_indexing(maker *m) {
     output(m, build_scatter_add(g, place, rows, &x->type, 0));
 }
 
+/* Running results of every type but bool. */
+static void add_running(maker *m) {
+  static const op_code ops[] = {OP_CUMSUM, OP_CUMPROD};
+  graph *g = m->graph;
+  node *x = m->matrices[draw(m, TYPES)], *y = x;
+  running along = {(int)draw(m, 2), draw(m, 2), draw(m, 2)};
+  if (x->type.element == DTYPE_BOOL) return;
+  if (dtype_is_float(x->type.element)) y = moved(m, build_map1(g, SCALAR_SIN, x));
+  output(m, build_cumulative(g, ops[draw(m, 2)], y, along));
+  output(m, build_recurrence(g, y, x, along));
+}
+
 static void add_aliases(maker *m) {
   graph *g = m->graph;
   node *input = g->inputs[draw(m, g->input_count)].node;
@@ -420,6 +432,7 @@ graph *random_program(arena *a, const char *name, uint64_t seed, dtype real, int
   if (draw(&m, 2)) add_exchange(&m);
   if (draw(&m, 2)) add_gradient(&m);
   if (draw(&m, 2)) add_indexing(&m);
+  if (draw(&m, 2)) add_running(&m);
   if (draw(&m, 2)) add_aliases(&m);
   return g;
 }

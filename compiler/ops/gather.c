@@ -2,7 +2,9 @@
 #include "axes.h"
 #include "build.h"
 #include "lower.h"
+#include "lower_opaque.h"
 #include "op.h"
+#include "scalar.h"
 
 /* The tensor that is indexed, as [outer, extent, inner] around its axis, and the number of indices. */
 typedef struct indexed_shape {
@@ -11,10 +13,8 @@ typedef struct indexed_shape {
 
 static indexed_shape shape_around(const tensor_type *whole, int64_t axis,
                                   const tensor_type *index) {
-  indexed_shape s = {1, whole->dims[axis].maximum, 1, type_elements(index)};
-  for (int i = 0; i < axis; i++) s.outer *= whole->dims[i].maximum;
-  for (int i = (int)axis + 1; i < whole->rank; i++) s.inner *= whole->dims[i].maximum;
-  return s;
+  axes_split s = axes_around(whole, axis);
+  return (indexed_shape){s.outer, s.extent, s.inner, type_elements(index)};
 }
 
 /* The common constraints of a tensor that is indexed along an axis; NULL where they hold, and then
@@ -97,17 +97,6 @@ static void scatter_grad(graph *g, const node *n, node *cotangent, const bool *w
     operand_cotangents[1] = build_gather(g, cotangent, n->operands[0], (int)node_int(n, 1));
 }
 
-/* Wraps a sum of two values of an integer type. */
-static int64_t wrapped_sum(dtype element, int64_t x, int64_t y) {
-  uint64_t sum = (uint64_t)x + (uint64_t)y;
-  switch (element) {
-  case DTYPE_U8: return (uint8_t)sum;
-  case DTYPE_I8: return (int8_t)sum;
-  case DTYPE_I32: return (int32_t)sum;
-  default: return (int64_t)sum;
-  }
-}
-
 static void scatter_eval(const evaluation *e, const node *n, const tensor *const *operands,
                          tensor *result) {
   (void)e;
@@ -123,7 +112,8 @@ static void scatter_eval(const evaluation *e, const node *n, const tensor *const
         if (dtype_is_float(n->type.element))
           result->reals[to] += updates->reals[from];
         else
-          result->ints[to] = wrapped_sum(n->type.element, result->ints[to], updates->ints[from]);
+          result->ints[to] = scalar_int(SCALAR_ADD, n->type.element,
+                                        (int64_t[]){result->ints[to], updates->ints[from]});
       }
 }
 
@@ -157,42 +147,6 @@ static kernel_writer writer_of(lowering *l, const group *g, int from, int index,
   return w;
 }
 
-/* i64 arithmetic: x · y + z. */
-static const loop_expr *affine(arena *a, const loop_expr *x, int64_t y, const loop_expr *z) {
-  return loop_add(a, loop_mul(a, x, loop_int(a, y)), z);
-}
-
-static const loop_expr *divided(arena *a, scalar_function f, const loop_expr *x, int64_t y) {
-  return loop_op(a, f, x, loop_int(a, y), NULL);
-}
-
-static loop_block *sequence(arena *a, loop_block *block, const char *name, const loop_expr *low,
-                            const loop_expr *high, int64_t step, const loop_expr **variable) {
-  loop_variable *v = loop_variable_new(a, name, loop_scalar(DTYPE_I64));
-  *variable = loop_var(a, v);
-  return &loop_for(a, block, LOOP_SEQ, v, low, high, step)->body;
-}
-
-/* A loop over independent units, each of so many elements' work, as tasks where that pays. */
-static loop_block *unit_loop(kernel_writer *w, int64_t units, int64_t work,
-                             const loop_expr **unit) {
-  enum { TASK_WORK = 16384, MOST_TASKS = 64 };
-  arena *a = w->arena;
-  int64_t least = work >= TASK_WORK ? 1 : TASK_WORK / work; /* units per task */
-  int64_t tasks = (units + least - 1) / least;
-  if (tasks > MOST_TASKS) tasks = MOST_TASKS;
-  if (tasks <= 1)
-    return sequence(a, &w->kernel->body, "unit", loop_int(a, 0), loop_int(a, units), 1, unit);
-  int64_t share = (units + tasks - 1) / tasks;
-  loop_variable *v = loop_variable_new(a, "task", loop_scalar(DTYPE_I64));
-  loop_stmt *task = loop_for(a, &w->kernel->body, LOOP_TASK, v, loop_int(a, 0),
-                             loop_int(a, (units + share - 1) / share), 1);
-  const loop_expr *low = affine(a, loop_var(a, v), share, loop_int(a, 0));
-  const loop_expr *high = loop_op(a, SCALAR_MINIMUM, loop_add(a, low, loop_int(a, share)),
-                                  loop_int(a, units), NULL);
-  return sequence(a, &task->body, "unit", low, high, 1, unit);
-}
-
 /* The index at position k, and whether it lies within the axis. */
 static const loop_expr *place_at(kernel_writer *w, loop_block *block, const loop_expr *k,
                                  const loop_expr **inside) {
@@ -212,13 +166,13 @@ static loop_kernel *gather_kernel(lowering *l, const group *g) {
   arena *a = w.arena;
   indexed_shape s = w.shape;
   const loop_expr *row, *i, *inside;
-  loop_block *body = unit_loop(&w, s.outer * s.indices, s.inner, &row);
+  loop_block *body = opaque_units(a, w.kernel, s.outer * s.indices, s.inner, &row);
   const loop_expr *place =
-      place_at(&w, body, divided(a, SCALAR_MOD, row, s.indices), &inside);
+      place_at(&w, body, opaque_divided(a, SCALAR_MOD, row, s.indices), &inside);
   const loop_expr *from_row = loop_let(
-      a, body, "from_row", affine(a, divided(a, SCALAR_FLOORDIV, row, s.indices), s.extent, place));
-  body = sequence(a, body, "i", loop_int(a, 0), loop_int(a, s.inner), w.lanes, &i);
-  const loop_expr *from = affine(a, from_row, s.inner, i), *to = affine(a, row, s.inner, i);
+      a, body, "from_row", opaque_affine(a, opaque_divided(a, SCALAR_FLOORDIV, row, s.indices), s.extent, place));
+  body = opaque_loop(a, body, "i", loop_int(a, 0), loop_int(a, s.inner), w.lanes, &i);
+  const loop_expr *from = opaque_affine(a, from_row, s.inner, i), *to = opaque_affine(a, row, s.inner, i);
   const loop_expr *value = loop_load(a, w.from, &from, w.lanes, loop_splat(a, inside, w.lanes));
   loop_store(a, body, w.to, &to, value, NULL);
   return w.kernel;
@@ -235,18 +189,18 @@ static loop_kernel *scatter_kernel(lowering *l, const group *g) {
   int64_t columns = s.inner / w.lanes;
   const loop_expr *unit, *row, *k, *inside, *zero = loop_constant(a, computed, 0, 0);
   loop_block *body =
-      unit_loop(&w, s.outer * columns, (s.extent + s.indices) * w.lanes, &unit);
-  const loop_expr *outer = loop_let(a, body, "outer", divided(a, SCALAR_FLOORDIV, unit, columns));
+      opaque_units(a, w.kernel, s.outer * columns, (s.extent + s.indices) * w.lanes, &unit);
+  const loop_expr *outer = loop_let(a, body, "outer", opaque_divided(a, SCALAR_FLOORDIV, unit, columns));
   const loop_expr *i = loop_let(
-      a, body, "i", affine(a, divided(a, SCALAR_MOD, unit, columns), w.lanes, loop_int(a, 0)));
-  loop_block *clear = sequence(a, body, "row", loop_int(a, 0), loop_int(a, s.extent), 1, &row);
-  const loop_expr *to = affine(a, affine(a, outer, s.extent, row), s.inner, i);
+      a, body, "i", opaque_affine(a, opaque_divided(a, SCALAR_MOD, unit, columns), w.lanes, loop_int(a, 0)));
+  loop_block *clear = opaque_loop(a, body, "row", loop_int(a, 0), loop_int(a, s.extent), 1, &row);
+  const loop_expr *to = opaque_affine(a, opaque_affine(a, outer, s.extent, row), s.inner, i);
   loop_store(a, clear, w.to, &to, loop_splat(a, loop_cast(a, zero, element), w.lanes), NULL);
-  body = sequence(a, body, "k", loop_int(a, 0), loop_int(a, s.indices), 1, &k);
+  body = opaque_loop(a, body, "k", loop_int(a, 0), loop_int(a, s.indices), 1, &k);
   const loop_expr *place = place_at(&w, body, k, &inside);
   body = &loop_if(a, body, inside)->body;
-  to = loop_let(a, body, "to", affine(a, affine(a, outer, s.extent, place), s.inner, i));
-  const loop_expr *from = affine(a, affine(a, outer, s.indices, k), s.inner, i);
+  to = loop_let(a, body, "to", opaque_affine(a, opaque_affine(a, outer, s.extent, place), s.inner, i));
+  const loop_expr *from = opaque_affine(a, opaque_affine(a, outer, s.indices, k), s.inner, i);
   const loop_expr *sum = loop_op(a, SCALAR_ADD,
                                  loop_cast(a, loop_load(a, w.to, &to, w.lanes, NULL), computed),
                                  loop_cast(a, loop_load(a, w.from, &from, w.lanes, NULL), computed),

@@ -125,16 +125,46 @@ static node *prod_case(graph *g, int v) { return reduce_case(g, OP_PROD, v); }
 static node *max_case(graph *g, int v) { return reduce_case(g, OP_MAX, v); }
 static node *min_case(graph *g, int v) { return reduce_case(g, OP_MIN, v); }
 
-/* Some factors are zero: 0, 1, 2, … of them per product. */
-static node *prod_zeros_case(graph *g, int v) {
-  node *x = input(g, 2, (int64_t[]){4, extent(v, 1) + 1});
+/* Row i begins with i zeros, so that there are none, one and several. */
+static node *zeros_in(graph *g, node *x) {
   tensor_type type = x->type;
   node *row = build_iota(g, &type, 0), *column = build_iota(g, &type, 1);
-  node *live = build_map2(g, SCALAR_GE, column, row); /* row i has i zeros */
-  node *masked = build_map3(g, SCALAR_SELECT, live, x, build_splat(g, &type, 0));
-  node *scaled =
-      build_map2(g, SCALAR_ADD, masked, build_map2(g, SCALAR_MUL, x, build_splat(g, &type, 1e-3)));
+  return build_map3(g, SCALAR_SELECT, build_map2(g, SCALAR_GE, column, row), x,
+                    build_splat(g, &type, 0));
+}
+
+/* Some factors are zero: 0, 1, 2, … of them per product. */
+static node *prod_zeros_case(graph *g, int v) {
+  node *x = input(g, 2, (int64_t[]){4, extent(v, 1) + 1}), *masked = zeros_in(g, x);
+  node *scaled = build_map2(g, SCALAR_ADD, masked,
+                            build_map2(g, SCALAR_MUL, x, build_splat(g, &x->type, 1e-3)));
   return build_reduce(g, OP_PROD, v % 2 ? masked : scaled, 1, (int64_t[]){1});
+}
+
+/* Along axes of more than one element, but for the first variant. */
+static running running_of(int v) {
+  static const int axes[VARIANTS] = {0, 2, 0, 1};
+  return (running){axes[v], v & 1, v & 2};
+}
+
+static node *cumsum_case(graph *g, int v) {
+  return build_cumulative(g, OP_CUMSUM, input3(g, v), running_of(v));
+}
+
+static node *cumprod_case(graph *g, int v) {
+  return build_cumulative(g, OP_CUMPROD, input3(g, v), running_of(v));
+}
+
+static node *cumprod_zeros_case(graph *g, int v) {
+  node *x = input(g, 2, (int64_t[]){4, 6});
+  node *shifted = build_map2(g, SCALAR_MUL, x, build_splat(g, &x->type, 1e-3));
+  return build_cumulative(g, OP_CUMPROD, build_map2(g, SCALAR_ADD, zeros_in(g, x), shifted),
+                          (running){1, v & 1, v & 2});
+}
+
+static node *recurrence_case(graph *g, int v) {
+  node *factors = input3(g, v);
+  return build_recurrence(g, factors, input3(g, v), running_of(v));
 }
 
 static node *cast_case(graph *g, int v) {
@@ -255,6 +285,10 @@ static const grad_case op_cases[] = {
     {"prod with zeros", prod_zeros_case, 0.5, 1.5},
     {"max", max_case, -2, 2},
     {"min", min_case, -2, 2},
+    {"cumsum", cumsum_case, -2, 2},
+    {"cumprod", cumprod_case, 0.5, 1.5},
+    {"cumprod with zeros", cumprod_zeros_case, 0.5, 1.5},
+    {"recurrence", recurrence_case, -2, 2},
     {"dot", dot_case, -2, 2},
     {"dot general", dot_general_case, -1, 1},
     {"dot outer", dot_outer_case, -2, 2},

@@ -156,6 +156,38 @@ static const eval_case cases[] = {
      "%0 = constant ints=[0, 0]: i32[2] %1 = constant ints=[200, 100, 1, 2]: u8[2, 2] "
      "%2 = scatter_add %0, %1 axis=[0]: u8[1, 2]",
      "ints=[201, 102]: u8[1, 2]"},
+    {"cumsum",
+     "%0 = constant reals=[1, 2, nan, 4, 5, 6]: f64[2, 3] "
+     "%1 = cumsum %0 axis=[1] exclusive=[0] reverse=[0]: f64[2, 3]",
+     "reals=[1, 3, nan, 4, 9, 15]: f64[2, 3]"},
+    {"cumsum",
+     "%0 = constant reals=[1, 2, 3, 4, 5, 6]: f64[3, 2] "
+     "%1 = cumsum %0 axis=[0] exclusive=[1] reverse=[1]: f64[3, 2]",
+     "reals=[8, 10, 5, 6, 0, 0]: f64[3, 2]"},
+    {"cumsum",
+     "%0 = constant ints=[200, 100, 1]: u8[3] %1 = cumsum %0 axis=[0] exclusive=[0] reverse=[0]: "
+     "u8[3]",
+     "ints=[200, 44, 45]: u8[3]"},
+    {"cumprod",
+     "%0 = constant reals=[1, 2, 0, 4, 5, 6]: f64[6] "
+     "%1 = cumprod %0 axis=[0] exclusive=[1] reverse=[0]: f64[6]",
+     "reals=[1, 1, 2, 0, 0, 0]: f64[6]"},
+    {"cumprod",
+     "%0 = constant ints=[1, 2, 3, 65536, 65536, -1]: i32[2, 3] "
+     "%1 = cumprod %0 axis=[1] exclusive=[0] reverse=[1]: i32[2, 3]",
+     "ints=[6, 6, 3, 0, -65536, -1]: i32[2, 3]"},
+    {"recurrence",
+     "%0 = constant reals=[inf, 2, 3, 0]: f64[4] %1 = constant reals=[1, 10, 100, 7]: f64[4] "
+     "%2 = recurrence %0, %1 axis=[0] exclusive=[0] reverse=[0]: f64[4]",
+     "reals=[1, 12, 136, 7]: f64[4]"},
+    {"recurrence",
+     "%0 = constant reals=[2, 3, nan]: f64[3] %1 = constant reals=[1, 10, 100]: f64[3] "
+     "%2 = recurrence %0, %1 axis=[0] exclusive=[1] reverse=[1]: f64[3]",
+     "reals=[310, 100, 0]: f64[3]"},
+    {"recurrence",
+     "%0 = constant ints=[2, 100]: i8[2] %1 = constant ints=[100, 1]: i8[2] "
+     "%2 = recurrence %0, %1 axis=[0] exclusive=[0] reverse=[0]: i8[2]",
+     "ints=[100, 17]: i8[2]"},
     {"sum", "%0 = constant reals=[1, 2, 3, 4, 5, 6]: f64[2, 3] %1 = sum %0 axes=[0]: f64[3]",
      "reals=[5, 7, 9]: f64[3]"},
     {"sum", "%0 = constant ints=[200, 100]: u8[2] %1 = sum %0 axes=[0]: u8", "ints=[44]: u8"},

@@ -155,6 +155,49 @@ static void every_reduction(void **state) {
         if (numbers[t] != DTYPE_BOOL || i > 1) check_reduction(all[i], numbers[t], &reductions[c]);
 }
 
+/* ---- running results ------------------------------------------------------------------------- */
+
+/* Axes that are the last one and others; lines in fewer and more than a block, in odd rests. */
+static const struct line_case {
+  tensor_type shape;
+  int axis;
+} lines[] = {
+    {{.rank = 1, .dims = {FIXED(1)}}, 0},
+    {{.rank = 1, .dims = {FIXED(23)}}, 0},
+    {{.rank = 2, .dims = {FIXED(3), FIXED(7)}}, 1},
+    {{.rank = 2, .dims = {FIXED(21), FIXED(5)}}, 1},
+    {{.rank = 2, .dims = {FIXED(1), FIXED(33)}}, 0},
+    {{.rank = 2, .dims = {FIXED(5), FIXED(64)}}, 0},
+    {{.rank = 2, .dims = {FIXED(6), FIXED(147)}}, 0},
+    {{.rank = 3, .dims = {FIXED(3), FIXED(4), FIXED(7)}}, 1},
+    {{.rank = 3, .dims = {FIXED(67), FIXED(9), FIXED(41)}}, 1},
+};
+enum { LINE_CASES = sizeof lines / sizeof *lines };
+
+static void check_running(op_code op, dtype element, const struct line_case *c, bool exclusive,
+                          bool reverse) {
+  arena *a = arena_new();
+  graph *g = graph_new(a, NULL, "f");
+  node *x = input(g, &c->shape, element, 0);
+  running along = {c->axis, exclusive, reverse};
+  graph_add_output(g, "y", op == OP_RECURRENCE
+                               ? build_recurrence(g, x, input(g, &c->shape, element, 1), along)
+                               : build_cumulative(g, op, x, along));
+  bool real = dtype_is_float(element);
+  check(a, g, real ? 0.7 : 0, real ? 1.2 : 4, op_infos[op].name);
+  arena_free(a);
+}
+
+static void every_cumulative(void **state) {
+  (void)state;
+  static const op_code all[] = {OP_CUMSUM, OP_CUMPROD, OP_RECURRENCE};
+  for (int i = 0; i < 3; i++)
+    for (int t = 0; t < NUMBER_COUNT; t++)
+      for (int c = 0; c < LINE_CASES; c++)
+        for (int way = 0; numbers[t] != DTYPE_BOOL && way < 4; way++)
+          check_running(all[i], numbers[t], &lines[c], way & 1, way & 2);
+}
+
 /* ---- graphs ---------------------------------------------------------------------------------- */
 
 static const char *const graphs[] = {
@@ -354,6 +397,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_function),  cmocka_unit_test(every_function_broadcast),
       cmocka_unit_test(every_cast),      cmocka_unit_test(every_reduction),
+      cmocka_unit_test(every_cumulative),
       cmocka_unit_test(whole_graphs),    cmocka_unit_test(random_graphs),
       cmocka_unit_test(nan_wins),
       cmocka_unit_test(a_wrong_loop_is_caught),
