@@ -165,6 +165,73 @@ node *build_reverse(graph *g, node *x, int axis_count, const int64_t *axes) {
   return unary(g, OP_REVERSE, x, 1, (attribute[]){ints(axis_count, sorted)});
 }
 
+/* Numbers that have nothing to be multiplied with are 1, so that equal windows are equal nodes. */
+node *build_window(graph *g, node *x, const tensor_type *t, const window_shape *shape) {
+  if (!x) return NULL;
+  window_shape s = *shape;
+  for (int i = 0; i < s.count; i++) {
+    if (t->dims[s.axes[i]].maximum == 1) s.strides[i] = 1;
+    if (x->type.dims[s.taps[i]].maximum == 1) s.dilations[i] = 1;
+    if (x->type.dims[s.axes[i]].maximum == 1) s.spacings[i] = 1;
+  }
+  return unary(g, OP_WINDOW, x, 7,
+               (attribute[]){type(t), ints(s.count, s.axes), ints(s.count, s.taps),
+                             ints(s.count, s.strides), ints(s.count, s.dilations),
+                             ints(s.count, s.offsets), ints(s.count, s.spacings)});
+}
+
+/* Windows side by side: a reshape. counts[i] windows fit along the i-th axis. */
+static node *windows_side_by_side(graph *g, node *x, const sliding_windows *w,
+                                  const int64_t *counts) {
+  int64_t starts[MAX_RANK] = {0}, limits[MAX_RANK], steps[MAX_RANK], axes[MAX_RANK];
+  int rank = x->type.rank, first = rank - w->count;
+  dim dims[MAX_RANK];
+  for (int i = 0; i < rank; i++) {
+    dims[i] = x->type.dims[i];
+    limits[i] = i < first ? dims[i].maximum : counts[i - first] * w->sizes[i - first];
+    steps[i] = 1;
+    axes[i] = i;
+  }
+  for (int i = 0; i < w->count; i++) {
+    dims[first + 2 * i] = dim_fixed(counts[i]);
+    dims[first + 2 * i + 1] = dim_fixed(w->sizes[i]);
+    axes[first + i] = first + 2 * i;
+    axes[rank + i] = first + 2 * i + 1;
+  }
+  node *whole = build_slice(g, x, starts, limits, steps);
+  return build_transpose(g, build_reshape(g, whole, rank + w->count, dims), axes);
+}
+
+node *build_windows(graph *g, node *x, const sliding_windows *w) {
+  if (!x) return NULL;
+  int rank = x->type.rank, first = rank - w->count;
+  ensure(first >= 0 && rank + w->count <= MAX_RANK);
+  tensor_type spread = x->type, result;
+  window_shape s = {.count = w->count};
+  int64_t counts[MAX_RANK / 2], axes[MAX_RANK];
+  bool apart = true;
+  spread.rank = rank + w->count;
+  for (int i = 0; i < rank; i++) axes[i] = i;
+  for (int i = 0; i < w->count; i++) {
+    int64_t reach = (w->sizes[i] - 1) * w->dilations[i];
+    counts[i] = (spread.dims[first + i].maximum + w->low[i] + w->high[i] - reach - 1) /
+                    w->strides[i] + 1;
+    apart = apart && w->low[i] == 0 && w->high[i] == 0 && reach == w->sizes[i] - 1 &&
+            (counts[i] == 1 || w->strides[i] == w->sizes[i]);
+    spread.dims[rank + i] = dim_fixed(w->sizes[i]);
+    s.axes[i] = first + i;
+    s.taps[i] = rank + i;
+    s.strides[i] = w->strides[i];
+    s.dilations[i] = w->dilations[i];
+    s.offsets[i] = -w->low[i];
+    s.spacings[i] = 1;
+  }
+  if (apart) return windows_side_by_side(g, x, w, counts);
+  result = spread;
+  for (int i = 0; i < w->count; i++) result.dims[first + i] = dim_fixed(counts[i]);
+  return build_window(g, build_broadcast(g, x, &spread, axes), &result, &s);
+}
+
 node *build_concat(graph *g, int count, node *const *parts, int axis) {
   int64_t along = count > 0 && parts[0] ? from_start(axis, parts[0]->type.rank) : axis;
   return graph_node(g, OP_CONCAT, (scalar_function)0, count, parts, 1,

@@ -27,6 +27,24 @@ node *build_broadcast(graph *g, node *x, const tensor_type *type, const int64_t 
 node *build_broadcast_to(graph *g, node *x, const tensor_type *like); /* NumPy's rule: trailing axes meet; like gives the shape */
 node *build_slice(graph *g, node *x, const int64_t *starts, const int64_t *limits, const int64_t *steps);
 node *build_pad(graph *g, node *x, const int64_t *low, const int64_t *high, const int64_t *interior); /* zeros; negative low and high crop */
+
+/* Windows as `window` in docs/operators.md defines them, along `count` axes. */
+typedef struct window_shape {
+  int count;
+  int64_t axes[MAX_RANK / 2], taps[MAX_RANK / 2], strides[MAX_RANK / 2], dilations[MAX_RANK / 2],
+      offsets[MAX_RANK / 2], spacings[MAX_RANK / 2];
+} window_shape;
+node *build_window(graph *g, node *x, const tensor_type *type, const window_shape *shape);
+/* The windows of x along its last `count` axes, with a new axis behind these for the places in a
+ * window along each of them: sizes[i] places that lie dilations[i] apart. Windows begin every
+ * strides[i] places and lie within x with low[i] and high[i] zeros around it. That one does along
+ * each axis, and that rank + count is within MAX_RANK, is checked by the caller. */
+typedef struct sliding_windows {
+  int count;
+  int64_t sizes[MAX_RANK / 2], strides[MAX_RANK / 2], dilations[MAX_RANK / 2], low[MAX_RANK / 2],
+      high[MAX_RANK / 2];
+} sliding_windows;
+node *build_windows(graph *g, node *x, const sliding_windows *w);
 node *build_reverse(graph *g, node *x, int axis_count, const int64_t *axes);
 node *build_concat(graph *g, int count, node *const *parts, int axis);
 

@@ -15,6 +15,13 @@ tensor *tensor_new(arena *a, const tensor_type *type) {
   return t;
 }
 
+void tensor_copy_element(const tensor *from, int64_t from_offset, tensor *to, int64_t to_offset) {
+  if (dtype_is_float(to->type.element))
+    to->reals[to_offset] = from->reals[from_offset];
+  else
+    to->ints[to_offset] = from->ints[from_offset];
+}
+
 /* What a walk over the graph has so far. */
 typedef struct state {
   const evaluation *evaluation;

@@ -208,9 +208,9 @@ const index_expr *index_quotient(arena *a, const index_expr *x, int64_t divisor)
   int64_t common = reduce_fraction(a, rest, divisor, &reduced, &small);
   if (common > 1) return index_add(a, whole, index_quotient(a, reduced, divisor / common));
   const index_atom *inner = only_atom(rest, INDEX_QUOTIENT);
-  if (inner)
-    return index_add(a, whole,
-                     index_quotient(a, inner->operand, checked_mul(inner->divisor, divisor)));
+  int64_t both;
+  if (inner && !__builtin_mul_overflow(inner->divisor, divisor, &both))
+    return index_add(a, whole, index_quotient(a, inner->operand, both));
   return index_add(a, whole, new_atom(a, INDEX_QUOTIENT, rest, divisor));
 }
 

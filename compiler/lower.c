@@ -23,6 +23,14 @@ int node_access(arena *a, const node *n, int read, const index_expr *const *at,
   return read;
 }
 
+const loop_expr *lower_inside(lowering *l, const node *n, const element_parts *parts) {
+  (void)n;
+  const loop_expr *value = parts->reads[0], *mask = parts->masks[0];
+  if (!mask) return value;
+  const loop_expr *zero = loop_constant(l->arena, value->type.element, 0, 0);
+  return loop_select(l->arena, mask, value, loop_splat(l->arena, zero, value->type.lanes));
+}
+
 void reduction_access(const node *n, const index_expr *const *at, const index_expr *const *inner,
                       const index_expr **operand_at) {
   int count;

@@ -57,6 +57,9 @@ const op_lowering *lowering_of(const node *n);
 int node_access(arena *a, const node *n, int read, const index_expr *const *at,
                 const index_expr **operand_at, index_guard *guard);
 
+/* op_lowering.element of a view that reads one operand, and is 0 where that lies outside. */
+const loop_expr *lower_inside(lowering *l, const node *n, const element_parts *parts);
+
 /* Where a reduction reads its operand for the result's element at `at`: reduced axis number i of
  * the node's list at inner[i]. */
 void reduction_access(const node *n, const index_expr *const *at, const index_expr *const *inner,

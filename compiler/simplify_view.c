@@ -36,7 +36,7 @@ static bool is_identity(const node *n) {
 static node *of_scalar(graph *g, node *n) {
   node *scalar = simplify_scalar(n->operands[0]);
   if (!scalar || n->op == OP_CONCAT) return NULL;
-  if (n->op == OP_PAD && !simplify_is(scalar, 0)) return NULL;
+  if ((n->op == OP_PAD || n->op == OP_WINDOW) && !simplify_is(scalar, 0)) return NULL;
   return n->op == OP_BROADCAST && scalar == n->operands[0]
              ? NULL
              : build_broadcast_to(g, scalar, &n->type);

@@ -15,6 +15,9 @@ typedef struct tensor {
 
 tensor *tensor_new(arena *a, const tensor_type *type); /* zeros */
 
+/* Between tensors of one element type; offsets are row-major. */
+void tensor_copy_element(const tensor *from, int64_t from_offset, tensor *to, int64_t to_offset);
+
 /* What an evaluation depends on besides its inputs. */
 typedef struct evaluation {
   arena *arena;

@@ -1,4 +1,4 @@
-/* Reductions and convolution. */
+/* Reductions, convolution and windows. */
 #include "build.h"
 #include "native.h"
 #include "operate.h"
@@ -62,30 +62,36 @@ static value extreme(elaborator *e, const native_call *c) {
                      (value[]){c->arguments.items[0].value, c->arguments.items[1].value});
 }
 
-/* --- convolution ---------------------------------------------------------------------------- */
+/* --- convolution and windows ---------------------------------------------------------------------------- */
+
+static bool in_range(elaborator *e, const native_call *c, const char *name, int64_t given,
+                     int64_t least) {
+  if (given >= least && given <= INT32_MAX) return true;
+  elaborator_error(e, c->at, "`%s` is %s %lld", name, given < least ? "at least" : "at most",
+                   (long long)(given < least ? least : INT32_MAX));
+  return false;
+}
 
 static bool each_option(elaborator *e, const native_call *c, const char *name, int axes,
-                        int64_t least, int64_t out[3]) {
+                        int64_t least, int64_t *out) {
   bool given;
   value v = native_option(c, name, &given);
   if (given && !native_each(e, c->at, v, name, axes, out)) return false;
   for (int i = 0; i < axes; i++)
-    if (out[i] < least) {
-      elaborator_error(e, c->at, "`%s` is at least %lld", name, (long long)least);
-      return false;
-    }
+    if (!in_range(e, c, name, out[i], least)) return false;
   return true;
 }
 
 /* pad: 2, pad: (2, 1) for each axis, or pad: ((0, 1), (0, 1)) for low and high of each axis. */
-static bool pad_option(elaborator *e, const native_call *c, int axes, conv_shape *s) {
+static bool pad_option(elaborator *e, const native_call *c, int axes, int64_t *low,
+                       int64_t *high) {
   bool given;
   value v = native_option(c, "pad", &given);
   bool pairs = given && value_is(v, VALUE_TUPLE) && v.tuple->count &&
                value_is(v.tuple->items[0], VALUE_TUPLE);
   if (!pairs) {
-    if (!each_option(e, c, "pad", axes, 0, s->low)) return false;
-    for (int i = 0; i < axes; i++) s->high[i] = s->low[i];
+    if (!each_option(e, c, "pad", axes, 0, low)) return false;
+    for (int i = 0; i < axes; i++) high[i] = low[i];
     return true;
   }
   if (v.tuple->count != axes) {
@@ -95,12 +101,9 @@ static bool pad_option(elaborator *e, const native_call *c, int axes, conv_shape
   for (int i = 0; i < axes; i++) {
     int64_t both[2];
     if (!native_each(e, c->at, v.tuple->items[i], "pad", 2, both)) return false;
-    s->low[i] = both[0];
-    s->high[i] = both[1];
-    if (both[0] < 0 || both[1] < 0) {
-      elaborator_error(e, c->at, "`pad` is at least 0");
-      return false;
-    }
+    low[i] = both[0];
+    high[i] = both[1];
+    if (!in_range(e, c, "pad", low[i], 0) || !in_range(e, c, "pad", high[i], 0)) return false;
   }
   return true;
 }
@@ -117,11 +120,52 @@ static value conv(elaborator *e, const native_call *c) {
                             type_text(e->arena, &w->type));
   conv_shape s = {.strides = {1, 1, 1}, .left_dilation = {1, 1, 1}, .right_dilation = {1, 1, 1},
                   .groups = 1};
-  if (!each_option(e, c, "stride", axes, 1, s.strides) || !pad_option(e, c, axes, &s) ||
+  if (!each_option(e, c, "stride", axes, 1, s.strides) || !pad_option(e, c, axes, s.low, s.high) ||
       !each_option(e, c, "dilation", axes, 1, s.right_dilation) ||
       !native_integer_option(e, c, "groups", &s.groups))
     return (value){0};
   return elaborator_node(e, build_conv(e->graph, x, w, &s));
+}
+
+/* What the windows show where they reach beyond x, in place of zeros. */
+static node *filled(elaborator *e, const native_call *c, node *x, const sliding_windows *w,
+                    node *windows) {
+  bool given, padded = false;
+  value v = native_option(c, "fill", &given);
+  for (int i = 0; i < w->count; i++) padded = padded || w->low[i] > 0 || w->high[i] > 0;
+  if (!given || !padded || !windows) return windows;
+  tensor_type truths = x->type;
+  truths.element = DTYPE_BOOL;
+  node *fill = operate_convert(e, c->at, v, &windows->type, true, "the filling");
+  node *inside = build_windows(e->graph, build_splat(e->graph, &truths, 1), w);
+  return build_map3(e->graph, SCALAR_SELECT, inside, windows, fill);
+}
+
+/* windows[k, stride: 1, pad: 0, dilation: 1, fill: 0](x): of x[n, c, s…] all windows of k places
+ * along one to three axes s, as [n, c, windows…, places…]. */
+static value windows(elaborator *e, const native_call *c) {
+  node *x = native_tensor(e, c, 0);
+  if (!x) return (value){0};
+  sliding_windows w = {.count = x->type.rank - 2, .strides = {1, 1, 1}, .dilations = {1, 1, 1}};
+  if (w.count < 1 || w.count > 3)
+    return elaborator_error(e, c->at, "windows are those of x[n, c, s…] with one to three axes s, "
+                            "not %s", type_text(e->arena, &x->type));
+  if (!native_each(e, c->at, c->statics.items[0].value, "size", w.count, w.sizes) ||
+      !each_option(e, c, "stride", w.count, 1, w.strides) ||
+      !pad_option(e, c, w.count, w.low, w.high) ||
+      !each_option(e, c, "dilation", w.count, 1, w.dilations))
+    return (value){0};
+  for (int i = 0; i < w.count; i++) {
+    dim d = x->type.dims[2 + i];
+    if (!in_range(e, c, "size", w.sizes[i], 1)) return (value){0};
+    if (d.symbol)
+      return elaborator_error(e, c->at, "windows along the bounded size %s", d.symbol);
+    if ((w.sizes[i] - 1) * w.dilations[i] >= d.maximum + w.low[i] + w.high[i])
+      return elaborator_error(e, c->at, "no window of %lld fits %lld + %lld + %lld",
+                              (long long)((w.sizes[i] - 1) * w.dilations[i] + 1),
+                              (long long)d.maximum, (long long)w.low[i], (long long)w.high[i]);
+  }
+  return elaborator_node(e, filled(e, c, x, &w, build_windows(e->graph, x, &w)));
 }
 
 #define REDUCTION(name, family, op) \
@@ -137,5 +181,6 @@ const native native_reductions[] = {
     {"argmax", 1, 1, 0, 1, "keep", reduce, ARGUMENT * OP_COUNT + OP_ARGMAX, NULL},
     {"argmin", 1, 1, 0, 1, "keep", reduce, ARGUMENT * OP_COUNT + OP_ARGMIN, NULL},
     {"conv", 2, 2, 0, 0, "stride pad dilation groups", conv, 0, NULL},
+    {"windows", 1, 1, 1, 1, "stride pad dilation fill", windows, 0, NULL},
     {0},
 };

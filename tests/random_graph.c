@@ -129,6 +129,27 @@ static node *random_pad(generator *r) {
   return type_elements(&x->type) > 200 ? x : build_pad(r->graph, x, low, high, interior);
 }
 
+static node *random_windows(generator *r) {
+  node *x = pick(r);
+  sliding_windows w = {.count = 1 + (int)draw(r, 2)};
+  if (x->type.rank < w.count || x->type.rank + w.count > 5 || type_elements(&x->type) > 200)
+    return x;
+  for (int i = 0; i < w.count; i++) {
+    int64_t extent = x->type.dims[x->type.rank - w.count + i].maximum;
+    w.sizes[i] = 1 + draw(r, 3);
+    w.strides[i] = 1 + draw(r, 3);
+    w.dilations[i] = 1 + draw(r, 2);
+    w.low[i] = draw(r, 3);
+    w.high[i] = draw(r, 3);
+    if (extent + w.low[i] + w.high[i] < (w.sizes[i] - 1) * w.dilations[i] + 1)
+      return x;
+  }
+  static const op_code ops[] = {OP_SUM, OP_MAX, OP_MIN};
+  node *windows = build_windows(r->graph, x, &w);
+  int64_t taps[] = {x->type.rank, x->type.rank + 1};
+  return draw(r, 3) ? build_reduce(r->graph, ops[draw(r, 3)], windows, w.count, taps) : windows;
+}
+
 static node *random_view(generator *r) {
   node *x = pick(r);
   int64_t axes[MAX_RANK];
@@ -217,7 +238,7 @@ static node *random_running(generator *r) {
 }
 
 static node *random_node(generator *r) {
-  switch (draw(r, 13)) {
+  switch (draw(r, 14)) {
   case 0:
   case 1:
     return random_map1(r);
@@ -238,6 +259,8 @@ static node *random_node(generator *r) {
     return random_conv(r);
   case 10:
     return random_running(r);
+  case 11:
+    return bounded(r, random_windows(r));
   default:
     return random_view(r);
   }

@@ -69,10 +69,7 @@ static void gather_eval(const evaluation *e, const node *n, const tensor *const 
         int64_t place = index->ints[k];
         if (place < 0 || place >= s.extent) continue; /* the result starts with zeros */
         int64_t from = (o * s.extent + place) * s.inner + i;
-        if (dtype_is_float(x->type.element))
-          result->reals[to] = x->reals[from];
-        else
-          result->ints[to] = x->ints[from];
+        tensor_copy_element(x, from, result, to);
       }
 }
 

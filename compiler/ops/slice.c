@@ -4,13 +4,6 @@
 #include "lower.h"
 #include "op.h"
 
-static void copy_element(const tensor *from, int64_t from_offset, tensor *to, int64_t to_offset) {
-  if (dtype_is_float(to->type.element))
-    to->reals[to_offset] = from->reals[from_offset];
-  else
-    to->ints[to_offset] = from->ints[from_offset];
-}
-
 /* Bounds the numbers, so that sums of a few of them do not overflow. */
 static const int64_t largest_number = INT64_C(1) << 60;
 
@@ -74,7 +67,7 @@ static void slice_eval(const evaluation *e, const node *n, const tensor *const *
   int64_t index[MAX_RANK] = {0}, from[MAX_RANK], i = 0;
   do {
     for (int k = 0; k < n->type.rank; k++) from[k] = starts[k] + index[k] * steps[k];
-    copy_element(operands[0], axes_offset(&operands[0]->type, from), result, i++);
+    tensor_copy_element(operands[0], axes_offset(&operands[0]->type, from), result, i++);
   } while (axes_next(&n->type, index));
 }
 
@@ -136,7 +129,7 @@ static void pad_eval(const evaluation *e, const node *n, const tensor *const *op
   int64_t index[MAX_RANK] = {0}, from[MAX_RANK], i = 0;
   do {
     if (pad_source(n, index, from))
-      copy_element(operands[0], axes_offset(&operands[0]->type, from), result, i);
+      tensor_copy_element(operands[0], axes_offset(&operands[0]->type, from), result, i);
     i++;
   } while (axes_next(&n->type, index));
 }
@@ -191,7 +184,7 @@ static void concat_eval(const evaluation *e, const node *n, const tensor *const 
     int64_t index[MAX_RANK] = {0}, i = 0;
     do {
       index[axis] += start;
-      copy_element(operands[p], i++, result, axes_offset(&n->type, index));
+      tensor_copy_element(operands[p], i++, result, axes_offset(&n->type, index));
       index[axis] -= start;
     } while (axes_next(part, index));
     start += part->dims[axis].maximum;
@@ -226,17 +219,6 @@ static int pad_access(arena *a, const node *n, int read, const index_expr *const
   return 0;
 }
 
-static const loop_expr *zero_of(lowering *l, const loop_expr *like) {
-  return loop_splat(l->arena, loop_constant(l->arena, like->type.element, 0, 0),
-                    like->type.lanes);
-}
-
-static const loop_expr *pad_element(lowering *l, const node *n, const element_parts *parts) {
-  (void)n;
-  const loop_expr *value = parts->reads[0], *mask = parts->masks[0];
-  return mask ? loop_select(l->arena, mask, value, zero_of(l, value)) : value;
-}
-
 static int concat_access(arena *a, const node *n, int read, const index_expr *const *at,
                          const index_expr **operand_at, index_guard *guard) {
   if (read == n->operand_count) return -1;
@@ -257,7 +239,7 @@ static const loop_expr *concat_element(lowering *l, const node *n, const element
 }
 
 static const op_lowering slice_lower = {.access = slice_access, .element = slice_element};
-static const op_lowering pad_lower = {.access = pad_access, .element = pad_element};
+static const op_lowering pad_lower = {.access = pad_access, .element = lower_inside};
 static const op_lowering concat_lower = {.access = concat_access, .element = concat_element};
 
 const op_definition op_SLICE = {

@@ -6,13 +6,6 @@
 #include "lower.h"
 #include "op.h"
 
-static void copy_element(const tensor *from, int64_t from_offset, tensor *to, int64_t to_offset) {
-  if (dtype_is_float(to->type.element))
-    to->reals[to_offset] = from->reals[from_offset];
-  else
-    to->ints[to_offset] = from->ints[from_offset];
-}
-
 /* The bounded sizes of a shape in order: reshape must keep them as whole axes. */
 static int symbols_of(const tensor_type *t, dim symbols[MAX_RANK]) {
   int count = 0;
@@ -62,7 +55,7 @@ static void reshape_eval(const evaluation *e, const node *n, const tensor *const
                          tensor *result) {
   (void)e;
   int64_t count = type_elements(&n->type);
-  for (int64_t i = 0; i < count; i++) copy_element(operands[0], i, result, i);
+  for (int64_t i = 0; i < count; i++) tensor_copy_element(operands[0], i, result, i);
 }
 
 /* transpose: axis i of the result is axis axes[i] of the operand
@@ -96,7 +89,7 @@ static void transpose_eval(const evaluation *e, const node *n, const tensor *con
   int64_t index[MAX_RANK] = {0}, from[MAX_RANK], i = 0;
   do {
     for (int k = 0; k < n->type.rank; k++) from[axes[k]] = index[k];
-    copy_element(operands[0], axes_offset(&operands[0]->type, from), result, i++);
+    tensor_copy_element(operands[0], axes_offset(&operands[0]->type, from), result, i++);
   } while (axes_next(&n->type, index));
 }
 
@@ -149,7 +142,7 @@ static void broadcast_eval(const evaluation *e, const node *n, const tensor *con
   do {
     for (int k = 0; k < from->rank; k++)
       from_index[k] = from->dims[k].maximum == 1 ? 0 : index[axes[k]];
-    copy_element(operands[0], axes_offset(from, from_index), result, i++);
+    tensor_copy_element(operands[0], axes_offset(from, from_index), result, i++);
   } while (axes_next(&n->type, index));
 }
 
@@ -186,7 +179,7 @@ static void reverse_eval(const evaluation *e, const node *n, const tensor *const
     memcpy(from, index, sizeof from);
     for (int k = 0; k < count; k++)
       from[axes[k]] = n->type.dims[axes[k]].maximum - 1 - index[axes[k]];
-    copy_element(operands[0], axes_offset(&n->type, from), result, i++);
+    tensor_copy_element(operands[0], axes_offset(&n->type, from), result, i++);
   } while (axes_next(&n->type, index));
 }
 

@@ -86,6 +86,34 @@ static node *reverse_case(graph *g, int v) {
   return build_reverse(g, input3(g, v), 2, (int64_t[]){0, 2});
 }
 
+/* Windows that overlap, with padding, stride 2 and gaps along the second of three axes. */
+static sliding_windows overlapping(int v) {
+  return (sliding_windows){.count = 2, .sizes = {2, 3}, .strides = {1, 2}, .dilations = {2 - v % 2, 1},
+                           .low = {2, 1}, .high = {1, 2}};
+}
+
+static node *window_case(graph *g, int v) {
+  const sliding_windows w = overlapping(v);
+  return build_windows(g, input3(g, v), &w);
+}
+
+/* Beginning in the middle, with taps that run backwards and elements spread by 2. */
+static node *window_spread_case(graph *g, int v) {
+  node *x = input(g, 2, (int64_t[]){extent(v, 0) + 2, extent(v, 1)});
+  const window_shape s = {1, {0}, {1}, {1}, {-1}, {2}, {2}};
+  tensor_type type = type_of(DTYPE_F64, 2, (int64_t[]){2 * extent(v, 0), extent(v, 1)});
+  return build_window(g, x, &type, &s);
+}
+
+static node *pooled(graph *g, int v, op_code op) {
+  const sliding_windows w = overlapping(v);
+  return build_reduce(g, op, build_windows(g, input3(g, v), &w), 2, (int64_t[]){-2, -1});
+}
+
+static node *window_sum_case(graph *g, int v) { return pooled(g, v, OP_SUM); }
+static node *window_max_case(graph *g, int v) { return pooled(g, v, OP_MAX); }
+static node *window_min_case(graph *g, int v) { return pooled(g, v, OP_MIN); }
+
 static node *concat_case(graph *g, int v) {
   node *x = input(g, 2, (int64_t[]){extent(v, 0), extent(v, 1)});
   node *y = input(g, 2, (int64_t[]){extent(v, 0), extent(v, 2)});
@@ -277,6 +305,11 @@ static const grad_case op_cases[] = {
     {"pad", pad_case, -2, 2},
     {"pad that crops", crop_case, -2, 2},
     {"reverse", reverse_case, -2, 2},
+    {"window", window_case, -2, 2},
+    {"window spread", window_spread_case, -2, 2},
+    {"window and sum", window_sum_case, -2, 2},
+    {"window and max", window_max_case, 0.5, 2},
+    {"window and min", window_min_case, -2, -0.5},
     {"concat", concat_case, -2, 2},
     {"gather", gather_case, -2, 2},
     {"scatter_add", scatter_add_case, -2, 2},
@@ -555,6 +588,11 @@ static void ties_and_kinks(void **state) {
                   (double[]){1, 3, 3, 2}, (double[]){0, 1, 0, 0});
   expect_gradient("entry f(x: f64[4]) { %1 = min %0 axes=[0]: f64 return y = %1 }",
                   (double[]){4, 1, 1, 2}, (double[]){0, 1, 0, 0});
+  expect_gradient("entry f(x: f64[4]) { %1 = broadcast %0 axes=[0]: f64[4, 3] "
+                  "%2 = window %1 axes=[0] taps=[1] strides=[1] dilations=[1] offsets=[0] "
+                  "spacings=[1]: f64[2, 3] %3 = max %2 axes=[1]: f64[2] %4 = sum %3 axes=[0]: f64 "
+                  "return y = %4 }",
+                  (double[]){1, 3, 3, 2}, (double[]){0, 2, 0, 0});
   expect_gradient("entry f(x: f64[2, 2]) { %1 = max %0 axes=[0, 1]: f64 return y = %1 }",
                   (double[]){1, 3, 3, 2}, (double[]){0, 1, 0, 0});
 }

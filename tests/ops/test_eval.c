@@ -128,6 +128,22 @@ static const eval_case cases[] = {
      "ints=[0, 2]: i32[2]"},
     {"reverse", "%0 = constant ints=[1, 2, 3, 4]: i32[2, 2] %1 = reverse %0 axes=[0]: i32[2, 2]",
      "ints=[3, 4, 1, 2]: i32[2, 2]"},
+    {"window", /* windows of 2 places, 2 apart, from 1 before the first */
+     "%0 = constant ints=[1, 2, 3, 4, 5]: i32[5] %1 = broadcast %0 axes=[0]: i32[5, 2] "
+     "%2 = window %1 axes=[0] taps=[1] strides=[2] dilations=[1] offsets=[-1] spacings=[1]: "
+     "i32[3, 2]",
+     "ints=[0, 1, 2, 3, 4, 5]: i32[3, 2]"},
+    {"window", /* its transpose: every second place of the result has one */
+     "%0 = constant ints=[9, 1, 2, 3, 4, 5]: i32[3, 2] "
+     "%1 = window %0 axes=[0] taps=[1] strides=[1] dilations=[-1] offsets=[1] spacings=[2]: "
+     "i32[5, 2]",
+     "ints=[0, 1, 2, 0, 0, 3, 4, 0, 0, 5]: i32[5, 2]"},
+    {"window", /* along two axes, dilated, truths */
+     "%0 = constant ints=[1, 0, 0, 1, 1, 1, 0, 1, 1]: bool[3, 3] "
+     "%1 = broadcast %0 axes=[0, 1]: bool[3, 3, 2, 2] "
+     "%2 = window %1 axes=[0, 1] taps=[2, 3] strides=[1, 1] dilations=[2, 2] offsets=[0, -1] "
+     "spacings=[1, 1]: bool[1, 3, 2, 2]",
+     "ints=[0, 0, 0, 1, 1, 0, 0, 1, 0, 0, 1, 0]: bool[1, 3, 2, 2]"},
     {"concat",
      "%0 = constant ints=[1, 2]: i32[2, 1] %1 = constant ints=[3, 4, 5, 6]: i32[2, 2] "
      "%2 = concat %0, %1 axis=[1]: i32[2, 3]",

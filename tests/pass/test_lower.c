@@ -236,6 +236,24 @@ static const char *const graphs[] = {
     "  %3 = sum %2 axes=[1]: f32[6] return a = %2, b = %3 }",
     "entry pad_of_one(x: f32[1, 1]) { %1 = pad %0 low=[0, 9] high=[0, 9] interior=[0, 0]: "
     "  f32[1, 19] %2 = broadcast %1 axes=[0, 1]: f32[4, 19] %3 = neg %2: f32[4, 19] return a = %3 }",
+    /* Overlapping windows: taps forwards, as the derivative reads them, and reduced. */
+    "entry windows(x: f32[3, 19]) { %1 = broadcast %0 axes=[0, 1]: f32[3, 19, 4] "
+    "  %2 = window %1 axes=[1] taps=[2] strides=[1] dilations=[1] offsets=[-2] spacings=[1]: "
+    "  f32[3, 20, 4] %3 = window %2 axes=[1] taps=[2] strides=[1] dilations=[-1] offsets=[2] "
+    "  spacings=[1]: f32[3, 19, 4] %4 = sum %3 axes=[2]: f32[3, 19] %5 = max %2 axes=[2]: f32[3, 20] "
+    "  %6 = argmax %2 axes=[2]: i32[3, 20] return a = %2, b = %3, c = %4, d = %5, e = %6 }",
+    "entry strided_windows(x: f32[2, 11, 75]) { %1 = broadcast %0 axes=[0, 1, 2]: "
+    "  f32[2, 11, 75, 3, 3] %2 = window %1 axes=[1, 2] taps=[3, 4] strides=[2, 2] "
+    "  dilations=[1, 1] offsets=[-1, -1] spacings=[1, 1]: f32[2, 6, 38, 3, 3] "
+    "  %3 = max %2 axes=[3, 4]: f32[2, 6, 38] %4 = exp %2: f32[2, 6, 38, 3, 3] "
+    "  %5 = window %4 axes=[1, 2] taps=[3, 4] strides=[1, 1] dilations=[-1, -1] offsets=[1, 1] "
+    "  spacings=[2, 2]: f32[2, 11, 75, 3, 3] %6 = sum %5 axes=[3, 4]: f32[2, 11, 75] "
+    "  return a = %3, b = %6 }",
+    "entry windows_by_three(x: f64[40]) { %1 = broadcast %0 axes=[0]: f64[40, 4] "
+    "  %2 = window %1 axes=[0] taps=[1] strides=[3] dilations=[2] offsets=[-4] spacings=[1]: "
+    "  f64[14, 4] %3 = min %2 axes=[1]: f64[14] %4 = window %2 axes=[0] taps=[1] strides=[1] "
+    "  dilations=[-2] offsets=[4] spacings=[3]: f64[40, 4] %5 = sum %4 axes=[1]: f64[40] "
+    "  return a = %3, b = %5 }",
     "entry concat(x: f32[2, 9], y: f32[2, 4], z: f32[2, 20]) { "
     "  %3 = concat %0, %1, %2 axis=[1]: f32[2, 33] %4 = concat %0, %0 axis=[0]: f32[4, 9] "
     "  %5 = exp %3: f32[2, 33] return a = %3, b = %4, c = %5 }",
