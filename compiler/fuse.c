@@ -2,8 +2,6 @@
  * producer and consumer or readers of one value, is merged by the time that it saves. */
 #include "fuse.h"
 
-#include <string.h>
-
 #include "lower.h"
 
 enum { MOST_MEMBERS = 64, MOST_SIBLINGS = 8 };
@@ -288,70 +286,11 @@ static void renumber(fusion *f) {
   f->group_count = count;
 }
 
-/* ---- memory in common ------------------------------------------------------------------------ */
-
-/* True where the input is only read where the output is stored. */
-static bool reads_in_place(const group *g, const node *input, const node *output) {
-  const index_expr *stored = NULL;
-  for (int i = 0; i < g->access_count; i++)
-    if (g->accesses[i].store && g->accesses[i].node == output) stored = g->accesses[i].position;
-  for (int i = 0; i < g->access_count; i++) {
-    const group_access *access = &g->accesses[i];
-    if (!access->store && access->node == input &&
-        (access->guarded || !index_equal(access->position, stored)))
-      return false;
-  }
-  return true;
-}
-
-static bool is_result(const graph *g, const node *n) {
-  for (int i = 0; i < g->output_count; i++)
-    if (g->outputs[i].node == n) return true;
-  return false;
-}
-
-/* True where the input's memory may become the output's: a slot and its new value, unless that lies
- * in a result of the entry, or a value that nobody else reads. */
-static bool may_share(const fusion *f, const group *g, const node *input, const node *output) {
-  if (dtype_size(input->type.element) != dtype_size(output->type.element)) return false;
-  if (type_elements(&input->type) != type_elements(&output->type)) return false;
-  if (input->op == OP_INPUT) return false;
-  if (input->op == OP_SLOT) {
-    if (is_result(f->graph, output)) return false;
-    for (int i = 0; i < f->graph->update_count; i++)
-      if (f->graph->updates[i].node == output &&
-          strcmp(f->graph->updates[i].name, node_text(input, 0)) == 0)
-        return true;
-    return false;
-  }
-  if (f->stored[input->id] || f->stored[output->id]) return false;
-  for (int r = 0; r < f->reader_count[input->id]; r++)
-    if (f->group_of[f->readers[input->id][r]->id] != g->id) return false;
-  return true;
-}
-
-static void pair_memory(fusion *f, group *g) {
-  bool *taken = arena_array_of(f->arena, g->output_count, bool);
-  g->inout_output = arena_array_of(f->arena, g->input_count, int);
-  for (int i = 0; i < g->input_count; i++) {
-    g->inout_output[i] = -1;
-    if (g->kind > GROUP_ROW) continue;
-    for (int o = 0; o < g->output_count && g->inout_output[i] < 0; o++) {
-      if (taken[o] || !may_share(f, g, g->inputs[i], g->outputs[o]) ||
-          !reads_in_place(g, g->inputs[i], g->outputs[o]))
-        continue;
-      g->inout_output[i] = o;
-      taken[o] = true;
-    }
-  }
-}
-
 fusion *fuse(arena *a, const graph *g, const target *t) {
   fusion *f = arena_new_of(a, fusion);
   *f = (fusion){.arena = a, .graph = g, .target = t};
   start(f);
   merge_all(f);
   renumber(f);
-  for (int i = 0; i < f->group_count; i++) pair_memory(f, f->groups[i]);
   return f;
 }

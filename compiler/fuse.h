@@ -49,7 +49,7 @@ typedef struct group {
   bool context;       /* it reads seed and step */
 
   /* inout_output[i] ≥ 0: input i has the memory of that output; every load of the input has the
-   * store's own index map and none follows the store. */
+   * store's own index map and none follows the store. Set by order_groups. */
   int *inout_output;
 } group;
 

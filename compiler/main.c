@@ -9,6 +9,7 @@
 #include "compile.h"
 #include "graph_text.h"
 #include "loop_text.h"
+#include "memory_report.h"
 #include "source.h"
 
 enum { STATUS_OK = 0, STATUS_ERROR = 1, STATUS_USAGE = 2 };
@@ -27,7 +28,8 @@ static const char usage[] =
     "  --real=f64           compute everything that is f32 in f64\n"
     "  --cc=PROGRAM         the C compiler for .so, .o and .a; default: cc\n"
     "  --time-passes        print the time of each pass\n"
-    "  --memory             print the planned memory of each entry and its lower bound\n"
+    "  --memory             print the memory of each entry: bytes, how far the plan lies above\n"
+    "                       its lower bound, and what is alive where the scratch is fullest\n"
     "  --help, --version\n"
     "\n"
     "Exit status: 0 done, 1 errors in the model or its files, 2 wrong use, 70 a fault in dnnc,\n"
@@ -110,15 +112,6 @@ static void print_graphs(const program *p) {
   }
 }
 
-static void print_memory(const module *m) {
-  printf("parameters %lld bytes, constants %lld, state %lld, scratch %lld\n",
-         (long long)m->parameter_bytes, (long long)m->constant_bytes, (long long)m->state_bytes,
-         (long long)m->scratch_bytes);
-  for (int i = 0; i < m->entry_count; i++)
-    printf("%s: scratch %lld bytes, lower bound %lld\n", m->entries[i].name,
-           (long long)m->entries[i].scratch_bytes, (long long)m->entries[i].scratch_bound);
-}
-
 static const char *default_output(arena *a, const char *file) {
   const char *base = strrchr(file, '/') ? strrchr(file, '/') + 1 : file;
   size_t length = strlen(base);
@@ -163,7 +156,7 @@ static void run(arena *a, diagnostics *d, const options *o) {
     emit_stage(a, d, text, p, o);
   else if (o->memory && !o->output) {
     module *m = compile_module(p, d, &o->compile);
-    if (m) print_memory(m);
+    if (m) memory_report(stdout, m);
   } else
     compile_program(p, d, &o->compile, o->output ? o->output : default_output(a, o->file));
 }

@@ -11,6 +11,10 @@
 
 /* ---- kernels --------------------------------------------------------------------------------- */
 
+static const char *word_of(const node *n) {
+  return n->op == OP_MAP ? scalar_infos[n->function].name : op_infos[n->op].name;
+}
+
 /* What a kernel's name tells: the heaviest of its members, in order, each word once. */
 static const char *words_of(arena *a, const group *g) {
   enum { MOST_WORDS = 3 };
@@ -21,7 +25,7 @@ static const char *words_of(arena *a, const group *g) {
       const node *n = g->members[i];
       bool whole = op_has(n->op, CONTRACTION) || op_has(n->op, REDUCTION);
       if ((whole ? 2 : group_weight(n) > 4 ? 1 : 0) != weight) continue;
-      const char *name = n->op == OP_MAP ? scalar_infos[n->function].name : op_infos[n->op].name;
+      const char *name = word_of(n);
       bool known = false;
       for (int k = 0; k < count; k++) known = known || strcmp(names[k], name) == 0;
       if (!known) names[count++] = name;
@@ -69,7 +73,8 @@ typedef struct entry_builder {
   order *order;
   plan plan;
   int *value_of;          /* by node id: where the node's value lies; -1: nowhere */
-  planned_call *calls;    /* one per step of the plan */
+  int *aside;             /* by update: where the slot that it takes over was set aside */
+  planned_call *calls;    /* of the steps that are no joins */
   int call_count;
 } entry_builder;
 
@@ -86,8 +91,7 @@ static bool is_updated(const graph *g, const char *path) {
 }
 
 static int add_value(entry_builder *b, const node *n, const char *name) {
-  return plan_add_value(b->arena, &b->plan,
-                        (plan_value){.name = name, .bytes = type_bytes(&n->type), .shares = -1});
+  return plan_add_value(b->arena, &b->plan, plan_value_of(name, n, type_bytes(&n->type)));
 }
 
 static int add_fixed(entry_builder *b, const node *n, const char *name, placement place) {
@@ -133,6 +137,11 @@ static void add_outside_values(entry_builder *b) {
   }
 }
 
+/* "exp %12", as in the text of the graph. */
+static const char *name_of(arena *a, const node *n) {
+  return arena_printf(a, "%s %%%d", word_of(n), n->id);
+}
+
 /* Values of kernels: in an output, in a slot, or in scratch. */
 static void add_computed_values(entry_builder *b) {
   const graph *g = b->graph;
@@ -147,7 +156,13 @@ static void add_computed_values(entry_builder *b) {
       b->value_of[id] = add_final(b, n, g->updates[update].name,
                                   slot_place(b->module, g->updates[update].name));
     else
-      b->value_of[id] = add_value(b, n, arena_printf(b->arena, "node %d", id));
+      b->value_of[id] = add_value(b, n, name_of(b->arena, n));
+  }
+  for (int id = 0; id < g->node_count; id++) {
+    const order_part *part = &b->order->parts[id];
+    if (!part->whole) continue;
+    b->plan.values[b->value_of[id]].whole = b->value_of[part->whole->id];
+    b->plan.values[b->value_of[id]].start = part->start;
   }
 }
 
@@ -172,32 +187,17 @@ static void copy_value(entry_builder *b, const node *n, int from, int to) {
   plan_add_write(b->arena, s, to);
 }
 
-/* The value that an inout buffer starts from: a slot whose new version cannot be written in its own
- * memory is copied first. */
-static int shared_value(entry_builder *b, const node *input, int output_value) {
-  int value = b->value_of[input->id];
-  const plan_value *from = &b->plan.values[value], *to = &b->plan.values[output_value];
-  if (from->fixed == to->fixed) return value; /* slots in place, or both in scratch */
-  int copy = add_value(b, input, arena_printf(b->arena, "copy of %s", from->name));
-  copy_value(b, input, value, copy);
-  return copy;
-}
-
 static void call_group(entry_builder *b, lowering *l, const group *g) {
   arena *a = b->arena;
-  int *inputs = arena_array_of(a, g->input_count, int);
-  for (int i = 0; i < g->input_count; i++) {
-    inputs[i] = b->value_of[g->inputs[i]->id];
-    if (g->inout_output[i] < 0) continue;
-    int output = b->value_of[g->outputs[g->inout_output[i]]->id];
-    inputs[i] = shared_value(b, g->inputs[i], output);
-    b->plan.values[output].shares = inputs[i];
-  }
   planned_call *c = add_call(b, lower_group(l, g), words_of(a, g));
   plan_step *s = plan_add_step(a, &b->plan);
   for (int i = 0; i < g->input_count; i++) {
-    plan_add_read(a, s, inputs[i]);
-    if (g->inout_output[i] < 0) add_argument(b, c, inputs[i]);
+    int value = b->value_of[g->inputs[i]->id];
+    plan_add_read(a, s, value);
+    if (g->inout_output[i] < 0)
+      add_argument(b, c, value);
+    else
+      b->plan.values[b->value_of[g->outputs[g->inout_output[i]]->id]].shares = value;
   }
   for (int i = 0; i < g->output_count; i++) {
     int value = b->value_of[g->outputs[i]->id];
@@ -207,42 +207,46 @@ static void call_group(entry_builder *b, lowering *l, const group *g) {
   if (g->context) add_argument(b, c, CONTEXT);
 }
 
-/* Outputs that are arguments or old versions of slots, before anything changes these. An old version
- * that another slot takes over is set aside. */
-static void copy_early(entry_builder *b, int *aside) {
-  const graph *g = b->graph;
-  for (int i = 0; i < g->output_count; i++) {
-    const node *n = g->outputs[i].node;
-    if (n->op == OP_INPUT || n->op == OP_SLOT)
-      copy_value(b, n, b->value_of[n->id],
-                 add_final(b, n, g->outputs[i].name, output_place(i)));
-  }
-  for (int i = 0; i < g->update_count; i++) {
-    const node *n = g->updates[i].node;
-    aside[i] = b->value_of[n->id];
-    if (n->op != OP_SLOT || !is_updated(g, node_text(n, 0)) ||
-        strcmp(node_text(n, 0), g->updates[i].name) == 0)
-      continue;
-    aside[i] = add_value(b, n, arena_printf(b->arena, "copy of %s", node_text(n, 0)));
-    copy_value(b, n, b->value_of[n->id], aside[i]);
-  }
+static void join_parts(entry_builder *b, const group *g) {
+  const node *whole = g->members[0];
+  plan_step *s = plan_add_step(b->arena, &b->plan);
+  s->join = true;
+  for (int i = 0; i < whole->operand_count; i++)
+    plan_add_read(b->arena, s, b->value_of[whole->operands[i]->id]);
+  plan_add_write(b->arena, s, b->value_of[whole->id]);
 }
 
-/* Further outputs of one value, and new versions that do not lie in their slots yet. */
-static void copy_late(entry_builder *b, const int *aside) {
-  const graph *g = b->graph;
-  for (int i = 0; i < g->output_count; i++) {
-    const node *n = g->outputs[i].node;
-    if (n->op != OP_INPUT && n->op != OP_SLOT && output_of(g, n) != i)
-      copy_value(b, n, b->value_of[n->id],
-                 add_final(b, n, g->outputs[i].name, output_place(i)));
-  }
-  for (int i = 0; i < g->update_count; i++) {
-    const node *n = g->updates[i].node;
-    const char *path = g->updates[i].name;
-    if (b->order->in_place[i]) continue;
-    if (n->op == OP_SLOT && strcmp(node_text(n, 0), path) == 0) continue;
-    copy_value(b, n, aside[i], add_final(b, n, path, slot_place(b->module, path)));
+static void copy_to_output(entry_builder *b, int number) {
+  const graph_value *output = &b->graph->outputs[number];
+  copy_value(b, output->node, b->value_of[output->node->id],
+             add_final(b, output->node, output->name, output_place(number)));
+}
+
+static void copy_to_slot(entry_builder *b, const order_step *s) {
+  const graph_value *update = &b->graph->updates[s->number];
+  int from = s->from_aside ? b->aside[s->number] : b->value_of[update->node->id];
+  copy_value(b, update->node, from,
+             add_final(b, update->node, update->name, slot_place(b->module, update->name)));
+}
+
+static void set_aside(entry_builder *b, int number) {
+  const node *n = b->graph->updates[number].node;
+  b->aside[number] = add_value(b, n, arena_printf(b->arena, "copy of %s", node_text(n, 0)));
+  copy_value(b, n, b->value_of[n->id], b->aside[number]);
+}
+
+static void add_steps(entry_builder *b) {
+  lowering l = {.arena = b->arena, .target = b->module->target, .math = b->module->math,
+                .graph = b->graph, .fusion = b->fusion};
+  for (int i = 0; i < b->order->count; i++) {
+    const order_step *s = &b->order->steps[i];
+    switch (s->kind) {
+      case ORDER_KERNEL: call_group(b, &l, s->group); break;
+      case ORDER_JOIN: join_parts(b, s->group); break;
+      case ORDER_COPY_OUTPUT: copy_to_output(b, s->number); break;
+      case ORDER_COPY_UPDATE: copy_to_slot(b, s); break;
+      case ORDER_SET_ASIDE: set_aside(b, s->number); break;
+    }
   }
 }
 
@@ -264,11 +268,12 @@ static void finish_calls(entry_builder *b, module_entry *e) {
 }
 
 static void plan_memory(entry_builder *b, module_entry *e) {
-  plan_place(b->arena, &b->plan);
+  plan_place(&b->plan);
   const char *fault = plan_check(b->arena, &b->plan);
   if (fault) internal_error("memory of %s: %s", e->name, fault);
-  e->scratch_bytes = b->plan.scratch_bytes;
-  e->scratch_bound = b->plan.bound;
+  e->plan = arena_new_of(b->arena, plan);
+  *e->plan = b->plan;
+  e->scratch_bound = b->order->bound;
 }
 
 static void build_entry(arena *a, module *m, const graph *g, const char *name, module_entry *e) {
@@ -278,16 +283,13 @@ static void build_entry(arena *a, module *m, const graph *g, const char *name, m
   b.order = order_groups(a, b.fusion);
   b.value_of = arena_array_of(a, g->node_count, int);
   for (int id = 0; id < g->node_count; id++) b.value_of[id] = -1;
-  int *aside = arena_array_of(a, g->update_count, int);
-  lowering l = {.arena = a, .target = m->target, .math = m->math, .graph = g, .fusion = b.fusion};
+  b.aside = arena_array_of(a, g->update_count, int);
   add_outside_values(&b);
   add_computed_values(&b);
-  copy_early(&b, aside);
-  for (int i = 0; i < b.order->count; i++) call_group(&b, &l, b.order->groups[i]);
-  copy_late(&b, aside);
+  add_steps(&b);
   plan_memory(&b, e);
   finish_calls(&b, e);
-  if (e->scratch_bytes > m->scratch_bytes) m->scratch_bytes = e->scratch_bytes;
+  if (e->plan->scratch_bytes > m->scratch_bytes) m->scratch_bytes = e->plan->scratch_bytes;
 }
 
 /* ---- the module ------------------------------------------------------------------------------ */

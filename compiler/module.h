@@ -35,7 +35,8 @@ typedef struct module_entry {
   kernel_call *calls;   /* in order */
   int call_count;
   bool writes;
-  int64_t scratch_bytes, scratch_bound; /* planned peak and its lower bound */
+  struct plan *plan;     /* of its memory (plan.h), for reports */
+  int64_t scratch_bound; /* bytes of scratch that no order of the kernels could do without */
 } module_entry;
 
 typedef struct module_slot {

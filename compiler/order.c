@@ -3,173 +3,361 @@
 #include <string.h>
 
 #include "op.h"
+#include "order_search.h"
+#include "plan.h"
 
-typedef struct edge {
-  int from, to;
-} edge;
+typedef struct step_list {
+  int *items;
+  int count;
+} step_list;
 
-typedef struct scheduler {
+typedef struct orderer {
   arena *arena;
   const fusion *fusion;
-  edge *edges;      /* readers of old versions before their writers */
-  int edge_count;
-  bool *done;       /* by group */
-  int *enabled;     /* by group: the turn that made it ready, -1: not yet */
-  int *unread;      /* by node id: groups that have yet to read it */
-  bool *visited;
-} scheduler;
+  const graph *graph;
+  order *order;
+  order_step *steps; /* those of groups first, by their ids */
+  int step_count;
+  order_problem problem; /* its tasks are the steps */
+  step_list *readers;    /* by node id, of slots: steps that read the old version */
+  bool *reached;         /* by step */
+  int *block_of;         /* by node id; -1: not in scratch */
+  int *aside_block;      /* by update */
+} orderer;
+
+static int output_of(const graph *g, const node *n) {
+  for (int i = 0; i < g->output_count; i++)
+    if (g->outputs[i].node == n) return i;
+  return -1;
+}
 
 int order_update_of(const graph *g, const node *n) {
-  for (int i = 0; i < g->output_count; i++)
-    if (g->outputs[i].node == n) return -1;
+  if (output_of(g, n) >= 0) return -1;
   for (int i = 0; i < g->update_count; i++)
     if (g->updates[i].node == n) return i;
   return -1;
 }
 
-/* ---- new versions in place ------------------------------------------------------------------- */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
-static bool reaches(scheduler *s, int from, int to) {
-  const fusion *f = s->fusion;
-  if (from == to) return true;
-  if (s->visited[from]) return false;
-  s->visited[from] = true;
-  const group *g = f->groups[from];
-  for (int o = 0; o < g->output_count; o++) {
-    const node *n = g->outputs[o];
-    for (int r = 0; r < f->reader_count[n->id]; r++) {
-      int next = f->group_of[f->readers[n->id][r]->id];
-      if (next != from && reaches(s, next, to)) return true;
-    }
+static int add_step(orderer *o, order_step step) {
+  arena_push(o->arena, o->steps, o->step_count) = step;
+  arena_push(o->arena, o->problem.tasks, o->problem.task_count) = (order_task){0};
+  return o->step_count - 1;
+}
+
+static void add_edge(orderer *o, int from, int to) {
+  order_task *t = &o->problem.tasks[from];
+  arena_push(o->arena, t->next, t->next_count) = to;
+}
+
+static node *copied(const orderer *o, const order_step *s) {
+  return s->kind == ORDER_COPY_OUTPUT ? o->graph->outputs[s->number].node
+                                      : o->graph->updates[s->number].node;
+}
+
+/* Notes that the step reads the node. */
+static void add_read(orderer *o, int step, const node *n) {
+  int producer = o->fusion->group_of[n->id];
+  step_list *readers = &o->readers[n->id];
+  if (producer >= 0) add_edge(o, producer, step);
+  if (n->op == OP_SLOT) arena_push(o->arena, readers->items, readers->count) = step;
+}
+
+static int add_copy(orderer *o, order_kind kind, int number) {
+  int step = add_step(o, (order_step){.kind = kind, .number = number});
+  add_read(o, step, copied(o, &o->steps[step]));
+  return step;
+}
+
+static bool is_from_outside(const node *n) { return n->op == OP_INPUT || n->op == OP_SLOT; }
+
+static void add_kernels(orderer *o) {
+  const fusion *f = o->fusion;
+  for (int id = 0; id < f->group_count; id++) add_step(o, (order_step){.group = f->groups[id]});
+  for (int id = 0; id < f->group_count; id++)
+    for (int i = 0; i < f->groups[id]->input_count; i++) add_read(o, id, f->groups[id]->inputs[i]);
+}
+
+/* Outputs that are arguments or slots, and further outputs of one value. */
+static void add_output_copies(orderer *o) {
+  const graph *g = o->graph;
+  for (int i = 0; i < g->output_count; i++) {
+    const node *n = g->outputs[i].node;
+    if (is_from_outside(n) || output_of(g, n) != i) add_copy(o, ORDER_COPY_OUTPUT, i);
   }
-  for (int i = 0; i < s->edge_count; i++)
-    if (s->edges[i].from == from && reaches(s, s->edges[i].to, to)) return true;
-  return false;
 }
 
-/* True where the group's own reads of the slot, if any, are where it writes. */
-static bool writes_where_it_reads(const group *g, const node *old, const node *value) {
-  int input = group_input(g, old);
-  return input < 0 || (g->inout_output && g->inout_output[input] >= 0 &&
-                       g->outputs[g->inout_output[input]] == value);
+/* The step that writes an update's slot, if it may; -1: the slot stays as it is. */
+static int writer_of(orderer *o, int update) {
+  const node *n = o->graph->updates[update].node;
+  if (n->op == OP_SLOT && strcmp(node_text(n, 0), o->graph->updates[update].name) == 0) return -1;
+  if (!is_from_outside(n) && order_update_of(o->graph, n) == update)
+    return o->fusion->group_of[n->id];
+  return add_copy(o, ORDER_COPY_UPDATE, update);
 }
 
-/* All readers of the slot's old value before the writer; false where that is no order. */
-static bool put_readers_first(scheduler *s, const node *old, const node *value) {
-  const fusion *f = s->fusion;
-  int writer = f->group_of[value->id], kept = s->edge_count;
-  if (!writes_where_it_reads(f->groups[writer], old, value)) return false;
-  for (int r = 0; r < f->reader_count[old->id]; r++) {
-    int reader = f->group_of[f->readers[old->id][r]->id];
-    if (reader == writer) continue;
-    memset(s->visited, 0, (size_t)f->group_count * sizeof *s->visited);
-    if (reaches(s, writer, reader)) {
-      s->edge_count = kept;
+/* ---- memory in common ------------------------------------------------------------------------ */
+
+/* True where the kernel only reads the input where it stores the output. Loads that follow the
+ * store there are none: lowering stores an output that overwrites an input in the last pass. */
+static bool reads_in_place(const group *g, const node *input, const node *output) {
+  const index_expr *stored = NULL;
+  if (g->kind > GROUP_ROW || type_elements(&input->type) != type_elements(&output->type) ||
+      dtype_size(input->type.element) != dtype_size(output->type.element))
+    return false;
+  for (int i = 0; i < g->access_count; i++)
+    if (g->accesses[i].store && g->accesses[i].node == output) stored = g->accesses[i].position;
+  for (int i = 0; i < g->access_count; i++) {
+    const group_access *access = &g->accesses[i];
+    if (!access->store && access->node == input &&
+        (access->guarded || !index_equal(access->position, stored)))
       return false;
-    }
-    arena_push(s->arena, s->edges, s->edge_count) = (edge){reader, writer};
   }
   return true;
 }
 
-static const node *slot_node(const graph *g, const char *path, int after) {
-  for (int id = after + 1; id < g->node_count; id++)
-    if (g->nodes[id]->op == OP_SLOT && strcmp(node_text(g->nodes[id], 0), path) == 0)
-      return g->nodes[id];
-  return NULL;
+static bool is_slot(const node *n, const char *path) {
+  return n->op == OP_SLOT && strcmp(node_text(n, 0), path) == 0;
 }
 
-static void decide_in_place(scheduler *s, order *o) {
-  const graph *g = s->fusion->graph;
-  o->in_place = arena_array_of(s->arena, g->update_count, bool);
-  for (int i = 0; i < g->update_count; i++) {
-    const node *value = g->updates[i].node;
-    if (s->fusion->group_of[value->id] < 0 || order_update_of(g, value) != i) continue;
-    bool possible = true;
-    const node *old = slot_node(g, g->updates[i].name, -1);
-    for (; old && possible; old = slot_node(g, g->updates[i].name, old->id))
-      possible = put_readers_first(s, old, value);
-    o->in_place[i] = possible;
+/* True where the group's own reads of the slot, if any, are where it writes. */
+static bool writes_where_it_reads(const group *g, const char *path, const node *value) {
+  for (int i = 0; i < g->input_count; i++)
+    if (is_slot(g->inputs[i], path) && !reads_in_place(g, g->inputs[i], value)) return false;
+  return true;
+}
+
+/* ---- new versions of slots ------------------------------------------------------------------- */
+
+/* Marks the steps that must come after a step. */
+static void reach(orderer *o, int from) {
+  int *open = NULL, count = 0;
+  memset(o->reached, 0, (size_t)o->step_count * sizeof *o->reached);
+  arena_push(o->arena, open, count) = from;
+  while (count > 0) {
+    const order_task *t = &o->problem.tasks[open[--count]];
+    for (int i = 0; i < t->next_count; i++) {
+      if (o->reached[t->next[i]]) continue;
+      o->reached[t->next[i]] = true;
+      arena_push(o->arena, open, count) = t->next[i];
+    }
+  }
+}
+
+/* True where all readers of the slot's old version can come before the writer. */
+static bool can_write(orderer *o, int writer, const char *path, const node *value) {
+  const group *g = o->steps[writer].group;
+  if (g && !writes_where_it_reads(g, path, value)) return false;
+  reach(o, writer);
+  for (int id = 0; id < o->graph->node_count; id++) {
+    const step_list *readers = &o->readers[id];
+    for (int i = 0; i < readers->count; i++)
+      if (is_slot(o->graph->nodes[id], path) && o->reached[readers->items[i]]) return false;
+  }
+  return true;
+}
+
+/* The copy of a slot's old version comes in two halves, of which the first keeps the readers' place. */
+static void set_aside(orderer *o, int copy) {
+  int number = o->steps[copy].number;
+  int aside = add_step(o, (order_step){.kind = ORDER_SET_ASIDE, .number = number});
+  order_task *first = &o->problem.tasks[aside], *second = &o->problem.tasks[copy];
+  first->next = second->next;
+  first->next_count = second->next_count;
+  second->next = NULL;
+  second->next_count = 0;
+  add_edge(o, aside, copy);
+  o->steps[copy].from_aside = true;
+  step_list *readers = &o->readers[o->graph->updates[number].node->id];
+  for (int i = 0; i < readers->count; i++)
+    if (readers->items[i] == copy) readers->items[i] = aside;
+}
+
+static void settle_update(orderer *o, int update, int writer) {
+  const graph_value *u = &o->graph->updates[update];
+  if (!can_write(o, writer, u->name, u->node)) {
+    if (o->steps[writer].group)
+      writer = add_copy(o, ORDER_COPY_UPDATE, update);
+    else
+      set_aside(o, writer);
+  }
+  o->order->in_place[update] = o->steps[writer].group != NULL;
+  for (int id = 0; id < o->graph->node_count; id++) {
+    const step_list *readers = &o->readers[id];
+    for (int i = 0; i < readers->count; i++)
+      if (is_slot(o->graph->nodes[id], u->name) && readers->items[i] != writer)
+        add_edge(o, readers->items[i], writer);
+  }
+}
+
+static void settle_updates(orderer *o) {
+  int count = o->graph->update_count;
+  int *writers = arena_array_of(o->arena, count, int);
+  for (int i = 0; i < count; i++) writers[i] = writer_of(o, i);
+  /* at most one more step for each update */
+  o->reached = arena_array_of(o->arena, o->step_count + count, bool);
+  o->order->in_place = arena_array_of(o->arena, count, bool);
+  for (int i = 0; i < count; i++)
+    if (writers[i] >= 0) settle_update(o, i, writers[i]);
+}
+
+/* ---- blocks of scratch ----------------------------------------------------------------------- */
+
+static bool in_scratch(const orderer *o, const node *n) {
+  int owner = o->fusion->group_of[n->id], update = order_update_of(o->graph, n);
+  if (owner < 0 || group_output(o->fusion->groups[owner], n) < 0) return false;
+  return output_of(o->graph, n) < 0 && (update < 0 || !o->order->in_place[update]);
+}
+
+static int add_block(orderer *o, int64_t bytes) {
+  order_problem *p = &o->problem;
+  arena_push(o->arena, p->blocks, p->block_count) = (order_block){.bytes = plan_aligned(bytes)};
+  return p->block_count - 1;
+}
+
+/* True where the parts of a concat lie one after the other in it, each at an aligned place, and are
+ * values of scratch that may as well lie there. */
+static bool parts_fit(const orderer *o, const node *concat) {
+  int64_t start = 0;
+  for (int i = 0; i < node_int(concat, 0); i++)
+    if (concat->type.dims[i].maximum != 1) return false;
+  for (int i = 0; i < concat->operand_count; i++) {
+    const node *part = concat->operands[i];
+    if (!in_scratch(o, part) || o->order->parts[part->id].whole || o->block_of[part->id] >= 0 ||
+        start % PLAN_ALIGNMENT != 0)
+      return false;
+    for (int k = 0; k < i; k++)
+      if (concat->operands[k] == part) return false;
+    start += type_bytes(&part->type);
+  }
+  return true;
+}
+
+/* Concats that are kernels of their own and need not be. */
+static void join_parts(orderer *o) {
+  for (int id = 0; id < o->fusion->group_count; id++) {
+    const group *g = o->fusion->groups[id];
+    const node *n = g->members[0];
+    if (g->member_count != 1 || n->op != OP_CONCAT || !in_scratch(o, n) ||
+        o->order->parts[n->id].whole || !parts_fit(o, n))
+      continue;
+    o->steps[id].kind = ORDER_JOIN;
+    o->block_of[n->id] = add_block(o, type_bytes(&n->type));
+    int64_t start = 0;
+    for (int i = 0; i < n->operand_count; i++) {
+      const node *part = n->operands[i];
+      o->order->parts[part->id] = (order_part){n, start};
+      o->block_of[part->id] = o->block_of[n->id];
+      start += type_bytes(&part->type);
+    }
+  }
+}
+
+static void add_blocks(orderer *o) {
+  const graph *g = o->graph;
+  o->block_of = arena_array_of(o->arena, g->node_count, int);
+  o->aside_block = arena_array_of(o->arena, g->update_count, int);
+  o->order->parts = arena_array_of(o->arena, g->node_count, order_part);
+  for (int id = 0; id < g->node_count; id++) o->block_of[id] = -1;
+  join_parts(o);
+  for (int id = 0; id < g->node_count; id++)
+    if (o->block_of[id] < 0 && in_scratch(o, g->nodes[id]))
+      o->block_of[id] = add_block(o, type_bytes(&g->nodes[id]->type));
+  for (int i = 0; i < o->step_count; i++)
+    if (o->steps[i].kind == ORDER_SET_ASIDE)
+      o->aside_block[o->steps[i].number] =
+          add_block(o, type_bytes(&g->updates[o->steps[i].number].node->type));
+}
+
+static void touch(orderer *o, int step, int block) {
+  order_task *t = &o->problem.tasks[step];
+  for (int i = 0; i < t->block_count; i++)
+    if (t->blocks[i] == block) return;
+  if (block >= 0) arena_push(o->arena, t->blocks, t->block_count) = block;
+}
+
+static void touch_blocks(orderer *o, int step) {
+  const order_step *s = &o->steps[step];
+  if (s->group) {
+    for (int i = 0; i < s->group->input_count; i++)
+      touch(o, step, o->block_of[s->group->inputs[i]->id]);
+    for (int i = 0; i < s->group->output_count; i++)
+      touch(o, step, o->block_of[s->group->outputs[i]->id]);
+    return;
+  }
+  if (s->kind == ORDER_SET_ASIDE || s->from_aside)
+    touch(o, step, o->aside_block[s->number]);
+  else
+    touch(o, step, o->block_of[copied(o, s)->id]);
+}
+
+/* ---- inout pairs ----------------------------------------------------------------------------- */
+
+/* True for a value that has a block to itself. */
+static bool lies_alone(const orderer *o, const node *n) {
+  int owner = o->fusion->group_of[n->id];
+  return o->block_of[n->id] >= 0 && !o->order->parts[n->id].whole &&
+         o->steps[owner].kind != ORDER_JOIN;
+}
+
+static void add_pairs(orderer *o, int step) {
+  const group *g = o->steps[step].group;
+  order_task *t = &o->problem.tasks[step];
+  for (int i = 0; i < g->input_count; i++)
+    for (int k = 0; k < g->output_count; k++)
+      if (lies_alone(o, g->inputs[i]) && lies_alone(o, g->outputs[k]) &&
+          reads_in_place(g, g->inputs[i], g->outputs[k]))
+        arena_push(o->arena, t->pairs, t->pair_count) = (order_pair){
+            .from = o->block_of[g->inputs[i]->id], .to = o->block_of[g->outputs[k]->id]};
+}
+
+static bool is_paired(const orderer *o, int step, const node *input, const node *output) {
+  const order_task *t = &o->problem.tasks[step];
+  if (input->op == OP_SLOT) {
+    int update = order_update_of(o->graph, output);
+    return update >= 0 && o->order->in_place[update] &&
+           is_slot(input, o->graph->updates[update].name);
+  }
+  for (int i = 0; i < t->pair_count; i++)
+    if (t->pairs[i].used && t->pairs[i].from == o->block_of[input->id] &&
+        t->pairs[i].to == o->block_of[output->id])
+      return true;
+  return false;
+}
+
+static void mark_inout(orderer *o, int step) {
+  group *g = o->steps[step].group;
+  g->inout_output = arena_array_of(o->arena, g->input_count, int);
+  for (int i = 0; i < g->input_count; i++) {
+    g->inout_output[i] = -1;
+    for (int k = 0; k < g->output_count; k++)
+      if (is_paired(o, step, g->inputs[i], g->outputs[k])) g->inout_output[i] = k;
   }
 }
 
 /* ---- order ----------------------------------------------------------------------------------- */
 
-static bool is_ready(const scheduler *s, int id) {
-  const fusion *f = s->fusion;
-  const group *g = f->groups[id];
-  for (int i = 0; i < g->input_count; i++) {
-    int producer = f->group_of[g->inputs[i]->id];
-    if (producer >= 0 && !s->done[producer]) return false;
-  }
-  for (int i = 0; i < s->edge_count; i++)
-    if (s->edges[i].to == id && !s->done[s->edges[i].from]) return false;
-  return true;
-}
-
-static bool in_scratch(const fusion *f, const node *n) {
-  if (f->group_of[n->id] < 0) return false;
-  for (int i = 0; i < f->graph->output_count; i++)
-    if (f->graph->outputs[i].node == n) return false;
-  for (int i = 0; i < f->graph->update_count; i++)
-    if (f->graph->updates[i].node == n) return false;
-  return true;
-}
-
-/* Bytes of scratch that become live less those that become free. */
-static int64_t growth(const scheduler *s, const group *g) {
-  const fusion *f = s->fusion;
-  int64_t bytes = 0;
-  for (int i = 0; i < g->output_count; i++)
-    if (in_scratch(f, g->outputs[i])) bytes += type_bytes(&g->outputs[i]->type);
-  for (int i = 0; i < g->input_count; i++)
-    if (in_scratch(f, g->inputs[i]) && s->unread[g->inputs[i]->id] == 1)
-      bytes -= type_bytes(&g->inputs[i]->type);
-  return bytes;
-}
-
-static int best_group(scheduler *s, int turn) {
-  int best = -1;
-  int64_t best_growth = 0;
-  for (int id = 0; id < s->fusion->group_count; id++) {
-    if (s->done[id]) continue;
-    if (s->enabled[id] < 0 && is_ready(s, id)) s->enabled[id] = turn;
-    if (s->enabled[id] < 0) continue;
-    int64_t grows = growth(s, s->fusion->groups[id]);
-    if (best >= 0 && (grows > best_growth ||
-                      (grows == best_growth && s->enabled[id] <= s->enabled[best])))
-      continue;
-    best = id;
-    best_growth = grows;
-  }
-  if (best < 0) internal_error("graph %s: kernels wait for each other", s->fusion->graph->name);
-  return best;
-}
-
-static void run(scheduler *s, order *o) {
-  const fusion *f = s->fusion;
-  for (int id = 0; id < f->group_count; id++) s->enabled[id] = -1;
-  for (int id = 0; id < f->group_count; id++)
-    for (int i = 0; i < f->groups[id]->input_count; i++)
-      s->unread[f->groups[id]->inputs[i]->id]++;
-  while (o->count < f->group_count) {
-    int id = best_group(s, o->count);
-    group *g = f->groups[id];
-    s->done[id] = true;
-    for (int i = 0; i < g->input_count; i++) s->unread[g->inputs[i]->id]--;
-    o->groups[o->count++] = g;
-  }
+static void run_search(orderer *o) {
+  order_result r = order_search(o->arena, &o->problem);
+  if (!r.tasks && o->step_count > 0)
+    internal_error("graph %s: kernels wait for each other", o->graph->name);
+  o->order->bound = r.bound;
+  o->order->count = o->step_count;
+  o->order->steps = arena_array_of(o->arena, o->step_count, order_step);
+  for (int i = 0; i < o->step_count; i++) o->order->steps[i] = o->steps[r.tasks[i]];
 }
 
 order *order_groups(arena *a, const fusion *f) {
-  order *o = arena_new_of(a, order);
-  scheduler s = {.arena = a, .fusion = f};
-  s.done = arena_array_of(a, f->group_count, bool);
-  s.visited = arena_array_of(a, f->group_count, bool);
-  s.enabled = arena_array_of(a, f->group_count, int);
-  s.unread = arena_array_of(a, f->graph->node_count, int);
-  o->groups = arena_array_of(a, f->group_count, group *);
-  decide_in_place(&s, o);
-  run(&s, o);
-  return o;
+  orderer o = {.arena = a, .fusion = f, .graph = f->graph, .order = arena_new_of(a, order)};
+  o.readers = arena_array_of(a, f->graph->node_count, step_list);
+  add_kernels(&o);
+  add_output_copies(&o);
+  settle_updates(&o);
+  add_blocks(&o);
+  for (int step = 0; step < o.step_count; step++) touch_blocks(&o, step);
+  for (int step = 0; step < f->group_count; step++) add_pairs(&o, step);
+  run_search(&o);
+  for (int step = 0; step < f->group_count; step++) mark_inout(&o, step);
+  return o.order;
 }

@@ -13,6 +13,7 @@ typedef struct memory {
   const plan *plan;
   extent *extents; /* disjoint */
   int count;
+  bool *has_parts; /* by value */
 } memory;
 
 static bool is_argument(region r) { return r == REGION_INPUT || r == REGION_OUTPUT; }
@@ -28,27 +29,30 @@ static bool meet(const extent *x, const extent *y) {
          x->from < y->to && y->from < x->to;
 }
 
-/* The bytes of the value hold it from now on; what lies beside them stays. */
-static void write_value(memory *m, int value) {
-  extent written = extent_of(m->plan, value), *kept = NULL;
-  int count = 0;
-  for (int i = 0; i < m->count; i++) {
-    extent old = m->extents[i], left = old, right = old;
-    if (!meet(&old, &written)) {
-      arena_push(m->arena, kept, count) = old;
-      continue;
-    }
-    left.to = written.from;
-    right.from = written.to;
-    if (left.from < left.to) arena_push(m->arena, kept, count) = left;
-    if (right.from < right.to) arena_push(m->arena, kept, count) = right;
-  }
-  arena_push(m->arena, kept, count) = written;
-  m->extents = kept;
-  m->count = count;
+static void add_extent(memory *m, extent e) {
+  if (e.from < e.to) arena_push(m->arena, m->extents, m->count) = e;
 }
 
-/* NULL where every byte of the value holds it. */
+/* The bytes of the value hold it from now on; what lies beside them stays. */
+static void write_value(memory *m, int value) {
+  extent written = extent_of(m->plan, value);
+  int count = m->count, kept = 0;
+  extent right = {.from = 0, .to = 0}; /* what is left behind the written bytes: one at most */
+  for (int i = 0; i < count; i++) {
+    extent old = m->extents[i];
+    if (meet(&old, &written)) {
+      if (old.to > written.to) right = old;
+      old.to = written.from;
+    }
+    if (old.from < old.to) m->extents[kept++] = old;
+  }
+  m->count = kept;
+  right.from = written.to;
+  add_extent(m, right);
+  add_extent(m, written);
+}
+
+/* NULL where every byte of the value holds it, or what it was joined to. */
 static const char *fault_of(const memory *m, int value, const char *when) {
   extent wanted = extent_of(m->plan, value);
   int64_t held = 0;
@@ -58,7 +62,7 @@ static const char *fault_of(const memory *m, int value, const char *when) {
     if (!meet(e, &wanted)) continue;
     int64_t from = e->from > wanted.from ? e->from : wanted.from;
     int64_t to = e->to < wanted.to ? e->to : wanted.to;
-    if (e->value == value)
+    if (e->value == value || e->value == m->plan->values[value].whole)
       held += to - from;
     else
       other = e->value;
@@ -78,6 +82,14 @@ static bool same_place(const placement *x, const placement *y) {
 static const char *misplaced(arena *a, const plan *p, const plan_value *v) {
   if (v->shares >= 0 && !same_place(&v->place, &p->values[v->shares].place))
     return arena_printf(a, "%s does not lie where %s does", v->name, p->values[v->shares].name);
+  if (v->whole >= 0) {
+    const plan_value *whole = &p->values[v->whole];
+    placement expected = whole->place;
+    expected.offset += v->start;
+    if (is_argument(v->place.region) || !same_place(&v->place, &expected) || v->start < 0 ||
+        v->start + v->bytes > whole->bytes)
+      return arena_printf(a, "%s does not lie in %s", v->name, whole->name);
+  }
   if (is_argument(v->place.region)) return NULL;
   if (v->place.offset < 0 || v->place.offset % 64 != 0)
     return arena_printf(a, "%s lies at %lld", v->name, (long long)v->place.offset);
@@ -87,10 +99,28 @@ static const char *misplaced(arena *a, const plan *p, const plan_value *v) {
   return NULL;
 }
 
+/* What a join writes must be its parts, each in its place. */
+static const char *not_joined(arena *a, const plan *p, const plan_step *s, int step) {
+  const plan_value *whole = s->write_count == 1 ? &p->values[s->writes[0]] : NULL;
+  int64_t next = 0;
+  for (int i = 0; whole && i < s->read_count; i++) {
+    const plan_value *part = &p->values[s->reads[i]];
+    if (part->whole != s->writes[0] || part->start != next) whole = NULL;
+    next = part->start + part->bytes;
+  }
+  if (whole && next == whole->bytes) return NULL;
+  return arena_printf(a, "step %d does not join the parts of one value", step);
+}
+
 /* What a step writes must not lie on what it reads or writes beside it, unless the plan says that
- * they share memory. */
-static const char *clash(arena *a, const plan *p, const plan_step *s, int step) {
+ * they share memory. Only a join writes what has parts. */
+static const char *clash(const memory *m, const plan_step *s, int step) {
+  arena *a = m->arena;
+  const plan *p = m->plan;
   for (int w = 0; w < s->write_count; w++) {
+    if (m->has_parts[s->writes[w]])
+      return arena_printf(a, "step %d writes %s, which has parts", step,
+                          p->values[s->writes[w]].name);
     extent written = extent_of(p, s->writes[w]);
     for (int i = 0; i < s->read_count + s->write_count; i++) {
       int other = i < s->read_count ? s->reads[i] : s->writes[i - s->read_count];
@@ -108,14 +138,17 @@ static const char *replay(memory *m, int step) {
   const plan_step *s = &m->plan->steps[step];
   const char *when = arena_printf(m->arena, "step %d", step), *fault = NULL;
   for (int i = 0; i < s->read_count && !fault; i++) fault = fault_of(m, s->reads[i], when);
-  if (!fault) fault = clash(m->arena, m->plan, s, step);
+  if (!fault)
+    fault = s->join ? not_joined(m->arena, m->plan, s, step) : clash(m, s, step);
   for (int i = 0; i < s->write_count; i++) write_value(m, s->writes[i]);
   return fault;
 }
 
 const char *plan_check(arena *a, const plan *p) {
-  memory m = {.arena = a, .plan = p};
+  memory m = {.arena = a, .plan = p, .has_parts = arena_array_of(a, p->value_count, bool)};
   const char *fault = NULL;
+  for (int i = 0; i < p->value_count; i++)
+    if (p->values[i].whole >= 0) m.has_parts[p->values[i].whole] = true;
   for (int i = 0; i < p->value_count && !fault; i++) {
     fault = misplaced(a, p, &p->values[i]);
     if (p->values[i].initial) write_value(&m, i);

@@ -14,7 +14,7 @@
 
 static int value(arena *a, plan *p, int64_t bytes) {
   const char *name = arena_printf(a, "v%d", p->value_count);
-  return plan_add_value(a, p, (plan_value){.name = name, .bytes = bytes, .shares = -1});
+  return plan_add_value(a, p, plan_value_of(name, NULL, bytes));
 }
 
 /* A step that reads two values (-1: none) and writes one. */
@@ -36,7 +36,7 @@ static void chains_use_two_buffers(void **state) {
     step(a, &p, last, -1, next);
     last = next;
   }
-  plan_place(a, &p);
+  plan_place(&p);
   assert_null(plan_check(a, &p));
   assert_int_equal(p.scratch_bytes, 2 * 1024);
   assert_int_equal(p.bound, 2 * 1024);
@@ -51,7 +51,7 @@ static void sharing_uses_one(void **state) {
   p.values[y].shares = x;
   step(a, &p, -1, -1, x);
   step(a, &p, x, -1, y);
-  plan_place(a, &p);
+  plan_place(&p);
   assert_null(plan_check(a, &p));
   assert_int_equal(p.scratch_bytes, 640);
   p.values[y].place.offset = 640;
@@ -70,7 +70,7 @@ static plan random_plan(arena *a, uint32_t seed) {
     step(a, &p, i > 0 ? (int)(draw / 7 % (uint32_t)i) : -1,
          i > 0 ? i - 1 - (int)(draw / 77 % (uint32_t)(i < 4 ? i : 4)) : -1, v);
   }
-  plan_place(a, &p);
+  plan_place(&p);
   return p;
 }
 
@@ -87,7 +87,7 @@ static void random_plans_hold(void **state) {
     needed += (double)p.bound;
     arena_free(a);
   }
-  assert_true(used < 1.1 * needed);
+  assert_true(used < 1.02 * needed);
 }
 
 /* ---- what the check must catch --------------------------------------------------------------- */
@@ -98,7 +98,7 @@ static plan three_values(arena *a) {
   step(a, &p, -1, -1, x);
   step(a, &p, -1, -1, y);
   step(a, &p, x, y, z);
-  plan_place(a, &p);
+  plan_place(&p);
   assert_null(plan_check(a, &p));
   return p;
 }
@@ -165,7 +165,7 @@ static order *ordered(arena *a, const char *text, const fusion **f) {
 
 static int turn_of(const order *o, const node *n) {
   for (int i = 0; i < o->count; i++)
-    if (group_output(o->groups[i], n) >= 0) return i;
+    if (o->steps[i].group && group_output(o->steps[i].group, n) >= 0) return i;
   fail_msg("no kernel stores node %d", n->id);
   return -1;
 }
