@@ -19,6 +19,7 @@ typedef struct maker {
   const char *name;
   uint64_t seed, drawn;
   dtype real;
+  dtype types[TYPES]; /* of exact values: where real is f64, f64 stands for f32 */
   int64_t rows, columns;
   node *matrices[TYPES], *vectors[TYPES]; /* inputs: [rows, columns] and [columns] */
 } maker;
@@ -115,7 +116,7 @@ static node *moved(maker *m, node *x) {
 
 /* f64 to f32 rounds, which the interpreter does not. */
 static node *converted(maker *m, dtype t, int depth) {
-  dtype from = types[draw(m, TYPES)];
+  dtype from = m->types[draw(m, TYPES)];
   if (from == DTYPE_F64 && t == DTYPE_F32) from = DTYPE_I32;
   if (dtype_is_float(t) && from == DTYPE_I64) from = DTYPE_I8;
   if (t == DTYPE_F32 && from == DTYPE_I32) from = DTYPE_U8;
@@ -125,7 +126,7 @@ static node *converted(maker *m, dtype t, int depth) {
 static bool function_fits(maker *m, scalar_function f, dtype result, dtype operands[3]) {
   scalar_kind kind = scalar_infos[f].kind;
   bool truth = kind == SCALAR_KIND_COMPARE || kind == SCALAR_KIND_TEST;
-  dtype operand = truth ? types[draw(m, TYPES)] : result, made;
+  dtype operand = truth ? m->types[draw(m, TYPES)] : result, made;
   for (int i = 0; i < 3; i++) operands[i] = operand;
   if (kind == SCALAR_KIND_SELECT) operands[0] = DTYPE_BOOL;
   return !scalar_type(m->graph->arena, f, operands, &made) && made == result;
@@ -175,7 +176,7 @@ static node *exact(maker *m, dtype t, int depth) {
 /* A function of any kind, over any type; of floats it may round, and nothing with jumps follows. */
 static void add_function(maker *m, scalar_function f) {
   dtype operands[3], t;
-  do t = types[draw(m, TYPES)];
+  do t = m->types[draw(m, TYPES)];
   while (!function_fits(m, f, t, operands));
   node *n = apply(m, f, operands, draw(m, 3));
   if (draw(m, 3) == 0) n = moved(m, n);
@@ -187,7 +188,7 @@ static void add_reduction(maker *m) {
   static const op_code ops[] = {OP_SUM, OP_PROD, OP_MAX, OP_MIN, OP_ARGMAX, OP_ARGMIN};
   op_code op = ops[draw(m, 6)];
   int least = op == OP_SUM || op == OP_PROD; /* not of bool */
-  node *x = exact(m, types[least + draw(m, TYPES - least)], draw(m, 3));
+  node *x = exact(m, m->types[least + draw(m, TYPES - least)], draw(m, 3));
   int64_t axes[2];
   int count = 0;
   for (int i = 0; i < 2; i++)
@@ -203,7 +204,7 @@ static void add_reduction(maker *m) {
 
 /* x[rows, columns] by y[rows, columns] over one axis, batched or not. */
 static void add_product(maker *m) {
-  dtype t = types[1 + draw(m, TYPES - 1)];
+  dtype t = m->types[1 + draw(m, TYPES - 1)];
   node *x = exact(m, t, 1), *y = exact(m, t, 1);
   int64_t row = 0, column = 1;
   const dot_axes products[] = {
@@ -342,7 +343,7 @@ static void add_training(maker *m) {
 /* New values that read what other updates overwrite. */
 static void add_exchange(maker *m) {
   graph *g = m->graph;
-  dtype t = types[draw(m, TYPES)];
+  dtype t = m->types[draw(m, TYPES)];
   const tensor_type type = matrix(m, t), count = type_scalar(DTYPE_I64);
   node *x = read_slot(m, "left", &type), *y = read_slot(m, "right", &type);
   update(m, "left", draw(m, 2) ? y : moved(m, y));
@@ -374,7 +375,7 @@ static void add_gradient(maker *m) {
 /* Rows at random places, some outside, and their sums back at these places. */
 static void add_indexing(maker *m) {
   graph *g = m->graph;
-  node *x = m->matrices[draw(m, TYPES)], *index = m->vectors[row_of(DTYPE_I32)];
+  node *x = m->matrices[row_of(m->types[draw(m, TYPES)])], *index = m->vectors[row_of(DTYPE_I32)];
   node *turned = build_map2(g, SCALAR_MOD, index, splat(m, index, (double)m->rows + 2));
   node *place = build_map2(g, SCALAR_SUB, turned, splat(m, index, 1));
   node *rows = build_gather(g, x, place, 0);
@@ -409,7 +410,10 @@ static void add_inputs(maker *m) {
   static const int64_t extents[] = {1, 2, 3, 5, 8, 17, 33, 67};
   m->rows = extents[draw(m, 6)];
   m->columns = extents[draw(m, 8)];
+  for (int i = 0; i < TYPES; i++)
+    m->types[i] = types[i] == DTYPE_F32 && m->real == DTYPE_F64 ? DTYPE_F64 : types[i];
   for (int i = 0; i < TYPES; i++) {
+    if (m->types[i] != types[i]) continue;
     const char *name = dtype_name(types[i]);
     tensor_type type = matrix(m, types[i]), line = type_of(types[i], 1, &m->columns);
     m->matrices[i] = graph_add_input(m->graph, arena_printf(m->graph->arena, "m_%s", name), &type);

@@ -1,0 +1,82 @@
+/* Whole models in f64: every entry, several steps of training, compiled for each width of vectors, within 1e-9
+ * of the interpreter; for the first target the loop interpreter runs too. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "differential.h"
+#include "golden.h"
+#include "source.h"
+
+enum { STEPS = 2 };
+
+typedef struct model_file {
+  const char *path;
+  const definition *definitions; /* smaller, where the model's own sizes would take long */
+  int definition_count;
+  const target *target;
+  differential_ways ways;
+} model_file;
+
+static const char *check_model(arena *a, void *context) {
+  const model_file *m = context;
+  diagnostics *d = diag_new(a);
+  const source *text = source_read(a, d, m->path);
+  const elaborate_options options = {.real_f64 = true, .definitions = m->definitions,
+                                     .definition_count = m->definition_count};
+  program *p = text ? elaborate(a, d, text, &options) : NULL;
+  if (!p) return "the model was refused";
+  const differential how = {.target = m->target, .ways = m->ways, .seed = 3, .rounds = STEPS, .low = -0.5, .high = 0.5,
+                            .least = 0, .most = 10, .relative = 1e-9};
+  return differential_check(a, p, &how);
+}
+
+static void agrees_on_all_targets(const char *path, const definition *definitions, int count) {
+  arena *a = arena_new();
+  const target **targets = differential_targets(a);
+  assert_non_null(targets[0]);
+  for (int i = 0; targets[i]; i++) {
+    if (i > 0 && targets[i]->vector_bytes == 16 && targets[i - 1]->vector_bytes == 16) continue;
+    model_file m = {path, definitions, count, targets[i], i ? COMPILED : ALL_WAYS};
+    const char *wrong = differential_apart(a, check_model, &m);
+    if (wrong) fail_msg("%s, %s: %s", path, targets[i]->cpu, wrong);
+  }
+  arena_free(a);
+}
+
+static const definition two_rows[] = {{"B", "2"}};
+
+static void logistic(void **state) {
+  (void)state;
+  agrees_on_all_targets("models/supervised/logistic.dnn", two_rows, 1);
+}
+
+static void mlp(void **state) {
+  (void)state;
+  agrees_on_all_targets("models/supervised/mlp.dnn", two_rows, 1);
+}
+
+static void lenet5(void **state) {
+  (void)state;
+  agrees_on_all_targets("models/convnets/lenet5.dnn", two_rows, 1);
+}
+
+static void programs(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  int count;
+  char **names = golden_names(a, "tests/lang/programs", ".dnn", &count);
+  assert_true(count >= 3);
+  for (int i = 0; i < count; i++)
+    agrees_on_all_targets(arena_printf(a, "tests/lang/programs/%s.dnn", names[i]), NULL, 0);
+  arena_free(a);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(logistic), cmocka_unit_test(mlp),
+                                     cmocka_unit_test(lenet5), cmocka_unit_test(programs)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
