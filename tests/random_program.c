@@ -388,7 +388,7 @@ static void add_indexing(maker *m) {
 static void add_running(maker *m) {
   static const op_code ops[] = {OP_CUMSUM, OP_CUMPROD};
   graph *g = m->graph;
-  node *x = m->matrices[draw(m, TYPES)], *y = x;
+  node *x = m->matrices[row_of(m->types[draw(m, TYPES)])], *y = x;
   running along = {(int)draw(m, 2), draw(m, 2), draw(m, 2)};
   if (x->type.element == DTYPE_BOOL) return;
   if (dtype_is_float(x->type.element)) y = moved(m, build_map1(g, SCALAR_SIN, x));
