@@ -238,17 +238,33 @@ node *build_concat(graph *g, int count, node *const *parts, int axis) {
                     (attribute[]){ints(1, &along)});
 }
 
-node *build_gather(graph *g, node *x, node *index, int axis) {
+/* An empty list stands for no batch. */
+static attribute batch_attribute(const int64_t *batch) { return ints(*batch != 0, batch); }
+
+node *build_gather(graph *g, node *x, node *index, int axis, int batch) {
   if (!x) return NULL;
-  int64_t along = from_start(axis, x->type.rank);
-  return graph_node(g, OP_GATHER, (scalar_function)0, 2, (node *[]){x, index}, 1,
-                    (attribute[]){ints(1, &along)});
+  int64_t along = from_start(axis, x->type.rank), shared = batch;
+  return graph_node(g, OP_GATHER, (scalar_function)0, 2, (node *[]){x, index}, 2,
+                    (attribute[]){ints(1, &along), batch_attribute(&shared)});
 }
 
-node *build_scatter_add(graph *g, node *index, node *updates, const tensor_type *t, int axis) {
-  int64_t along = from_start(axis, t->rank);
-  return graph_node(g, OP_SCATTER_ADD, (scalar_function)0, 2, (node *[]){index, updates}, 2,
-                    (attribute[]){type(t), ints(1, &along)});
+node *build_scatter_add(graph *g, node *index, node *updates, const tensor_type *t, int axis,
+                        int batch) {
+  int64_t along = from_start(axis, t->rank), shared = batch;
+  return graph_node(g, OP_SCATTER_ADD, (scalar_function)0, 2, (node *[]){index, updates}, 3,
+                    (attribute[]){type(t), ints(1, &along), batch_attribute(&shared)});
+}
+
+node *build_take_along(graph *g, node *x, node *index, int axis) {
+  if (!x || !index) return NULL;
+  int rank = x->type.rank, last = rank - 1;
+  int64_t order[MAX_RANK]; /* exchanges the axis and the last one: its own inverse */
+  for (int i = 0; i < rank; i++) order[i] = i;
+  order[from_start(axis, rank)] = last;
+  order[last] = from_start(axis, rank);
+  node *taken = build_gather(g, build_transpose(g, x, order), build_transpose(g, index, order),
+                             last, last);
+  return build_transpose(g, taken, order);
 }
 
 static node *run_along(graph *g, op_code op, int count, node *const *operands, running along) {
@@ -266,6 +282,13 @@ node *build_cumulative(graph *g, op_code op, node *x, running along) {
 
 node *build_recurrence(graph *g, node *factors, node *terms, running along) {
   return run_along(g, OP_RECURRENCE, 2, (node *[]){factors, terms}, along);
+}
+
+node *build_argsort(graph *g, node *x, int axis, int64_t count, bool descending) {
+  if (!x) return NULL;
+  int64_t along = from_start(axis, x->type.rank), down = descending;
+  return unary(g, OP_ARGSORT, x, 3,
+               (attribute[]){ints(1, &along), ints(1, &count), ints(1, &down)});
 }
 
 node *build_reduce(graph *g, op_code op, node *x, int axis_count, const int64_t *axes) {

@@ -49,11 +49,15 @@ node *build_reverse(graph *g, node *x, int axis_count, const int64_t *axes);
 node *build_concat(graph *g, int count, node *const *parts, int axis);
 
 /* x's elements along an axis at integer indices, whose axes stand in the place of that axis in the
- * result; 0 where an index lies outside. */
-node *build_gather(graph *g, node *x, node *index, int axis);
+ * result; 0 where an index lies outside. The first `batch` axes of x, which stand before the axis,
+ * and of the indices are the same ones: each has its own indices. */
+node *build_gather(graph *g, node *x, node *index, int axis, int batch);
 /* The transpose: zeros of the type, and update k of `updates`, which is shaped as gather's result,
  * added at index k of the axis, in row-major order of the indices; nothing where it lies outside. */
-node *build_scatter_add(graph *g, node *index, node *updates, const tensor_type *type, int axis);
+node *build_scatter_add(graph *g, node *index, node *updates, const tensor_type *type, int axis,
+                        int batch);
+/* Each line of x along the axis at the places in the same line of the indices. */
+node *build_take_along(graph *g, node *x, node *index, int axis);
 
 /* Running results along an axis, up to each element, or exclusive: before it; in reverse from the
  * axis's end. op is OP_CUMSUM or OP_CUMPROD. */
@@ -64,6 +68,10 @@ typedef struct running {
 node *build_cumulative(graph *g, op_code op, node *x, running along);
 /* The first-order linear recurrence y[i] = factors[i] y[i - 1] + terms[i]. */
 node *build_recurrence(graph *g, node *factors, node *terms, running along);
+
+/* The places (i32) of the first `count` elements along an axis in ascending or descending order;
+ * equal ones as they stand, NaN last. */
+node *build_argsort(graph *g, node *x, int axis, int64_t count, bool descending);
 
 /* Reductions remove their axes; op is OP_SUM, OP_PROD, OP_MAX, OP_MIN, OP_ARGMAX or OP_ARGMIN. */
 node *build_reduce(graph *g, op_code op, node *x, int axis_count, const int64_t *axes);

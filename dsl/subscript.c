@@ -149,7 +149,7 @@ static value subscript_tensor(elaborator *e, const ast *n, value base) {
     if (!whole_axis(e, n, type, &s)) return (value){0};
   e->graph->at = n->at;
   node *cut = s.cuts ? build_slice(e->graph, base.node, s.starts, s.limits, s.steps) : base.node;
-  if (s.index) cut = build_gather(e->graph, cut, s.index, s.index_axis);
+  if (s.index) cut = build_gather(e->graph, cut, s.index, s.index_axis, 0);
   return elaborator_node(e, build_reshape(e->graph, cut, s.rank, s.shape));
 }
 

@@ -378,10 +378,10 @@ static void add_indexing(maker *m) {
   node *x = m->matrices[row_of(m->types[draw(m, TYPES)])], *index = m->vectors[row_of(DTYPE_I32)];
   node *turned = build_map2(g, SCALAR_MOD, index, splat(m, index, (double)m->rows + 2));
   node *place = build_map2(g, SCALAR_SUB, turned, splat(m, index, 1));
-  node *rows = build_gather(g, x, place, 0);
+  node *rows = build_gather(g, x, place, 0, 0);
   output(m, rows);
   if (x->type.element != DTYPE_BOOL)
-    output(m, build_scatter_add(g, place, rows, &x->type, 0));
+    output(m, build_scatter_add(g, place, rows, &x->type, 0, 0));
 }
 
 /* Running results of every type but bool. */
@@ -394,6 +394,18 @@ static void add_running(maker *m) {
   if (dtype_is_float(x->type.element)) y = moved(m, build_map1(g, SCALAR_SIN, x));
   output(m, build_cumulative(g, ops[draw(m, 2)], y, along));
   output(m, build_recurrence(g, y, x, along));
+}
+
+/* Elements in order, and the places of the first ones. Of integers and bool, which have ties; those
+ * of reals might be ordered by their rounding. */
+static void add_order(maker *m) {
+  graph *g = m->graph;
+  node *x = m->matrices[draw(m, TYPES)];
+  int axis = (int)draw(m, 2);
+  int64_t extent = x->type.dims[axis].maximum, count = draw(m, 2) ? extent : 1 + draw(m, extent);
+  node *places = build_argsort(g, x, axis, count, draw(m, 2));
+  output(m, places);
+  output(m, build_take_along(g, x, places, axis));
 }
 
 static void add_aliases(maker *m) {
@@ -437,6 +449,7 @@ graph *random_program(arena *a, const char *name, uint64_t seed, dtype real, int
   if (draw(&m, 2)) add_gradient(&m);
   if (draw(&m, 2)) add_indexing(&m);
   if (draw(&m, 2)) add_running(&m);
+  if (draw(&m, 2)) add_order(&m);
   if (draw(&m, 2)) add_aliases(&m);
   return g;
 }

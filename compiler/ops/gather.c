@@ -6,15 +6,35 @@
 #include "op.h"
 #include "scalar.h"
 
-/* The tensor that is indexed, as [outer, extent, inner] around its axis, and the number of indices. */
+/* The tensor that is indexed, as [batch, outer, extent, inner] around its axis, and the number of
+ * indices of one batch. */
 typedef struct indexed_shape {
-  int64_t outer, extent, inner, indices;
+  int64_t batch, outer, extent, inner, indices;
 } indexed_shape;
 
-static indexed_shape shape_around(const tensor_type *whole, int64_t axis,
+static int batch_of(const node *n) {
+  const attribute *batch = &n->attributes[n->attribute_count - 1];
+  return batch->count ? (int)batch->ints[0] : 0;
+}
+
+static indexed_shape shape_around(const node *n, const tensor_type *whole, int64_t axis,
                                   const tensor_type *index) {
   axes_split s = axes_around(whole, axis);
-  return (indexed_shape){s.outer, s.extent, s.inner, type_elements(index)};
+  int64_t batch = 1;
+  for (int i = 0; i < batch_of(n); i++) batch *= whole->dims[i].maximum;
+  return (indexed_shape){batch, s.outer / batch, s.extent, s.inner, type_elements(index) / batch};
+}
+
+/* C5, for an axis within the rank. */
+static bool batch_fits(const node *n, const tensor_type *whole, const tensor_type *index, int axis) {
+  const attribute *batch = &n->attributes[n->attribute_count - 1];
+  if (batch->count == 0) return true;
+  if (batch->count > 1 || batch->ints[0] < 1 || batch->ints[0] > axis ||
+      batch->ints[0] > index->rank)
+    return false;
+  for (int i = 0; i < batch->ints[0]; i++)
+    if (!dim_equal(whole->dims[i], index->dims[i])) return false;
+  return true;
 }
 
 /* The common constraints of a tensor that is indexed along an axis; NULL where they hold, and then
@@ -22,7 +42,7 @@ static indexed_shape shape_around(const tensor_type *whole, int64_t axis,
 static const char *part_type(arena *a, const node *n, const tensor_type *whole,
                              const tensor_type *index, tensor_type *part) {
   const char *name = op_infos[n->op].name;
-  const attribute *axis = &n->attributes[n->attribute_count - 1];
+  const attribute *axis = &n->attributes[n->attribute_count - 2];
   if (axis->count != 1 || axis->ints[0] < 0 || axis->ints[0] >= whole->rank)
     return arena_printf(a, "%s C1: no axis of a tensor of rank %d", name, whole->rank);
   if (index->element != DTYPE_I32 && index->element != DTYPE_I64)
@@ -31,12 +51,14 @@ static const char *part_type(arena *a, const node *n, const tensor_type *whole,
   if (whole->dims[at].symbol)
     return arena_printf(a, "%s C3: axis %d has the bounded size %s", name, at,
                         whole->dims[at].symbol);
-  if (whole->rank - 1 + index->rank > MAX_RANK)
-    return arena_printf(a, "%s C4: rank %d is above %d", name, whole->rank - 1 + index->rank,
-                        MAX_RANK);
+  if (!batch_fits(n, whole, index, at))
+    return arena_printf(a, "%s C5: no batch that %s and the indices %s share", name,
+                        type_text(a, whole), type_text(a, index));
+  int batch = batch_of(n), rank = whole->rank - 1 + index->rank - batch;
+  if (rank > MAX_RANK) return arena_printf(a, "%s C4: rank %d is above %d", name, rank, MAX_RANK);
   *part = (tensor_type){.element = whole->element};
   for (int i = 0; i < at; i++) part->dims[part->rank++] = whole->dims[i];
-  for (int i = 0; i < index->rank; i++) part->dims[part->rank++] = index->dims[i];
+  for (int i = batch; i < index->rank; i++) part->dims[part->rank++] = index->dims[i];
   for (int i = at + 1; i < whole->rank; i++) part->dims[part->rank++] = whole->dims[i];
   return NULL;
 }
@@ -45,7 +67,9 @@ static const char *part_type(arena *a, const node *n, const tensor_type *whole,
  *   C1  one axis, within the rank of the tensor that is indexed
  *   C2  the indices are i32 or i64
  *   C3  the axis has a fixed size
- *   C4  the indices' axes in place of the axis give no rank above 8 */
+ *   C4  the indices' axes in place of the axis give no rank above 8
+ *   C5  at most one number of batch axes, at least 1; they stand before the axis, and the indices
+ *       begin with the same ones */
 static const char *gather_type(arena *a, const node *n, tensor_type *result) {
   return part_type(a, n, &n->operands[0]->type, &n->operands[1]->type, result);
 }
@@ -53,20 +77,21 @@ static const char *gather_type(arena *a, const node *n, tensor_type *result) {
 static void gather_grad(graph *g, const node *n, node *cotangent, const bool *wanted,
                         node **operand_cotangents) {
   if (wanted[0])
-    operand_cotangents[0] = build_scatter_add(g, n->operands[1], cotangent,
-                                              &n->operands[0]->type, (int)node_int(n, 0));
+    operand_cotangents[0] =
+        build_scatter_add(g, n->operands[1], cotangent, &n->operands[0]->type,
+                          (int)node_int(n, 0), batch_of(n));
 }
 
 static void gather_eval(const evaluation *e, const node *n, const tensor *const *operands,
                         tensor *result) {
   (void)e;
   const tensor *x = operands[0], *index = operands[1];
-  indexed_shape s = shape_around(&x->type, node_int(n, 0), &index->type);
+  indexed_shape s = shape_around(n, &x->type, node_int(n, 0), &index->type);
   int64_t to = 0;
-  for (int64_t o = 0; o < s.outer; o++)
+  for (int64_t o = 0; o < s.batch * s.outer; o++)
     for (int64_t k = 0; k < s.indices; k++)
       for (int64_t i = 0; i < s.inner; i++, to++) {
-        int64_t place = index->ints[k];
+        int64_t place = index->ints[o / s.outer * s.indices + k];
         if (place < 0 || place >= s.extent) continue; /* the result starts with zeros */
         int64_t from = (o * s.extent + place) * s.inner + i;
         tensor_copy_element(x, from, result, to);
@@ -74,36 +99,37 @@ static void gather_eval(const evaluation *e, const node *n, const tensor *const 
 }
 
 /* scatter_add
- *   C5  the updates have the result's type with the indices' axes in place of the axis
- *   C6  the result is not bool */
+ *   C6  the updates have the result's type with the indices' axes in place of the axis
+ *   C7  the result is not bool */
 static const char *scatter_type(arena *a, const node *n, tensor_type *result) {
   tensor_type part;
   *result = *n->attributes[0].type;
   const char *message = part_type(a, n, result, &n->operands[0]->type, &part);
   if (message) return message;
   if (!type_equal(&part, &n->operands[1]->type))
-    return arena_printf(a, "scatter_add C5: the updates are %s, not %s",
+    return arena_printf(a, "scatter_add C6: the updates are %s, not %s",
                         type_text(a, &n->operands[1]->type), type_text(a, &part));
-  if (result->element == DTYPE_BOOL) return "scatter_add C6: the result is bool";
+  if (result->element == DTYPE_BOOL) return "scatter_add C7: the result is bool";
   return NULL;
 }
 
 static void scatter_grad(graph *g, const node *n, node *cotangent, const bool *wanted,
                          node **operand_cotangents) {
   if (wanted[1])
-    operand_cotangents[1] = build_gather(g, cotangent, n->operands[0], (int)node_int(n, 1));
+    operand_cotangents[1] = build_gather(g, cotangent, n->operands[0], (int)node_int(n, 1),
+                                         batch_of(n));
 }
 
 static void scatter_eval(const evaluation *e, const node *n, const tensor *const *operands,
                          tensor *result) {
   (void)e;
   const tensor *index = operands[0], *updates = operands[1];
-  indexed_shape s = shape_around(&n->type, node_int(n, 1), &index->type);
+  indexed_shape s = shape_around(n, &n->type, node_int(n, 1), &index->type);
   int64_t from = 0;
-  for (int64_t o = 0; o < s.outer; o++)
+  for (int64_t o = 0; o < s.batch * s.outer; o++)
     for (int64_t k = 0; k < s.indices; k++)
       for (int64_t i = 0; i < s.inner; i++, from++) {
-        int64_t place = index->ints[k];
+        int64_t place = index->ints[o / s.outer * s.indices + k];
         if (place < 0 || place >= s.extent) continue;
         int64_t to = (o * s.extent + place) * s.inner + i;
         if (dtype_is_float(n->type.element))
@@ -136,7 +162,7 @@ static kernel_writer writer_of(lowering *l, const group *g, int from, int index,
   const node *n = g->members[0];
   loop_buffer **buffers = arena_array_of(l->arena, g->input_count + g->output_count, loop_buffer *);
   kernel_writer w = {.arena = l->arena, .kernel = lower_parameters(l, g, buffers)};
-  w.shape = shape_around(whole, axis, &n->operands[index]->type);
+  w.shape = shape_around(n, whole, axis, &n->operands[index]->type);
   w.lanes = lanes_of(l->target, n->type.element, w.shape.inner);
   w.from = buffers[group_input(g, n->operands[from])];
   w.index = buffers[group_input(g, n->operands[index])];
@@ -144,10 +170,14 @@ static kernel_writer writer_of(lowering *l, const group *g, int from, int index,
   return w;
 }
 
-/* The index at position k, and whether it lies within the axis. */
-static const loop_expr *place_at(kernel_writer *w, loop_block *block, const loop_expr *k,
-                                 const loop_expr **inside) {
+/* Index number k of the batch that `outer`, which counts batch and outer, belongs to, and whether it
+ * lies within the axis. */
+static const loop_expr *place_at(kernel_writer *w, loop_block *block, const loop_expr *outer,
+                                 const loop_expr *k, const loop_expr **inside) {
   arena *a = w->arena;
+  if (w->shape.batch > 1)
+    k = opaque_affine(a, opaque_divided(a, SCALAR_FLOORDIV, outer, w->shape.outer),
+                      w->shape.indices, k);
   const loop_expr *place = loop_let(
       a, block, "place", loop_cast(a, loop_load(a, w->index, &k, 1, NULL), DTYPE_I64));
   const loop_expr *above = loop_op(a, SCALAR_GE, place, loop_int(a, 0), NULL);
@@ -163,11 +193,13 @@ static loop_kernel *gather_kernel(lowering *l, const group *g) {
   arena *a = w.arena;
   indexed_shape s = w.shape;
   const loop_expr *row, *i, *inside;
-  loop_block *body = opaque_units(a, w.kernel, s.outer * s.indices, s.inner, &row);
-  const loop_expr *place =
-      place_at(&w, body, opaque_divided(a, SCALAR_MOD, row, s.indices), &inside);
-  const loop_expr *from_row = loop_let(
-      a, body, "from_row", opaque_affine(a, opaque_divided(a, SCALAR_FLOORDIV, row, s.indices), s.extent, place));
+  loop_block *body = opaque_units(a, w.kernel, s.batch * s.outer * s.indices, s.inner, &row);
+  const loop_expr *outer =
+      loop_let(a, body, "outer", opaque_divided(a, SCALAR_FLOORDIV, row, s.indices));
+  const loop_expr *k = opaque_divided(a, SCALAR_MOD, row, s.indices);
+  const loop_expr *place = place_at(&w, body, outer, k, &inside);
+  const loop_expr *from_row =
+      loop_let(a, body, "from_row", opaque_affine(a, outer, s.extent, place));
   body = opaque_loop(a, body, "i", loop_int(a, 0), loop_int(a, s.inner), w.lanes, &i);
   const loop_expr *from = opaque_affine(a, from_row, s.inner, i), *to = opaque_affine(a, row, s.inner, i);
   const loop_expr *value = loop_load(a, w.from, &from, w.lanes, loop_splat(a, inside, w.lanes));
@@ -186,7 +218,7 @@ static loop_kernel *scatter_kernel(lowering *l, const group *g) {
   int64_t columns = s.inner / w.lanes;
   const loop_expr *unit, *row, *k, *inside, *zero = loop_constant(a, computed, 0, 0);
   loop_block *body =
-      opaque_units(a, w.kernel, s.outer * columns, (s.extent + s.indices) * w.lanes, &unit);
+      opaque_units(a, w.kernel, s.batch * s.outer * columns, (s.extent + s.indices) * w.lanes, &unit);
   const loop_expr *outer = loop_let(a, body, "outer", opaque_divided(a, SCALAR_FLOORDIV, unit, columns));
   const loop_expr *i = loop_let(
       a, body, "i", opaque_affine(a, opaque_divided(a, SCALAR_MOD, unit, columns), w.lanes, loop_int(a, 0)));
@@ -194,7 +226,7 @@ static loop_kernel *scatter_kernel(lowering *l, const group *g) {
   const loop_expr *to = opaque_affine(a, opaque_affine(a, outer, s.extent, row), s.inner, i);
   loop_store(a, clear, w.to, &to, loop_splat(a, loop_cast(a, zero, element), w.lanes), NULL);
   body = opaque_loop(a, body, "k", loop_int(a, 0), loop_int(a, s.indices), 1, &k);
-  const loop_expr *place = place_at(&w, body, k, &inside);
+  const loop_expr *place = place_at(&w, body, outer, k, &inside);
   body = &loop_if(a, body, inside)->body;
   to = loop_let(a, body, "to", opaque_affine(a, opaque_affine(a, outer, s.extent, place), s.inner, i));
   const loop_expr *from = opaque_affine(a, opaque_affine(a, outer, s.indices, k), s.inner, i);

@@ -129,7 +129,7 @@ static node *indices(graph *g, int64_t count, int64_t extent) {
 }
 
 static node *gather_case(graph *g, int v) {
-  return build_gather(g, input3(g, v), indices(g, 2 * extent(v, 1) + 3, extent(v, 1)), 1);
+  return build_gather(g, input3(g, v), indices(g, 2 * extent(v, 1) + 3, extent(v, 1)), 1, 0);
 }
 
 static node *scatter_add_case(graph *g, int v) {
@@ -137,7 +137,31 @@ static node *scatter_add_case(graph *g, int v) {
   node *updates = input(g, 3, (int64_t[]){extent(v, 0), count, extent(v, 2)});
   tensor_type type =
       type_of(DTYPE_F64, 3, (int64_t[]){extent(v, 0), extent(v, 1), extent(v, 2)});
-  return build_scatter_add(g, indices(g, count, extent(v, 1)), updates, &type, 1);
+  return build_scatter_add(g, indices(g, count, extent(v, 1)), updates, &type, 1, 0);
+}
+
+/* Rows of their own indices. */
+static node *row_indices(graph *g, int v, int64_t count) {
+  tensor_type type = type_of(DTYPE_I32, 2, (int64_t[]){extent(v, 0), count});
+  node *sum = build_map2(g, SCALAR_ADD, build_iota(g, &type, 0), build_iota(g, &type, 1));
+  return build_map2(g, SCALAR_MOD, sum, build_splat(g, &type, (double)extent(v, 2)));
+}
+
+static node *gather_batch_case(graph *g, int v) {
+  return build_gather(g, input3(g, v), row_indices(g, v, 4), 2, 1);
+}
+
+static node *scatter_add_batch_case(graph *g, int v) {
+  node *updates = input(g, 3, (int64_t[]){extent(v, 0), extent(v, 1), 5});
+  tensor_type type =
+      type_of(DTYPE_F64, 3, (int64_t[]){extent(v, 0), extent(v, 1), extent(v, 2)});
+  return build_scatter_add(g, row_indices(g, v, 5), updates, &type, 2, 1);
+}
+
+static node *sorted_case(graph *g, int v) {
+  node *x = input3(g, v);
+  int64_t count = v == 1 ? 3 : extent(v, v % 3);
+  return build_take_along(g, x, build_argsort(g, x, v % 3, count, v & 1), v % 3);
 }
 
 static node *reduce_case(graph *g, op_code op, int v) {
@@ -313,6 +337,9 @@ static const grad_case op_cases[] = {
     {"concat", concat_case, -2, 2},
     {"gather", gather_case, -2, 2},
     {"scatter_add", scatter_add_case, -2, 2},
+    {"gather with a batch", gather_batch_case, -2, 2},
+    {"scatter_add with a batch", scatter_add_batch_case, -2, 2},
+    {"sorted values", sorted_case, -2, 2},
     {"sum", sum_case, -2, 2},
     {"prod", prod_case, 0.5, 1.5},
     {"prod with zeros", prod_zeros_case, 0.5, 1.5},
@@ -341,7 +368,7 @@ static const struct {
 } ungraded[] = {
     {OP_INPUT, "leaf"},      {OP_SLOT, "leaf"},       {OP_CONSTANT, "leaf"},
     {OP_IOTA, "leaf"},       {OP_KEY, "integers"},    {OP_BITS, "integers"},
-    {OP_ARGMAX, "integers"}, {OP_ARGMIN, "integers"}, {OP_MAP, "one case per function"},
+    {OP_ARGMAX, "integers"}, {OP_ARGMIN, "integers"}, {OP_ARGSORT, "integers"}, {OP_MAP, "one case per function"},
 };
 
 /* Where the elementwise functions are differentiable; flat: the derivative is zero. */

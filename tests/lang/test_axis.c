@@ -49,10 +49,38 @@ static void test_products_with_zeros_have_gradients(void **state) {
          (double[]){1, 2 + 2 * 5, 0, 1 + 3 + 15, 2 + 10, 6});
 }
 
+static void test_order(void **state) {
+  (void)state;
+  expect("entry e(x: f32[2, 3]) -> (rows, columns, places, best, which, most, row, by) {\n"
+         "  rows    = sort(x)\n"
+         "  columns = sort[0, descending: true](x)\n"
+         "  places  = argsort[descending: true](x)\n"
+         "  (best, which) = top_k[2](x)\n"
+         "  (most, row) = top_k[1, 0](x)\n"
+         "  by      = sort(x > 1)\n"
+         "}\n",
+         (double[]){3, 1, 3, 0, 5, 2},
+         (double[]){1, 3, 3, 0, 2, 5, 3, 5, 3, 0, 1, 2, 0, 2, 1, 1, 2, 0, 3, 3, 5, 2, 0, 2, 1, 2,
+                    3, 5, 3, 0, 1, 0, 0, 1, 1, 0, 1, 1});
+}
+
+/* Each cotangent goes to the element whose value stands there. */
+static void test_sorted_values_have_gradients(void **state) {
+  (void)state;
+  expect("entry e(x: f32[2, 3]) -> (slope, best) {\n"
+         "  slope = grad(sum(sort[0](x)[0] ** 2) + sum(sort(x) * f32(iota[3]())), x)\n"
+         "  best  = grad(sum(top_k[2](x)[0]), x)\n"
+         "}\n",
+         (double[]){3, 1, 4, 0, 5, 2},
+         (double[]){1, 0 + 2, 2, 0, 2, 1 + 4, 1, 0, 1, 0, 1, 1});
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_running_results),
       cmocka_unit_test(test_products_with_zeros_have_gradients),
+      cmocka_unit_test(test_order),
+      cmocka_unit_test(test_sorted_values_have_gradients),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -172,6 +172,26 @@ static const eval_case cases[] = {
      "%0 = constant ints=[0, 0]: i32[2] %1 = constant ints=[200, 100, 1, 2]: u8[2, 2] "
      "%2 = scatter_add %0, %1 axis=[0]: u8[1, 2]",
      "ints=[201, 102]: u8[1, 2]"},
+    {"gather",
+     "%0 = constant reals=[1, 2, 3, 4, 5, 6]: f64[2, 3] %1 = constant ints=[2, -1, 0, 3]: i32[2, 2] "
+     "%2 = gather %0, %1 axis=[1] batch=[1]: f64[2, 2]",
+     "reals=[3, 0, 4, 0]: f64[2, 2]"},
+    {"scatter_add",
+     "%0 = constant ints=[2, 2, 0, 3]: i32[2, 2] %1 = constant ints=[1, 2, 3, 4, 5, 6, 7, 8]: "
+     "i32[2, 2, 2] %2 = scatter_add %0, %1 axis=[2] batch=[1]: i32[2, 2, 3]",
+     "ints=[0, 0, 3, 0, 0, 7, 5, 0, 0, 7, 0, 0]: i32[2, 2, 3]"},
+    {"argsort",
+     "%0 = constant reals=[nan, 1, 0, nan, -0, inf, 1, -inf]: f64[8] "
+     "%1 = argsort %0 axis=[0] count=[8] descending=[0]: i32[8]",
+     "ints=[7, 2, 4, 1, 6, 5, 0, 3]: i32[8]"},
+    {"argsort",
+     "%0 = constant reals=[nan, 1, 0, nan, -0, inf, 1, -inf]: f64[8] "
+     "%1 = argsort %0 axis=[0] count=[7] descending=[1]: i32[7]",
+     "ints=[5, 1, 6, 2, 4, 7, 0]: i32[7]"},
+    {"argsort",
+     "%0 = constant ints=[3, 9223372036854775807, 1, 9223372036854775806, -1, 1]: i64[3, 2] "
+     "%1 = argsort %0 axis=[0] count=[2] descending=[0]: i32[2, 2]",
+     "ints=[2, 2, 1, 1]: i32[2, 2]"},
     {"cumsum",
      "%0 = constant reals=[1, 2, nan, 4, 5, 6]: f64[2, 3] "
      "%1 = cumsum %0 axis=[1] exclusive=[0] reverse=[0]: f64[2, 3]",

@@ -198,6 +198,26 @@ static void every_cumulative(void **state) {
           check_running(all[i], numbers[t], &lines[c], way & 1, way & 2);
 }
 
+/* ---- order ----------------------------------------------------------------------------------- */
+
+/* All places, and the first few, of elements of which many are equal. */
+static void check_order(dtype element, const struct line_case *c, bool all, bool descending) {
+  arena *a = arena_new();
+  graph *g = graph_new(a, NULL, "f");
+  node *x = input(g, &c->shape, element, 0);
+  int64_t extent = c->shape.dims[c->axis].maximum, count = all ? extent : (extent + 2) / 3;
+  graph_add_output(g, "y", build_argsort(g, x, c->axis, count, descending));
+  check(a, g, element == DTYPE_U8 ? 0 : -4, 4, "argsort");
+  arena_free(a);
+}
+
+static void every_order(void **state) {
+  (void)state;
+  for (int t = 0; t < NUMBER_COUNT; t++)
+    for (int c = 0; c < LINE_CASES; c++)
+      for (int way = 0; way < 4; way++) check_order(numbers[t], &lines[c], way & 1, way & 2);
+}
+
 /* ---- graphs ---------------------------------------------------------------------------------- */
 
 static const char *const graphs[] = {
@@ -270,6 +290,22 @@ static const char *const graphs[] = {
     "entry gather_bytes(x: u8[4, 32], i: i32) { %2 = gather %0, %1 axis=[0]: u8[32] return a = %2 }",
     "entry gather_large(x: f32[4, 64], i: i32[3000]) { %2 = gather %0, %1 axis=[0]: f32[3000, 64] "
     "  return a = %2 }",
+    "entry gather_batch(x: f32[3, 2, 5, 16], i: i32[3, 7]) { "
+    "  %2 = gather %0, %1 axis=[2] batch=[1]: f32[3, 2, 7, 16] "
+    "  %3 = gather %0, %1 axis=[3] batch=[1]: f32[3, 2, 5, 7] return a = %2, b = %3 }",
+    "entry scatter_add_batch(i: i64[3, 2, 7], u: f32[3, 2, 7, 9]) { "
+    "  %2 = scatter_add %0, %1 axis=[2] batch=[2]: f32[3, 2, 5, 9] return a = %2 }",
+    "entry order_with_nan() { "
+    "  %0 = constant reals=[nan, 1, 0, nan, -0, inf, 1, -inf, 1, 0, nan]: f32[11] "
+    "  %1 = argsort %0 axis=[0] count=[11] descending=[0]: i32[11] "
+    "  %2 = argsort %0 axis=[0] count=[11] descending=[1]: i32[11] "
+    "  %3 = argsort %0 axis=[0] count=[9] descending=[1]: i32[9] "
+    "  %4 = argsort %0 axis=[0] count=[1] descending=[0]: i32[1] "
+    "  return a = %1, b = %2, c = %3, d = %4 }",
+    "entry order_large(x: f32[40, 300]) { "
+    "  %1 = argsort %0 axis=[1] count=[300] descending=[0]: i32[40, 300] "
+    "  %2 = argsort %0 axis=[1] count=[7] descending=[1]: i32[40, 7] "
+    "  %3 = gather %0, %1 axis=[1] batch=[1]: f32[40, 300] return a = %1, b = %2, c = %3 }",
     "entry scatter_add(i: i32[7], u: f32[3, 7, 16]) { "
     "  %2 = scatter_add %0, %1 axis=[1]: f32[3, 5, 16] %3 = exp %1: f32[3, 7, 16] "
     "  %4 = scatter_add %0, %3 axis=[1]: f32[3, 2, 16] return a = %2, b = %4 }",
@@ -416,6 +452,7 @@ int main(void) {
       cmocka_unit_test(every_function),  cmocka_unit_test(every_function_broadcast),
       cmocka_unit_test(every_cast),      cmocka_unit_test(every_reduction),
       cmocka_unit_test(every_cumulative),
+      cmocka_unit_test(every_order),
       cmocka_unit_test(whole_graphs),    cmocka_unit_test(random_graphs),
       cmocka_unit_test(nan_wins),
       cmocka_unit_test(a_wrong_loop_is_caught),
