@@ -1,5 +1,6 @@
 /* Conversions between element types, as build_cast defines them. */
 #include "c_unit.h"
+#include "half.h"
 
 static const char *cast_name(c_unit *u, c_type from, c_type to) {
   return arena_printf(u->arena, "%s_from_%s", c_suffix(u, to), c_suffix(u, from));
@@ -149,6 +150,10 @@ static const char *simple(c_unit *u, c_type from, c_type to) {
 const char *c_helper_cast(c_unit *u, c_type from, c_type to) {
   const char *name = cast_name(u, from, to);
   if (!c_first_use(u, name)) return name;
+  if (half_is(from.element) || half_is(to.element)) {
+    c_half_cast(u, name, from, to);
+    return name;
+  }
   const char *parameters = arena_printf(u->arena, "%s x", c_spelling(u, from));
   const char *result = c_spelling(u, to), *value = simple(u, from, to);
   if (value) {

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "c_unit.h"
+#include "half.h"
 #include "scalar.h"
 
 /* How tightly C's operators bind. Operands of bitwise and logical operators are put in parentheses
@@ -40,6 +41,9 @@ static const c_name *lookup(const c_body *b, const void *key) {
 
 static c_term constant(const c_body *b, const loop_expr *x) {
   bool real = dtype_is_float(x->type.element);
+  if (half_is(x->type.element))
+    return primary(c_type_of(x->type),
+                   arena_printf(memory(b), "0x%04x", half_of_real(x->type.element, x->real)));
   const char *text = real ? writer_real(memory(b), x->real, x->type.element == DTYPE_F32)
                           : writer_int(memory(b), x->integer);
   bool negative = text[0] == '-';
@@ -268,7 +272,8 @@ static c_term cast(c_body *b, const loop_expr *x) {
   if (x->type.element == DTYPE_BOOL) return cast_to_bool(b, t);
   if (t.type.lanes == 1) {
     bool saturates = dtype_is_float(t.type.element) && !dtype_is_float(to.element);
-    if (saturates) return primary(to, call(b, c_helper_cast(b->unit, t.type, to), 1, &t));
+    bool half = half_is(t.type.element) || half_is(to.element);
+    if (saturates || half) return primary(to, call(b, c_helper_cast(b->unit, t.type, to), 1, &t));
     return (c_term){arena_printf(memory(b), "(%s)%s", c_element(to.element), c_inside(b, t, UNARY)),
                     UNARY, to, false, false};
   }

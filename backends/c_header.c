@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "half.h"
+
 const char *c_capitals(arena *a, const char *name) {
   char *text = arena_text(a, name);
   for (char *c = text; *c; c++)
@@ -109,6 +111,24 @@ static void write_entry_prototype(writer *w, c_unit *u, const module *m, const m
   writer_line(w, "%s;", c_entry_signature(u, m, e).prototype);
 }
 
+static bool any_half(int count, const graph_value *values) {
+  for (int i = 0; i < count; i++)
+    if (half_is(values[i].node->type.element)) return true;
+  return false;
+}
+
+/* What the numbers of a type that C lacks are. */
+static void write_half_note(writer *w, const module *m) {
+  for (int i = 0; i < m->entry_count; i++) {
+    const graph *g = m->entries[i].graph;
+    if (!any_half(g->input_count, g->inputs) && !any_half(g->output_count, g->outputs)) continue;
+    writer_gap(w);
+    writer_comment(w, "uint16_t holds the bits of f16 (IEEE 754 binary16) and of bf16 (the upper "
+                      "half of a float).");
+    return;
+  }
+}
+
 static void write_sizes(writer *w, const module *m) {
   arena *a = w->arena;
   const struct {
@@ -157,6 +177,7 @@ void c_write_header(writer *w, c_unit *u, const module *m) {
   writer_gap(w);
   writer_comment(w, "Packs the constants; call it after loading or training.");
   writer_line(w, "int %s_prepare(%s_weights *w);", name, name);
+  write_half_note(w, m);
   for (int i = 1; i < m->entry_count; i++) write_entry_prototype(w, u, m, &m->entries[i]);
   writer_gap(w);
   writer_comment(w, "The model's description: entries, slots, sizes.");

@@ -24,6 +24,7 @@ c_type c_vector(dtype element, int lanes) { return (c_type){element, lanes, fals
 dtype c_bits(dtype element) {
   switch (dtype_size(element)) {
     case 1: return DTYPE_I8;
+    case 2: /* masks of 16-bit elements have 32 */
     case 4: return DTYPE_I32;
     case 8: return DTYPE_I64;
     default: internal_error("no integer type as wide as %s", dtype_name(element));
@@ -47,6 +48,8 @@ const char *c_element(dtype element) {
     case DTYPE_I64: return "int64_t";
     case DTYPE_F32: return "float";
     case DTYPE_F64: return "double";
+    case DTYPE_BF16:
+    case DTYPE_F16: return "uint16_t";
     default: internal_error("no C type for %s", dtype_name(element));
   }
 }

@@ -42,10 +42,10 @@ const char *c_suffix(c_unit *u, c_type t);      /* "f32x8", "i32": in names of h
 const char *c_spelling(c_unit *u, c_type t);    /* "f32x8", "int32_t"; defines vector types */
 const char *c_element(dtype element);           /* as stored: "float", "uint8_t" */
 const char *c_memory(c_unit *u, c_type t);      /* a vector type for unaligned access */
-dtype c_bits(dtype element);                    /* the signed integer type of the same size */
+dtype c_bits(dtype element); /* the signed integer type of the same size; of f16 and bf16, i32 */
 const char *c_unsigned(c_unit *u, c_type t);    /* the unsigned type of an integer type's size */
 
-/* ---- helpers (c_helper.c, c_convert.c): each makes sure of a function and gives its name ---- */
+/* ---- helpers (c_helper.c, c_convert.c, c_half.c): each makes sure of a function and gives its name ---- */
 
 const char *c_helper_op(c_unit *u, scalar_function f, c_type t); /* "maximum_f32x8" */
 const char *c_helper_select(c_unit *u, c_type t);   /* (mask as wide as t, x, y) */
@@ -58,6 +58,7 @@ const char *c_helper_store(c_unit *u, c_type t);    /* (pointer, value) */
 const char *c_helper_load_masked(c_unit *u, c_type t);  /* (pointer, mask as wide as t) */
 const char *c_helper_store_masked(c_unit *u, c_type t); /* (pointer, value, mask) */
 const char *c_helper_cast(c_unit *u, c_type from, c_type to); /* to integers saturating */
+void c_half_cast(c_unit *u, const char *name, c_type from, c_type to); /* from or to f16 or bf16 */
 const char *c_helper_bits(c_unit *u, c_type from, c_type to); /* one lane */
 
 /* A list over the lanes: "x[0] + y[0], x[1] + y[1]" of "x[#] + y[#]". */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "axes.h"
+#include "half.h"
 #include "scalar.h"
 
 static attribute ints(int count, const int64_t *values) {
@@ -64,10 +65,17 @@ node *build_splat(graph *g, const tensor_type *t, double value) {
   return build_broadcast_to(g, scalar, t);
 }
 
+static const double *rounded(arena *a, dtype element, int count, const double *values) {
+  double *results = arena_array_of(a, count, double);
+  for (int i = 0; i < count; i++) results[i] = half_round(element, values[i]);
+  return results;
+}
+
 node *build_constant(graph *g, const tensor_type *t, const int64_t *int_values,
                      const double *real_values) {
   ensure(type_check(t) && type_elements(t) <= INT32_MAX);
   int count = (int)type_elements(t);
+  if (half_is(t->element)) real_values = rounded(g->arena, t->element, count, real_values);
   return leaf(g, OP_CONSTANT, 3,
               (attribute[]){type(t), ints(int_values ? count : 0, int_values),
                             reals(real_values ? count : 0, real_values)});
@@ -299,10 +307,13 @@ node *build_reduce(graph *g, op_code op, node *x, int axis_count, const int64_t 
 }
 
 node *build_mean(graph *g, node *x, int axis_count, const int64_t *axes) {
-  node *sum = build_reduce(g, OP_SUM, x, axis_count, axes);
+  if (!x) return NULL;
+  bool half = half_is(x->type.element); /* in which the sum or the count may overflow */
+  node *sum = build_reduce(g, OP_SUM, half ? build_cast(g, x, DTYPE_F32) : x, axis_count, axes);
   if (!sum) return NULL;
   double count = (double)type_elements(&x->type) / (double)type_elements(&sum->type);
-  return build_map2(g, SCALAR_DIV, sum, build_splat(g, &sum->type, count));
+  node *mean = build_map2(g, SCALAR_DIV, sum, build_splat(g, &sum->type, count));
+  return build_cast(g, mean, x->type.element);
 }
 
 node *build_keep(graph *g, node *reduced, const tensor_type *like, int axis_count,

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "half.h"
 #include "op.h"
 
 tensor *tensor_new(arena *a, const tensor_type *type) {
@@ -51,9 +52,16 @@ static double rounded(double x, int bits) {
   return isfinite(result) ? result : x;
 }
 
-static void round_reals(tensor *t, int bits) {
+static void round_reals(tensor *t, int f32_bits) {
+  dtype element = t->type.element;
   int64_t count = type_elements(&t->type);
-  for (int64_t i = 0; i < count; i++) t->reals[i] = rounded(t->reals[i], bits);
+  int bits = element == DTYPE_F32 ? f32_bits : element == DTYPE_F16 ? 9 : 6;
+  bool coarse = f32_bits > 0 && element != DTYPE_F64;
+  if (!dtype_is_float(element) || !(coarse || half_is(element))) return;
+  for (int64_t i = 0; i < count; i++) {
+    if (coarse) t->reals[i] = rounded(t->reals[i], bits);
+    t->reals[i] = half_round(element, t->reals[i]);
+  }
 }
 
 static tensor *computed(const state *s, const node *n) {
@@ -61,8 +69,7 @@ static tensor *computed(const state *s, const node *n) {
   for (int i = 0; i < n->operand_count; i++) operands[i] = s->values[n->operands[i]->id];
   tensor *result = tensor_new(s->evaluation->arena, &n->type);
   op_definitions[n->op]->eval(s->evaluation, n, operands, result);
-  int bits = s->evaluation->f32_bits;
-  if (bits > 0 && n->type.element == DTYPE_F32) round_reals(result, bits);
+  round_reals(result, s->evaluation->f32_bits);
   return result;
 }
 

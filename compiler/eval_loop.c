@@ -4,9 +4,10 @@
 #include <setjmp.h>
 #include <string.h>
 
+#include "half.h"
 #include "scalar.h"
 
-/* All lanes of one value; f32 values are kept as the doubles that equal them. */
+/* All lanes of one value; f32, f16 and bf16 values are kept as the doubles that equal them. */
 typedef struct value {
   loop_type type;
   union {
@@ -82,6 +83,13 @@ static void read_element(dtype t, const unsigned char *from, value *v, int lane)
     case DTYPE_I8: v->ints[lane] = (int8_t)*from; break;
     case DTYPE_I32: { int32_t x; memcpy(&x, from, sizeof x); v->ints[lane] = x; break; }
     case DTYPE_I64: memcpy(&v->ints[lane], from, 8); break;
+    case DTYPE_BF16:
+    case DTYPE_F16: {
+      uint16_t x;
+      memcpy(&x, from, sizeof x);
+      v->reals[lane] = half_to_real(t, x);
+      break;
+    }
     case DTYPE_F32: { float x; memcpy(&x, from, sizeof x); v->reals[lane] = x; break; }
     case DTYPE_F64: memcpy(&v->reals[lane], from, 8); break;
     default: internal_error("no loop form of element type %s", dtype_name(t));
@@ -95,6 +103,12 @@ static void write_element(dtype t, unsigned char *to, const value *v, int lane) 
     case DTYPE_I8: *to = (unsigned char)v->ints[lane]; break;
     case DTYPE_I32: { int32_t x = (int32_t)v->ints[lane]; memcpy(to, &x, sizeof x); break; }
     case DTYPE_I64: memcpy(to, &v->ints[lane], 8); break;
+    case DTYPE_BF16:
+    case DTYPE_F16: {
+      uint16_t x = half_of_real(t, v->reals[lane]);
+      memcpy(to, &x, sizeof x);
+      break;
+    }
     case DTYPE_F32: { float x = (float)v->reals[lane]; memcpy(to, &x, sizeof x); break; }
     case DTYPE_F64: memcpy(to, &v->reals[lane], 8); break;
     default: internal_error("no loop form of element type %s", dtype_name(t));
@@ -252,17 +266,17 @@ static int64_t saturate(dtype t, double x) {
 
 static void cast(const value *x, value *r) {
   bool from_real = dtype_is_float(x->type.element), to_real = dtype_is_float(r->type.element);
-  bool narrow = r->type.element == DTYPE_F32;
+  dtype to = r->type.element;
+  bool narrow = to == DTYPE_F32;
   for (int i = 0; i < r->type.lanes; i++) {
-    if (r->type.element == DTYPE_BOOL)
+    if (to == DTYPE_BOOL)
       r->ints[i] = from_real ? x->reals[i] != 0 : x->ints[i] != 0;
     else if (from_real && to_real)
-      r->reals[i] = narrow ? (float)x->reals[i] : x->reals[i];
+      r->reals[i] = narrow ? (float)x->reals[i] : half_round(to, x->reals[i]);
     else if (to_real)
-      r->reals[i] = narrow ? (double)(float)x->ints[i] : (double)x->ints[i];
+      r->reals[i] = narrow ? (double)(float)x->ints[i] : half_round(to, (double)x->ints[i]);
     else
-      r->ints[i] = from_real ? saturate(r->type.element, x->reals[i])
-                             : scalar_wrap(r->type.element, x->ints[i]);
+      r->ints[i] = from_real ? saturate(to, x->reals[i]) : scalar_wrap(to, x->ints[i]);
   }
 }
 
@@ -307,8 +321,8 @@ static void call(machine_state *m, const loop_expr *x, value *r) {
 static void constant(const loop_expr *x, value *r) {
   if (x->type.element == DTYPE_F32)
     r->reals[0] = (float)x->real;
-  else if (x->type.element == DTYPE_F64)
-    r->reals[0] = x->real;
+  else if (dtype_is_float(x->type.element))
+    r->reals[0] = half_round(x->type.element, x->real);
   else
     r->ints[0] = x->integer;
 }

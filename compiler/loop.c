@@ -3,6 +3,7 @@
  * integers form a ring, so this changes no value; floating arithmetic is never touched. */
 #include "loop.h"
 
+#include "half.h"
 #include "scalar.h"
 
 loop_type loop_scalar(dtype element) { return (loop_type){element, 1}; }
@@ -28,7 +29,9 @@ static loop_expr *expr_new(arena *a, loop_expr_kind kind, loop_type type, int op
 const loop_expr *loop_constant(arena *a, dtype element, double real, int64_t integer) {
   loop_expr *e = expr_new(a, LOOP_CONSTANT, loop_scalar(element), 0, NULL);
   if (dtype_is_float(element))
-    e->real = element == DTYPE_F64 ? real : (double)(float)real;
+    e->real = element == DTYPE_F64   ? real
+              : element == DTYPE_F32 ? (double)(float)real
+                                     : half_round(element, real);
   else
     e->integer = scalar_wrap(element, integer);
   return e;

@@ -9,6 +9,8 @@
 
 #include "graph.h"
 
+/* f16 and bf16 are loaded, stored, moved, and cast to f32 and from any type; nothing is computed with
+ * them and no register holds them. */
 typedef struct loop_type {
   dtype element;
   int lanes; /* 1: scalar; else a power of two, at most LOOP_MAX_LANES */

@@ -1,6 +1,7 @@
 /* The rules of the loop form, checked on a whole kernel. */
 #include <string.h>
 
+#include "half.h"
 #include "loop.h"
 #include "scalar.h"
 #include "vector_math.h"
@@ -47,14 +48,19 @@ static bool is_scalar(const loop_expr *x, dtype element) {
 static void check_type(checker *c, loop_type t) {
   if (t.lanes < 1 || t.lanes > LOOP_MAX_LANES || (t.lanes & (t.lanes - 1)))
     violation(c, "lanes are a power of two up to 64", NULL);
-  if (t.element == DTYPE_BF16 || t.element == DTYPE_F16)
-    violation(c, "is no element type of the loop form", dtype_name(t.element));
+}
+
+/* f16 and bf16 are moved and converted; whatever computes wants f32. */
+static void refuse_half(checker *c, loop_type t) {
+  if (half_is(t.element))
+    violation(c, "is not computed with: it is cast to f32 first", dtype_name(t.element));
 }
 
 static void check_buffer(checker *c, const loop_buffer *b) {
   check_type(c, b->type);
   if (b->space != LOOP_REG && b->type.lanes > 1)
     violation(c, "is no register and holds vectors", b->name);
+  if (b->space == LOOP_REG) refuse_half(c, b->type);
   int64_t bytes = (int64_t)dtype_size(b->type.element) * b->type.lanes;
   for (int i = 0; i < b->rank; i++)
     if (b->extents[i] < 1 || __builtin_mul_overflow(bytes, b->extents[i], &bytes))
@@ -112,6 +118,7 @@ static void check_op(checker *c, const loop_expr *x) {
     elements[i] = x->operands[i]->type.element;
     if (x->operands[i]->type.lanes != x->type.lanes)
       violation(c, "has operands of different lanes", name);
+    refuse_half(c, x->operands[i]->type);
   }
   const char *wrong = scalar_type(c->arena, x->function, elements, &result);
   if (wrong)
@@ -133,6 +140,7 @@ static void check_call(checker *c, const loop_expr *x) {
 static void check_reduce(checker *c, const loop_expr *x) {
   scalar_function f = x->function;
   dtype element = x->operands[0]->type.element, result;
+  refuse_half(c, x->operands[0]->type);
   bool associates = f == SCALAR_ADD || f == SCALAR_MUL || f == SCALAR_MAXIMUM ||
                     f == SCALAR_MINIMUM || f == SCALAR_AND || f == SCALAR_OR;
   if (!associates || scalar_type(c->arena, f, (dtype[]){element, element}, &result))
@@ -172,9 +180,15 @@ static void check_lanes(checker *c, const loop_expr *x) {
 
 static void check_bitcast(checker *c, const loop_expr *x) {
   loop_type from = x->operands[0]->type, to = x->type;
+  refuse_half(c, from);
   if (dtype_size(from.element) != dtype_size(to.element) || from.lanes != to.lanes ||
       from.element == DTYPE_BOOL || to.element == DTYPE_BOOL)
     violation(c, "a bitcast keeps size and lanes, and is not of bool", NULL);
+}
+
+static void check_cast(checker *c, const loop_expr *x) {
+  if (x->type.lanes != x->operands[0]->type.lanes) violation(c, "a cast keeps the lanes", NULL);
+  if (x->type.element != DTYPE_F32) refuse_half(c, x->operands[0]->type);
 }
 
 static void check_variable(checker *c, const loop_expr *x) {
@@ -201,9 +215,7 @@ static void check_expr(checker *c, const loop_expr *x) {
     case LOOP_OP: check_op(c, x); break;
     case LOOP_CALL: check_call(c, x); break;
     case LOOP_REDUCE: check_reduce(c, x); break;
-    case LOOP_CAST:
-      if (x->type.lanes != x->operands[0]->type.lanes) violation(c, "a cast keeps the lanes", NULL);
-      break;
+    case LOOP_CAST: check_cast(c, x); break;
     case LOOP_BITCAST: check_bitcast(c, x); break;
     case LOOP_SPLAT:
     case LOOP_RAMP:

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "axes.h"
+#include "half.h"
 #include "lower_row.h"
 #include "scalar.h"
 
@@ -41,8 +42,10 @@ void reduction_access(const node *n, const index_expr *const *at, const index_ex
   for (int i = 0; i < count; i++) operand_at[axes[i]] = inner[i];
 }
 
-dtype compute_type(dtype element) {
-  return element == DTYPE_F16 || element == DTYPE_BF16 ? DTYPE_F32 : element;
+dtype compute_type(dtype element) { return half_is(element) ? DTYPE_F32 : element; }
+
+const loop_expr *lower_rounded(arena *a, const loop_expr *value, dtype element) {
+  return half_is(element) ? loop_cast(a, loop_cast(a, value, element), DTYPE_F32) : value;
 }
 
 /* ---- operands of contractions ---------------------------------------------------------------- */

@@ -77,6 +77,10 @@ operand_root contraction_operand_root(arena *a, node *operand);
 /* The type in which values of an element type are computed: f32 for f16 and bf16, else itself. */
 dtype compute_type(dtype element);
 
+/* A value that was computed in compute_type(element), rounded to f16 or bf16 where that is the
+ * element type; it stays in the type of computation. */
+const loop_expr *lower_rounded(arena *a, const loop_expr *value, dtype element);
+
 /* The kernel of a group, without its name. Its parameters are, in order: inputs that are not
  * inout, outputs (inout where an input shares their memory), then a context parameter (i64[2]:
  * seed, step) where group.context. Buffers have rank 1. Names come from the model: inputs, slot

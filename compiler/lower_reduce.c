@@ -197,6 +197,7 @@ static const loop_expr *combined(nest *k, const pass *p, const accumulator *c) {
 
 static void end(nest *k, const pass *p, const accumulator *c) {
   const loop_expr *value = c->place ? best_place(k, c) : combined(k, p, c);
+  if (!c->place) value = lower_rounded(k->arena, value, c->node->type.element);
   value = nest_let(k, k->scope_count - 1, op_infos[c->node->op].name, value);
   nest_remember(k, c->node, k->group->homes[group_member(k->group, c->node)], value);
 }

@@ -25,7 +25,7 @@ static const char usage[] =
     "  -D NAME=VALUE        give a constant of the file another value\n"
     "  --target-cpu=CPU     x86-64, x86-64-v2, x86-64-v3 (default), x86-64-v4 or native\n"
     "  --prefix=NAME        the model's name in C; default: from the file's name\n"
-    "  --real=f64           compute everything that is f32 in f64\n"
+    "  --real=f64           compute in f64 whatever is floating\n"
     "  --cc=PROGRAM         the C compiler for .so, .o and .a; default: cc\n"
     "  --time-passes        print the time of each pass\n"
     "  --memory             print the memory of each entry: bytes, how far the plan lies above\n"

@@ -5,6 +5,7 @@
 #include "rewrite.h"
 #include "simplify.h"
 #include "verify.h"
+#include "widen.h"
 
 graph *pass_intern(const graph *g) { return rewrite_graph(g, NULL); }
 
@@ -15,6 +16,7 @@ graph *pass_simplify(const graph *g) {
 const graph_pass graph_passes[] = {
     {"intern", pass_intern, "nothing", "every value, bit for bit"},
     {"simplify", pass_simplify, "nothing", "values, within pass.h's terms; interned"},
+    {"widen", pass_widen, "nothing", "values; no contraction or scatter_add is of f16 or bf16"},
 };
 const int graph_pass_count = sizeof graph_passes / sizeof *graph_passes;
 

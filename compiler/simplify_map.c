@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "build.h"
+#include "half.h"
 #include "op.h"
 #include "scalar.h"
 #include "simplify.h"
@@ -97,7 +98,7 @@ static node *fold(graph *g, node *n) {
   else
     result.ints = &integer;
   op_definitions[n->op]->eval(NULL, n, pointers, &result);
-  return is_real(n) ? build_real(g, n->type.element, real)
+  return is_real(n) ? build_real(g, n->type.element, half_round(n->type.element, real))
                     : build_int(g, n->type.element, integer);
 }
 
@@ -131,7 +132,8 @@ static node *simplify_mul(graph *g, node *x, node *y) {
 /* Division by a power of two is an exact product, as long as the reciprocal is a normal number. */
 static node *simplify_div(graph *g, node *x, node *y) {
   double divisor;
-  int exponent, limit = y->type.element == DTYPE_F64 ? 1000 : 100;
+  dtype type = y->type.element;
+  int exponent, limit = type == DTYPE_F64 ? 1000 : type == DTYPE_F16 ? 14 : 100;
   if (!node_is_splat(y, &divisor)) return NULL;
   if (divisor == 1) return x;
   if (fabs(frexp(divisor, &exponent)) != 0.5 || exponent > limit || exponent < -limit) return NULL;
@@ -218,10 +220,12 @@ static node *by_function(graph *g, node *n) {
 static bool holds(dtype wide, dtype narrow) {
   bool bytes = narrow == DTYPE_BOOL || narrow == DTYPE_U8 || narrow == DTYPE_I8;
   switch (wide) {
-  case DTYPE_I32:
-  case DTYPE_F32: return bytes;
+  case DTYPE_BF16:
+  case DTYPE_F16:
+  case DTYPE_I32: return bytes;
+  case DTYPE_F32: return bytes || half_is(narrow);
   case DTYPE_I64: return bytes || narrow == DTYPE_I32;
-  case DTYPE_F64: return bytes || narrow == DTYPE_I32 || narrow == DTYPE_F32;
+  case DTYPE_F64: return bytes || narrow == DTYPE_I32 || narrow == DTYPE_F32 || half_is(narrow);
   default: return false;
   }
 }

@@ -3,6 +3,7 @@
 
 #include "axes.h"
 #include "build.h"
+#include "half.h"
 #include "op.h"
 #include "scalar.h"
 #include "simplify.h"
@@ -30,6 +31,8 @@ static node *over_ones(graph *g, node *n, node *x) {
 /* A reduction of a reduction of the same kind is one over both lists of axes. */
 static node *of_reduction(graph *g, node *n, node *x) {
   if (x->op != n->op || is_place(n)) return NULL;
+  bool extremum = n->op == OP_MAX || n->op == OP_MIN;
+  if (half_is(n->type.element) && !extremum) return NULL; /* the first one's rounding is a value */
   int count, inner_count;
   const int64_t *axes = node_ints(n, 0, &count), *inner = node_ints(x, 0, &inner_count);
   int64_t kept[MAX_RANK], both[MAX_RANK];
@@ -50,6 +53,7 @@ static node *splat_count(graph *g, const tensor_type *type, int64_t count) {
 /* Along repeated axes a sum is a product and an extremum is the value: reduce, then broadcast. */
 static node *of_broadcast(graph *g, node *n, node *x) {
   if (x->op != OP_BROADCAST || is_place(n) || n->op == OP_PROD) return NULL;
+  if (half_is(n->type.element) && n->op == OP_SUM) return NULL; /* the count might not fit */
   node *from = x->operands[0];
   int count, inner_count = 0, result_count = 0;
   const int64_t *axes = node_ints(n, 0, &count), *places = node_ints(x, 1, NULL);

@@ -6,9 +6,9 @@ const char *const target_names[] = {"x86-64", "x86-64-v2", "x86-64-v3", "x86-64-
 
 static const char *const macros_v1[] = {"__x86_64__", NULL};
 static const char *const macros_v2[] = {"__SSE4_2__", NULL};
-static const char *const macros_v3[] = {"__AVX2__", "__FMA__", NULL};
+static const char *const macros_v3[] = {"__AVX2__", "__FMA__", "__F16C__", NULL};
 static const char *const macros_v4[] = {"__AVX512F__", "__AVX512BW__", "__AVX512DQ__", "__AVX512VL__",
-                                        "__FMA__", NULL};
+                                        "__FMA__", "__F16C__", NULL};
 static const char *const flags_v1[] = {"-march=x86-64", NULL};
 static const char *const flags_v2[] = {"-march=x86-64-v2", NULL};
 /* With gcc's generic tuning, vectors that are used several times are loaded from memory each time. */

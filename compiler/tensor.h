@@ -1,5 +1,6 @@
 /* Values of the graph interpreter, which defines what a graph means: floats are computed in
- * double, integers and bool in int64 wrapped to their type. */
+ * double, integers and bool in int64 wrapped to their type. What a node of type f16 or bf16 computes
+ * is rounded to it, once; f32 and f64 are not rounded. */
 #ifndef TENSOR_H
 #define TENSOR_H
 
@@ -23,8 +24,8 @@ typedef struct evaluation {
   arena *arena;
   uint64_t seed, step;
   int f32_bits; /* above 0: the significant bits (24 is f32, fewer exaggerate) to which values of
-                 * type f32 are rounded after each operator, for estimates of a program's own
-                 * rounding; 0 gives the meaning */
+                 * type f32 are rounded after each operator, and f16 and bf16 to two bits fewer
+                 * than they have, for estimates of a program's own rounding; 0 gives the meaning */
 } evaluation;
 
 /* The value of a slot at the start of the entry; NULL where it is missing (an internal error). */

@@ -136,11 +136,7 @@ bool elaborator_element(elaborator *e, location at, const char *name, dtype *out
     elaborator_unknown(e, at, "element type", name, names, DTYPE_COUNT);
     return false;
   }
-  if (*out == DTYPE_F16 || *out == DTYPE_BF16) {
-    elaborator_refuse(e, at, arena_printf(e->arena, "the element type %s", name));
-    return false;
-  }
-  if (*out == DTYPE_F32) *out = e->real;
+  if (*out == DTYPE_F32 || e->real == DTYPE_F64) *out = dtype_is_float(*out) ? e->real : *out;
   return true;
 }
 

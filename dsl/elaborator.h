@@ -74,7 +74,7 @@ typedef struct elaborator {
   int nested;               /* expressions around the current one */
   int noted;                /* errors that have their call path */
   bool halted;              /* a bound was passed: everything else is poison */
-  dtype real;               /* of f32: f64 with --real=f64 */
+  dtype real;               /* of f32; with --real=f64, f64, of all floating types */
 } elaborator;
 
 /* Reports an error with the call path below it, and gives poison. */

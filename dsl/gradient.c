@@ -125,7 +125,8 @@ value gradient_of(elaborator *e, location at, value loss, value wanted) {
 /* x + y of scalars, widened; x is NULL at first. */
 static node *add_scalar(graph *g, node *x, node *y) {
   if (!x || !y) return y;
-  dtype element = x->type.element == DTYPE_F64 ? DTYPE_F64 : y->type.element;
+  dtype element;
+  if (!dtype_promote(x->type.element, y->type.element, &element)) element = DTYPE_F32;
   if (x->type.element != element) x = build_cast(g, x, element);
   if (y->type.element != element) y = build_cast(g, y, element);
   return build_map2(g, SCALAR_ADD, x, y);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "build.h"
+#include "half.h"
 #include "native.h"
 #include "operate.h"
 
@@ -56,6 +57,9 @@ static node *spread(elaborator *e, node *n, const tensor_type *like) {
   return n ? build_broadcast_to(e->graph, n, like) : NULL;
 }
 
+/* The type in which draws of this type are made: f16 and bf16 do not hold their 24 bits. */
+static dtype drawn_in(dtype element) { return half_is(element) ? DTYPE_F32 : element; }
+
 /* (bits >> 8) · 2⁻²⁴: 24 bits, in [0, 1). */
 static node *uniform_node(elaborator *e, const native_call *c, const tensor_type *type,
                           const char *part) {
@@ -103,10 +107,11 @@ static value bernoulli(elaborator *e, const native_call *c) {
   if (!native_result_type(e, c, p->type.element, p->type.rank ? &p->type : NULL, &type))
     return (value){0};
   node *limit = operate_convert(e, c->at, value_tensor(p), &type, true, "the probability");
+  type.element = drawn_in(type.element);
   node *u = uniform_node(e, c, &type, "");
   if (!limit || !u) return (value){0};
-  node *below = build_map2(e->graph, SCALAR_LT, u, limit);
-  return elaborator_node(e, build_cast(e->graph, below, type.element));
+  node *below = build_map2(e->graph, SCALAR_LT, u, build_cast(e->graph, limit, type.element));
+  return elaborator_node(e, build_cast(e->graph, below, p->type.element));
 }
 
 /* randint[B](n): i32 in [0, n), the 32-bit pattern modulo n. */
@@ -131,6 +136,7 @@ static value categorical(elaborator *e, const native_call *c) {
   graph *g = e->graph;
   node *logits = native_tensor(e, c, 0);
   if (!logits) return (value){0};
+  logits = build_cast(g, logits, drawn_in(logits->type.element));
   int rank = logits->type.rank;
   if (!rank || !dtype_is_float(logits->type.element))
     return elaborator_error(e, c->at, "categorical takes floating logits with an axis, not %s",

@@ -124,6 +124,11 @@ static value conv(elaborator *e, const native_call *c) {
       !each_option(e, c, "dilation", axes, 1, s.right_dilation) ||
       !native_integer_option(e, c, "groups", &s.groups))
     return (value){0};
+  dtype element;
+  if (dtype_promote(x->type.element, w->type.element, &element)) {
+    x = build_cast(e->graph, x, element);
+    w = build_cast(e->graph, w, element);
+  }
   return elaborator_node(e, build_conv(e->graph, x, w, &s));
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "build.h"
+#include "half.h"
 #include "slots.h"
 
 /* --- messages --------------------------------------------------------------------------- */
@@ -59,8 +60,17 @@ bool operate_reachable(elaborator *e, location at, value v) {
   return false;
 }
 
+static node *real_node(elaborator *e, location at, number n, dtype element) {
+  double rounded = element == DTYPE_F32 ? (double)(float)n.real : half_round(element, n.real);
+  if (isinf(rounded) && !isinf(n.real)) {
+    elaborator_error(e, at, "%s does not fit %s", number_text(e->arena, n), dtype_name(element));
+    return NULL;
+  }
+  return build_real(e->graph, element, n.real);
+}
+
 static node *number_node(elaborator *e, location at, number n, dtype element) {
-  if (dtype_is_float(element)) return build_real(e->graph, element, n.real);
+  if (dtype_is_float(element)) return real_node(e, at, n, element);
   int64_t smallest, largest;
   if (element == DTYPE_BOOL) {
     elaborator_error(e, at, "the number %s where bool is needed", number_text(e->arena, n));
@@ -186,10 +196,10 @@ static bool common_element(elaborator *e, location at, int from, int count, cons
     if (!value_is(v, VALUE_TENSOR)) continue;
     dtype own = v.node->type.element;
     if (*element != DTYPE_COUNT && !dtype_promote(*element, own, element)) {
-      bool mixed = dtype_is_float(*element) != dtype_is_float(own);
+      bool castable = *element != DTYPE_BOOL && own != DTYPE_BOOL;
       disagree(e, at,
                arena_printf(e->arena, "%s and %s do not go together%s", dtype_name(*element),
-                            dtype_name(own), mixed ? "; cast one, as in f32(…)" : ""),
+                            dtype_name(own), castable ? "; cast one, as in f32(…)" : ""),
                site, operands[0], operands[count - 1]);
       return false;
     }
@@ -517,11 +527,27 @@ static value cast_leaf(elaborator *e, location at, int code, const value *operan
   return operate_cast(e, at, operands[0], (dtype)code);
 }
 
+/* A number without its fraction; as it is where it has none or is too large to have one. */
+static number truncated(number n) {
+  if (n.exact) return number_integer(n.numerator / n.denominator);
+  return fabs(n.real) < 0x1p63 ? number_integer((int64_t)n.real) : n;
+}
+
+/* A number known at compile time must fit, unlike one that is cast at run time. */
+static node *number_cast(elaborator *e, location at, number n, dtype element) {
+  if (element == DTYPE_BOOL) return build_int(e->graph, element, n.real != 0);
+  if (dtype_is_float(element)) return number_node(e, at, n, element);
+  number whole = truncated(n);
+  if (number_is_integer(whole)) return number_node(e, at, whole, element);
+  elaborator_error(e, at, "%s does not fit %s", number_text(e->arena, n), dtype_name(element));
+  return NULL;
+}
+
 value operate_cast(elaborator *e, location at, value v, dtype element) {
   if (value_is_poison(v)) return v;
   if (value_is(v, VALUE_TUPLE)) return by_leaf(e, at, cast_leaf, (int)element, 1, &v);
-  node *n = operate_tensor(e, at, v, value_is(v, VALUE_NUMBER) && dtype_is_float(element)
-                                         ? element : DTYPE_COUNT);
+  node *n = value_is(v, VALUE_NUMBER) ? number_cast(e, at, v.number, element)
+                                      : operate_tensor(e, at, v, DTYPE_COUNT);
   if (!n) return (value){0};
   return n->type.element == element ? value_tensor(n)
                                     : elaborator_node(e, build_cast(e->graph, n, element));

@@ -4,6 +4,7 @@
 #include "call.h"
 #include "expression.h"
 #include "gradient.h"
+#include "half.h"
 #include "operate.h"
 #include "slots.h"
 
@@ -92,6 +93,20 @@ static void read_stages(elaborator *e, const ast *n, const ast *pipe, stage **st
   arena_push(e->arena, *stages, *count) = read_stage(e, n, pipe);
 }
 
+/* What a stage computes with: parameters of f16 and bf16, and their gradients, in f32, so that its
+ * state keeps what many small steps add up to. */
+static value in_f32(elaborator *e, location at, value v) {
+  bool half = value_is(v, VALUE_TENSOR) && half_is(v.node->type.element);
+  return half ? operate_cast(e, at, v, DTYPE_F32) : v;
+}
+
+static value all_in_f32(elaborator *e, location at, value list) {
+  if (value_is_poison(list)) return list;
+  tuple *t = tuple_like(e->arena, list.tuple);
+  for (int i = 0; i < t->count; i++) t->items[i] = in_f32(e, at, list.tuple->items[i]);
+  return (value){.kind = VALUE_TUPLE, .tuple = t};
+}
+
 static argument_list with_two(elaborator *e, value first, value second, argument_list rest) {
   argument_list all = {arena_array_of(e->arena, rest.count + 2, argument), rest.count + 2};
   all.items[0] = (argument){.value = first};
@@ -103,8 +118,8 @@ static argument_list with_two(elaborator *e, value first, value second, argument
 /* Where an optimiser's state lives: below its instance, or below this minimize, by the
  * parameter's path. */
 static value step_parameter(elaborator *e, const stage *s, slot_record *w, value gradient) {
-  argument_list arguments = with_two(e, slot_read(e, w), gradient, s->rest);
   location at = s->source->at;
+  argument_list arguments = with_two(e, in_f32(e, at, slot_read(e, w)), gradient, s->rest);
   bool instance_given = value_is(s->callee, VALUE_INSTANCE);
   const callable *f = instance_given ? s->callee.instance->function : s->callee.function;
   if (!f || f->native) return call_value(e, at, NULL, s->label, s->callee, arguments);
@@ -155,6 +170,9 @@ static void step_all(elaborator *e, const ast *n, const stage *last, const param
   for (int i = 0; i < list->count; i++) {
     slot_record *s = list->slots[i];
     value v = step_parameter(e, last, s, gradients->items[i]);
+    bool half = half_is(s->slot.type.element);
+    if (half && value_is(v, VALUE_TENSOR) && v.node->type.element == DTYPE_F32)
+      v = operate_cast(e, last->source->at, v, s->slot.type.element);
     next[i] = operate_convert(e, last->source->at, v, &s->slot.type, false,
                               arena_printf(e->arena, "the new value of `%s`", s->slot.path));
   }
@@ -177,7 +195,8 @@ void optimise_minimize(elaborator *e, const ast *n) {
   if (!chosen(e, n, &list) || !ready || value_is_poison(loss)) return;
   if (n->maximize) loss = operate_unary(e, n->at, AST_NEGATE, loss);
   value ws = slot_values(e, &list);
-  value gs = gradient_of(e, n->at, loss, ws);
+  value gs = all_in_f32(e, n->at, gradient_of(e, n->at, loss, ws));
+  ws = all_in_f32(e, n->at, ws);
   for (int i = 0; i + 1 < count && !value_is_poison(gs); i++)
     gs = transform(e, &stages[i], ws, gs);
   if (!value_is_poison(gs)) step_all(e, n, &stages[count - 1], &list, gs.tuple);

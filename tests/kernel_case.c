@@ -9,6 +9,7 @@
 
 #include "compile_kernel.h"
 #include "eval_loop.h"
+#include "half.h"
 #include "scalar.h"
 
 static uint64_t next(uint64_t *state) { /* splitmix64 (Steele, Lea, Flood 2014) */
@@ -37,6 +38,14 @@ static const double special[] = {0.0,
                                  1e-42,
                                  -1e-42,
                                  1e-310,
+                                 65519.99609375,
+                                 65520.0,
+                                 1 + 0x1p-11,
+                                 1 + 0x1p-11 + 0x1p-40,
+                                 0x1.8p-24,
+                                 0x1p-25,
+                                 0x1.01p+20,
+                                 0x1.03p-130,
                                  3e38,
                                  1e300,
                                  __builtin_inf(),
@@ -62,7 +71,9 @@ static int64_t some_int(dtype t, uint64_t *state) {
 static void fill(dtype t, void *memory, int64_t count, uint64_t seed) {
   for (int64_t i = 0; i < count; i++) {
     int64_t whole = dtype_is_float(t) ? 0 : some_int(t, &seed);
-    if (t == DTYPE_F32)
+    if (half_is(t))
+      ((uint16_t *)memory)[i] = half_of_real(t, some_real(&seed));
+    else if (t == DTYPE_F32)
       ((float *)memory)[i] = (float)some_real(&seed);
     else if (t == DTYPE_F64)
       ((double *)memory)[i] = some_real(&seed);
@@ -76,7 +87,11 @@ static void fill(dtype t, void *memory, int64_t count, uint64_t seed) {
 }
 
 static bool same(dtype t, const void *x, const void *y, int64_t i) {
-  if (t == DTYPE_F32) {
+  if (half_is(t)) {
+    double p = half_to_real(t, ((const uint16_t *)x)[i]);
+    double q = half_to_real(t, ((const uint16_t *)y)[i]);
+    if (p != p || q != q) return p != p && q != q;
+  } else if (t == DTYPE_F32) {
     float p = ((const float *)x)[i], q = ((const float *)y)[i];
     if (p != p || q != q) return p != p && q != q;
   } else if (t == DTYPE_F64) {

@@ -103,7 +103,7 @@ static int elaborate_and_check_gradients(arena *a, diagnostics *d, const options
   const program *p = model_elaborate(a, d, o, (elaborate_options){0});
   if (!p) return -1;
   options small = with_small_batches(a, p, o);
-  p = model_elaborate(a, d, &small, (elaborate_options){0});
+  p = model_elaborate(a, d, &small, (elaborate_options){.real_f64 = true});
   return p ? check_gradients(a, p, &small) : -1;
 }
 

@@ -152,7 +152,7 @@ typedef struct kernel_writer {
 
 /* The longest vectors that leave no rest of an inner row. */
 static int lanes_of(const target *t, dtype element, int64_t inner) {
-  int lanes = t->vector_bytes / (int)dtype_size(compute_type(element));
+  int lanes = t->vector_bytes / (int)dtype_size(element);
   while (lanes > 1 && inner % lanes != 0) lanes /= 2;
   return lanes > 1 ? lanes : 1;
 }
@@ -214,9 +214,8 @@ static loop_kernel *scatter_kernel(lowering *l, const group *g) {
   kernel_writer w = writer_of(l, g, 1, 0, &n->type, node_int(n, 1));
   arena *a = w.arena;
   indexed_shape s = w.shape;
-  dtype element = n->type.element, computed = compute_type(element);
   int64_t columns = s.inner / w.lanes;
-  const loop_expr *unit, *row, *k, *inside, *zero = loop_constant(a, computed, 0, 0);
+  const loop_expr *unit, *row, *k, *inside, *zero = loop_constant(a, n->type.element, 0, 0);
   loop_block *body =
       opaque_units(a, w.kernel, s.batch * s.outer * columns, (s.extent + s.indices) * w.lanes, &unit);
   const loop_expr *outer = loop_let(a, body, "outer", opaque_divided(a, SCALAR_FLOORDIV, unit, columns));
@@ -224,17 +223,15 @@ static loop_kernel *scatter_kernel(lowering *l, const group *g) {
       a, body, "i", opaque_affine(a, opaque_divided(a, SCALAR_MOD, unit, columns), w.lanes, loop_int(a, 0)));
   loop_block *clear = opaque_loop(a, body, "row", loop_int(a, 0), loop_int(a, s.extent), 1, &row);
   const loop_expr *to = opaque_affine(a, opaque_affine(a, outer, s.extent, row), s.inner, i);
-  loop_store(a, clear, w.to, &to, loop_splat(a, loop_cast(a, zero, element), w.lanes), NULL);
+  loop_store(a, clear, w.to, &to, loop_splat(a, zero, w.lanes), NULL);
   body = opaque_loop(a, body, "k", loop_int(a, 0), loop_int(a, s.indices), 1, &k);
   const loop_expr *place = place_at(&w, body, outer, k, &inside);
   body = &loop_if(a, body, inside)->body;
   to = loop_let(a, body, "to", opaque_affine(a, opaque_affine(a, outer, s.extent, place), s.inner, i));
   const loop_expr *from = opaque_affine(a, opaque_affine(a, outer, s.indices, k), s.inner, i);
-  const loop_expr *sum = loop_op(a, SCALAR_ADD,
-                                 loop_cast(a, loop_load(a, w.to, &to, w.lanes, NULL), computed),
-                                 loop_cast(a, loop_load(a, w.from, &from, w.lanes, NULL), computed),
-                                 NULL);
-  loop_store(a, body, w.to, &to, loop_cast(a, sum, element), NULL);
+  const loop_expr *sum = loop_op(a, SCALAR_ADD, loop_load(a, w.to, &to, w.lanes, NULL),
+                                 loop_load(a, w.from, &from, w.lanes, NULL), NULL);
+  loop_store(a, body, w.to, &to, sum, NULL);
   return w.kernel;
 }
 

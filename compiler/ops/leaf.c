@@ -3,6 +3,7 @@
 
 #include "axes.h"
 #include "build.h"
+#include "half.h"
 #include "lower.h"
 #include "op.h"
 
@@ -17,7 +18,8 @@ static const char *named_type(arena *a, const node *n, tensor_type *result) {
 
 /* constant
  *   C1  as many values as elements, integers for an integer type or bool, else reals
- *   C2  integers lie within the type's range */
+ *   C2  integers lie within the type's range
+ *   C3  reals of f16 and bf16 are values of that type */
 static const char *constant_type(arena *a, const node *n, tensor_type *result) {
   *result = *n->attributes[0].type;
   const attribute *ints = &n->attributes[1], *reals = &n->attributes[2];
@@ -26,6 +28,11 @@ static const char *constant_type(arena *a, const node *n, tensor_type *result) {
   if (count != type_elements(result) || (real ? ints : reals)->count != 0)
     return arena_printf(a, "constant C1: %d integers and %d reals for %s", ints->count,
                         reals->count, type_text(a, result));
+  for (int i = 0; i < reals->count; i++)
+    if (half_is(result->element) && !isnan(reals->reals[i]) &&
+        half_round(result->element, reals->reals[i]) != reals->reals[i])
+      return arena_printf(a, "constant C3: %.17g is not a value of %s", reals->reals[i],
+                          dtype_name(result->element));
   if (real) return NULL;
   int64_t smallest, largest;
   dtype_range(result->element, &smallest, &largest);

@@ -113,17 +113,32 @@ static void cast_eval(const evaluation *e, const node *n, const tensor *const *o
   }
 }
 
-static const loop_expr *map_element(lowering *l, const node *n, const element_parts *parts) {
-  const loop_expr *const *x = parts->reads;
-  if (n->function == SCALAR_STOP) return x[0];
-  const loop_function *own = math_function(l->math, n->function, x[0]->type);
-  if (own) return loop_call(l->arena, own, x);
-  return loop_op(l->arena, n->function, x[0], n->operand_count > 1 ? x[1] : NULL,
-                 n->operand_count > 2 ? x[2] : NULL);
+/* True where the value is one of the operands but for its sign, or a smaller integer: rounding it
+ * to the operands' type changes nothing. */
+static bool is_exact(scalar_function f) {
+  switch (f) {
+  case SCALAR_STOP: case SCALAR_NEG: case SCALAR_ABS: case SCALAR_SIGN: case SCALAR_FLOOR:
+  case SCALAR_MAXIMUM: case SCALAR_MINIMUM: case SCALAR_SELECT: return true;
+  default: return false;
+  }
 }
 
+static const loop_expr *map_element(lowering *l, const node *n, const element_parts *parts) {
+  const loop_expr *const *x = parts->reads, *value;
+  if (n->function == SCALAR_STOP) return x[0];
+  const loop_function *own = math_function(l->math, n->function, x[0]->type);
+  if (own)
+    value = loop_call(l->arena, own, x);
+  else
+    value = loop_op(l->arena, n->function, x[0], n->operand_count > 1 ? x[1] : NULL,
+                    n->operand_count > 2 ? x[2] : NULL);
+  return is_exact(n->function) ? value : lower_rounded(l->arena, value, n->type.element);
+}
+
+/* Straight to f16 and bf16, so that nothing is rounded twice. */
 static const loop_expr *cast_element(lowering *l, const node *n, const element_parts *parts) {
-  return loop_cast(l->arena, parts->reads[0], compute_type(n->type.element));
+  const loop_expr *stored = loop_cast(l->arena, parts->reads[0], n->type.element);
+  return loop_cast(l->arena, stored, compute_type(n->type.element));
 }
 
 static const op_lowering map_lower = {.element = map_element};

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "half.h"
 #include "kernel_case.h"
 #include "scalar.h"
 
@@ -100,15 +101,15 @@ static void functions(bench *b) {
 
 /* ---- casts, lanes, masks ------------------------------------------------------------------- */
 
-static const dtype stored[] = {DTYPE_BOOL, DTYPE_U8,  DTYPE_I8, DTYPE_I32,
-                               DTYPE_I64,  DTYPE_F32, DTYPE_F64};
+static const dtype stored[] = {DTYPE_BOOL, DTYPE_U8,  DTYPE_I8,  DTYPE_I32, DTYPE_I64,
+                               DTYPE_BF16, DTYPE_F16, DTYPE_F32, DTYPE_F64};
 enum { STORED = sizeof stored / sizeof *stored };
 
 static void casts(bench *b) {
   for (int i = 0; i < STORED; i++) put(b, loop_cast(b->arena, b->x, stored[i]));
   dtype element = b->x->type.element;
   for (int i = 0; i < STORED; i++)
-    if (dtype_size(stored[i]) == dtype_size(element) &&
+    if (dtype_size(stored[i]) == dtype_size(element) && !half_is(element) &&
         dtype_is_float(stored[i]) != dtype_is_float(element) && dtype_size(element) > 1)
       put(b, loop_bitcast(b->arena, b->x, stored[i]));
 }
@@ -163,7 +164,28 @@ static void lanes(bench *b) {
 
 /* ---- the tests ----------------------------------------------------------------------------- */
 
+/* f16 and bf16: moved, and computed with in f32. */
+static void halves(bench *b) {
+  arena *a = b->arena;
+  dtype element = b->x->type.element, others[] = {DTYPE_BF16, DTYPE_F16};
+  expr x = loop_cast(a, b->x, DTYPE_F32), y = loop_cast(a, b->y, DTYPE_F32);
+  put_masked(b);
+  put(b, x);
+  put(b, loop_splat(a, loop_extract(a, b->x, b->lanes / 2), b->lanes));
+  put(b, loop_insert(a, b->y, b->lanes - 1, loop_extract(a, b->x, 0)));
+  put(b, loop_splat(a, loop_constant(a, element, 0.1, 0), b->lanes));
+  for (int i = 0; i < 2; i++) {
+    put(b, loop_cast(a, x, others[i]));
+    put(b, loop_cast(a, loop_op(a, SCALAR_MUL, x, y, NULL), others[i]));
+    put(b, loop_cast(a, loop_cast(a, loop_cast(a, x, others[i]), DTYPE_F32), DTYPE_F64));
+  }
+}
+
 static void everything(bench *b) {
+  if (half_is(b->x->type.element)) {
+    halves(b);
+    return;
+  }
   functions(b);
   casts(b);
   lanes(b);

@@ -25,6 +25,8 @@ static const type_case cases[] = {
     {"constant", 2, "", "constant ints=[256]: u8"},
     {"constant", 2, "", "constant ints=[2]: bool"},
     {"constant", 2, "", "constant ints=[-129]: i8"},
+    {"constant", 3, "", "constant reals=[1, 65520]: f16[2]"},
+    {"constant", 3, "", "constant reals=[0.1]: bf16"},
     {"iota", 1, "", "iota: i32[2, 3]"},
     {"iota", 1, "", "iota axis=[2]: i32[2, 3]"},
     {"iota", 1, "", "iota axis=[0]: i32"},

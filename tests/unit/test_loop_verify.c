@@ -120,7 +120,7 @@ static const char *break_type(bench *b, int rule) {
   switch (rule) {
     case 0: use(b, forged(b, LOOP_CONSTANT, DTYPE_F32, 3, NULL, NULL)); return "lanes are a power of two up to 64";
     case 1: use(b, forged(b, LOOP_CONSTANT, DTYPE_F32, 128, NULL, NULL)); return "lanes are a power of two up to 64";
-    case 2: use(b, forged(b, LOOP_CONSTANT, DTYPE_F16, 1, NULL, NULL)); return "f16 is no element type";
+    case 2: use(b, forged(b, LOOP_CAST, DTYPE_F64, 1, loop_constant(b->arena, DTYPE_F16, 1, 0), NULL)); return "f16 is not computed with";
     case 3: use(b, forged(b, LOOP_CONSTANT, DTYPE_F32, 4, NULL, NULL)); return "a constant is a scalar";
     case 4: use_variable(b, DTYPE_I32); return "i is read in another type";
     case 5: use(b, forged(b, LOOP_SPLAT, DTYPE_F32, 4, b->real, b->real)); return "wrong number of operands";
