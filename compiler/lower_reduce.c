@@ -68,7 +68,7 @@ static const loop_expr *ties(nest *k, const accumulator *c, const loop_expr *x,
 }
 
 /* The place in row-major order over the axes that the reduction removes. */
-static const loop_expr *place_in_row(nest *k, const accumulator *c) {
+static const index_expr *place_in_row(nest *k, const accumulator *c) {
   int count;
   const int64_t *axes = node_ints(c->node, 0, &count);
   tensor_type removed = {.rank = count};
@@ -77,8 +77,19 @@ static const loop_expr *place_in_row(nest *k, const accumulator *c) {
     removed.dims[i] = c->node->operands[0]->type.dims[axes[i]];
     at[i] = c->operand_at[axes[i]];
   }
-  nest_value place = nest_index(k, index_flatten(k->arena, &removed, at));
-  return loop_splat(k->arena, place.value, k->lanes);
+  return index_flatten(k->arena, &removed, at);
+}
+
+/* True where the loops visit places in increasing order, so that the first of equals comes first. */
+static bool visits_in_order(const nest *k, const index_expr *place) {
+  int64_t reach = 0; /* of the loops further in */
+  for (int i = k->group->inner_rank - 1; i >= 0; i--) {
+    int v = k->inner_order[i];
+    int64_t factor;
+    if (!index_linear(place, v, &factor) || factor <= reach) return false;
+    reach += factor * (nest_extent(k, v) - 1);
+  }
+  return true;
 }
 
 static void step(nest *k, accumulator *c) {
@@ -91,12 +102,17 @@ static void step(nest *k, accumulator *c) {
     return;
   }
   loop_buffer *places = c->places[part];
-  const loop_expr *better =
-      nest_let(k, k->scope_count - 1, "better", wins(k, c, x, best));
-  const loop_expr *place = loop_select(k->arena, better, place_in_row(k, c),
-                                       read_register(k, places, copy));
+  const index_expr *at = place_in_row(k, c);
+  const loop_expr *place = loop_splat(k->arena, nest_index(k, at).value, k->lanes);
+  const loop_expr *best_place = read_register(k, places, copy), *better = wins(k, c, x, best);
+  if (!visits_in_order(k, at)) {
+    const loop_expr *before =
+        two(k, SCALAR_AND, ties(k, c, x, best), two(k, SCALAR_LT, place, best_place));
+    better = two(k, SCALAR_OR, better, before);
+  }
+  better = nest_let(k, k->scope_count - 1, "better", better);
   write_register(k, values, copy, loop_select(k->arena, better, x, best));
-  write_register(k, places, copy, place);
+  write_register(k, places, copy, loop_select(k->arena, better, place, best_place));
 }
 
 /* Outputs are stored after all that is read here was read. */

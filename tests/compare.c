@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "half.h"
+
 bool compare_real(double actual, double expected, tolerance t) {
   if (isnan(expected)) return isnan(actual);
   if (isinf(expected)) return actual == expected;
@@ -66,6 +68,8 @@ tensor *compare_from_array(arena *a, const tensor_type *type, const void *array)
     case DTYPE_I8: t->ints[i] = ((const int8_t *)array)[i]; break;
     case DTYPE_I32: t->ints[i] = ((const int32_t *)array)[i]; break;
     case DTYPE_I64: t->ints[i] = ((const int64_t *)array)[i]; break;
+    case DTYPE_BF16:
+    case DTYPE_F16: t->reals[i] = half_to_real(type->element, ((const uint16_t *)array)[i]); break;
     case DTYPE_F32: t->reals[i] = (double)((const float *)array)[i]; break;
     case DTYPE_F64: t->reals[i] = ((const double *)array)[i]; break;
     default: internal_error("no arrays of %s", dtype_name(type->element));
@@ -83,6 +87,8 @@ void compare_to_array(const tensor *t, void *array) {
     case DTYPE_I8: ((int8_t *)array)[i] = (int8_t)t->ints[i]; break;
     case DTYPE_I32: ((int32_t *)array)[i] = (int32_t)t->ints[i]; break;
     case DTYPE_I64: ((int64_t *)array)[i] = t->ints[i]; break;
+    case DTYPE_BF16:
+    case DTYPE_F16: ((uint16_t *)array)[i] = half_of_real(t->type.element, t->reals[i]); break;
     case DTYPE_F32: ((float *)array)[i] = (float)t->reals[i]; break;
     case DTYPE_F64: ((double *)array)[i] = t->reals[i]; break;
     default: internal_error("no arrays of %s", dtype_name(t->type.element));

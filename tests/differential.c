@@ -18,6 +18,7 @@
 #include "dnn_rt.h"
 #include "error_bound.h"
 #include "graph_case.h"
+#include "half.h"
 #include "kernel_case.h"
 #include "run_module.h"
 
@@ -251,7 +252,7 @@ static bool agrees(double actual, double expected, double error) {
 static void count(differential_counts *counts, const bounded *expected, int64_t i) {
   const tensor *t = expected->value;
   bool real = dtype_is_float(t->type.element);
-  double most = t->type.element == DTYPE_F64 ? 1e-9 : 1e-3;
+  double most = t->type.element == DTYPE_F64 ? 1e-9 : half_is(t->type.element) ? 0.1 : 1e-3;
   double size = real && isfinite(t->reals[i]) ? fmax(1, fabs(t->reals[i])) : 1;
   if (!counts) return;
   counts->elements++;

@@ -15,7 +15,7 @@ typedef enum differential_ways { LOOPS = 1, COMPILED = 2, ALL_WAYS = 3 } differe
 /* How much a comparison with the graph interpreter says, over all elements of results. */
 typedef struct differential_counts {
   int64_t elements, unknown; /* unknown: no bound is known, so that anything passes */
-  int64_t loose;             /* the bound is wider than 1e-9 (f64) or 1e-3 of max(1, |value|) */
+  int64_t loose;             /* the bound is wider than 1e-9 (f64), 1e-3 (f32) or 0.1 of max(1, |value|) */
 } differential_counts;
 
 typedef struct differential {

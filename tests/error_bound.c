@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "axes.h"
+#include "half.h"
 #include "op.h"
 #include "scalar.h"
 
@@ -43,7 +44,7 @@ typedef struct step {
   const bounded *x;
   bounded y;
   int64_t count;
-  format format;
+  format format; /* in which the operator computes: that of f32 for f16 and bf16 */
 } step;
 
 static bool is_real(const node *n) { return dtype_is_float(n->type.element); }
@@ -454,7 +455,7 @@ static void (*const rules[OP_COUNT])(step *s) = {
     [OP_SUM] = sum_rule,            [OP_PROD] = prod_rule,       [OP_CUMSUM] = sum_rule,
     [OP_CUMPROD] = prod_rule,       [OP_RECURRENCE] = recurrence_rule,
     [OP_MAX] = extremum_rule,       [OP_MIN] = extremum_rule,    [OP_ARGMAX] = place_rule,
-    [OP_ARGMIN] = place_rule,       [OP_GATHER] = gather_rule,   [OP_SCATTER_ADD] = scatter_rule,
+    [OP_ARGMIN] = place_rule,       [OP_ARGSORT] = exact_rule,   [OP_GATHER] = gather_rule,   [OP_SCATTER_ADD] = scatter_rule,
     [OP_DOT] = contraction_rule,    [OP_CONV] = contraction_rule};
 
 bool bounded_covers(op_code op) { return op == OP_INPUT || op == OP_SLOT || rules[op]; }
@@ -471,6 +472,27 @@ static void forget_overflow(step *s) {
   }
 }
 
+/* True where rounding to the operands' type changes nothing. */
+static bool moves_only(const node *n) {
+  return op_has(n->op, VIEW) || n->op == OP_GATHER || n->op == OP_MAX || n->op == OP_MIN ||
+         n->op == OP_CONSTANT || n->op == OP_IOTA ||
+         (n->op == OP_MAP && units[n->function] == 0 && n->function != SCALAR_FLOORDIV);
+}
+
+/* f16 and bf16: the interpreter rounds its value, and compiled code what it computed in f32. */
+static void round_to_half(step *s, tensor *value) {
+  const dtype element = s->node->type.element;
+  s->format = format_of(element);
+  for (int64_t i = 0; i < s->count; i++) {
+    double *e = &s->y.error[i], exact = value->reals[i];
+    if (isfinite(exact) && fabs(exact) + *e > s->format.largest) *e = INFINITY;
+    value->reals[i] = half_round(element, exact);
+    if (!isfinite(exact) || *e == INFINITY || moves_only(s->node)) continue;
+    bool same = *e == 0 && s->node->op == OP_MAP; /* floordiv: one value, rounded alike */
+    if (!same) *e += s->format.unit * (fabs(exact) + *e) + s->format.tiny;
+  }
+}
+
 static bounded computed(const evaluation *e, const node *n, const bounded *values) {
   arena *a = e->arena;
   bounded *x = arena_array_of(a, n->operand_count, bounded);
@@ -481,9 +503,12 @@ static bounded computed(const evaluation *e, const node *n, const bounded *value
   }
   tensor *value = tensor_new(a, &n->type);
   op_definitions[n->op]->eval(e, n, operands, value);
-  step s = {e, n, x, bounded_exact(a, value), type_elements(&n->type), format_of(n->type.element)};
+  dtype element = n->type.element;
+  step s = {e, n, x, bounded_exact(a, value), type_elements(&n->type),
+            format_of(half_is(element) ? DTYPE_F32 : element)};
   if (!rules[n->op]) internal_error("%s has no error bound", op_infos[n->op].name);
   rules[n->op](&s);
+  if (half_is(element)) round_to_half(&s, value);
   forget_overflow(&s);
   return s.y;
 }

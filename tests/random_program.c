@@ -9,8 +9,8 @@
 #include "scalar.h"
 #include "tensor.h"
 
-static const dtype types[] = {DTYPE_BOOL, DTYPE_U8,  DTYPE_I8, DTYPE_I32,
-                              DTYPE_I64,  DTYPE_F32, DTYPE_F64};
+static const dtype types[] = {DTYPE_BOOL, DTYPE_U8,  DTYPE_I8,  DTYPE_I32, DTYPE_I64,
+                              DTYPE_BF16, DTYPE_F16, DTYPE_F32, DTYPE_F64};
 enum { TYPES = sizeof types / sizeof *types, FUNCTIONS = 3 };
 
 /* Exact values all have one shape, [rows, columns]. */
@@ -19,7 +19,7 @@ typedef struct maker {
   const char *name;
   uint64_t seed, drawn;
   dtype real;
-  dtype types[TYPES]; /* of exact values: where real is f64, f64 stands for f32 */
+  dtype types[TYPES]; /* of exact values: where real is f64, it stands for narrower ones */
   int64_t rows, columns;
   node *matrices[TYPES], *vectors[TYPES]; /* inputs: [rows, columns] and [columns] */
 } maker;
@@ -400,7 +400,7 @@ static void add_running(maker *m) {
  * of reals might be ordered by their rounding. */
 static void add_order(maker *m) {
   graph *g = m->graph;
-  node *x = m->matrices[draw(m, TYPES)];
+  node *x = m->matrices[row_of(m->types[draw(m, TYPES)])];
   int axis = (int)draw(m, 2);
   int64_t extent = x->type.dims[axis].maximum, count = draw(m, 2) ? extent : 1 + draw(m, extent);
   node *places = build_argsort(g, x, axis, count, draw(m, 2));
@@ -423,7 +423,7 @@ static void add_inputs(maker *m) {
   m->rows = extents[draw(m, 6)];
   m->columns = extents[draw(m, 8)];
   for (int i = 0; i < TYPES; i++)
-    m->types[i] = types[i] == DTYPE_F32 && m->real == DTYPE_F64 ? DTYPE_F64 : types[i];
+    m->types[i] = m->real == DTYPE_F64 && dtype_is_float(types[i]) ? DTYPE_F64 : types[i];
   for (int i = 0; i < TYPES; i++) {
     if (m->types[i] != types[i]) continue;
     const char *name = dtype_name(types[i]);

@@ -112,7 +112,8 @@ static void report(arena *a, const differential *how, uint64_t first, int count,
     print_message("seed %d alone: %s\n", (int)first + i, r.wrong);
     if (getenv("DIFF_NO_REDUCTION")) continue;
     reduce(&r);
-    print_message("reduced: %s\n%s\n", r.wrong, graph_to_text(a, r.graph));
+    print_message("reduced: %s\n", r.wrong);
+    fputs(graph_to_text(a, r.graph), stderr); /* longer than a message may be */
   }
 }
 
@@ -120,7 +121,9 @@ static void report(arena *a, const differential *how, uint64_t first, int count,
 
 static graph *graph_of_seed(arena *a, uint64_t seed) {
   const char *name = arena_printf(a, "g%d", (int)seed);
-  return random_program(a, name, seed, seed % 2 ? DTYPE_F64 : DTYPE_F32, SIZE);
+  static const dtype reals[] = {DTYPE_F32, DTYPE_F64, DTYPE_F16, DTYPE_F64,
+                                DTYPE_F32, DTYPE_F64, DTYPE_BF16, DTYPE_F64};
+  return random_program(a, name, seed, reals[seed % 8], SIZE);
 }
 
 /* How many graphs hold each row of ops.def and scalar.def. */
