@@ -25,6 +25,8 @@ PROGRAMS         := $(B)/dnnc $(B)/dnn
 TEST_SOURCES     := $(wildcard tests/*/test_*.c)
 TESTS            := $(TEST_SOURCES:%.c=$(B)/%)
 BENCHES          := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/bench_*.c)) # made by name
+MUTATIONS        := $(wildcard tests/diff/mutations/*.sed)
+MUTANTS          := $(MUTATIONS:tests/diff/mutations/%.sed=$(B)/mutants/%)
 TEST_OBJECTS     := $(patsubst %.c,$(B)/%.o,$(wildcard tests/*.c))
 JOBS             ?= 2
 
@@ -44,7 +46,7 @@ demo: install-missing
 check: install-missing
 	@$(MAKE) --no-print-directory -j$(JOBS) all tests
 	@JOBS=$(JOBS) tests/run.sh $(B)/tests/logs $(TESTS)
-tests: $(TESTS)
+tests: $(TESTS) $(MUTANTS)
 
 clean:
 	rm -rf $(B)
@@ -89,6 +91,18 @@ $(TESTS) $(BENCHES): %: %.o $(B)/tests/libtests.a $(B)/libdnntool.a $(B)/libdnnc
 	@echo "  link  $@"
 	@$(CC) $(CFLAGS) -o $@ $^ -lcmocka -lcjson -lcairo -lz -lm -ldl -lpthread
 $(B)/tests/%.o: ALL_CFLAGS += -Itests
+
+# tests/diff/test_random_graphs with one fault planted in the source file that the first line of the
+# mutation names; the spoiled object stands in for the library's.
+$(B)/mutants/%: tests/diff/mutations/%.sed $(B)/tests/diff/test_random_graphs $(B)/tests/diff/test_mutants
+	@echo "  plant $*"
+	@mkdir -p $(@D)
+	@file=$$(sed -n '1s/^# \(compiler[^:]*\):.*/\1/p' $<) && \
+	 sed -f $< $$file >$(@D)/$*.c && \
+	 if cmp -s $$file $(@D)/$*.c; then echo "$<: it changes nothing in $$file any more" >&2; exit 1; fi && \
+	 $(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -w -I$$(dirname $$file) -c -o $(@D)/$*.o $(@D)/$*.c && \
+	 $(CC) $(CFLAGS) -o $@ $(B)/tests/diff/test_random_graphs.o $(@D)/$*.o $(B)/tests/libtests.a \
+	   $(B)/libdnntool.a $(B)/libdnnc.a $(B)/libdnnrt.a -lcmocka -lcjson -lcairo -lz -lm -ldl -lpthread
 
 $(B)/grammar/dnn.tab.c $(B)/grammar/dnn.tab.h &: grammar/dnn.y
 	@mkdir -p $(@D)

@@ -196,6 +196,9 @@ static node *random_dot(generator *r) {
   node *x = pick(r);
   if (x->type.rank == 0 || x->type.rank > 3)
     return x;
+  int64_t order[MAX_RANK];
+  random_order(r, x->type.rank, order);
+  if (draw(r, 2)) x = build_transpose(r->graph, x, order);
   tensor_type other = {.element = r->real, .rank = 2};
   int64_t axis = draw(r, x->type.rank), place = draw(r, 2);
   other.dims[place] = x->type.dims[axis];
@@ -203,7 +206,6 @@ static node *random_dot(generator *r) {
   node *y = partner(r, &other);
   dot_axes axes = {0, 1, NULL, NULL, &axis, &place};
   node *product = build_dot(r->graph, x, y, &axes);
-  int64_t order[MAX_RANK];
   if (draw(r, 2)) {
     random_order(r, product->type.rank, order);
     product = build_transpose(r->graph, product, order);

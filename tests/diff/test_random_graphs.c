@@ -1,7 +1,8 @@
 /* Random graphs: the graph interpreter, the loop interpreter and compiled C agree.
  *
  * DIFF_N graphs (default 60) from seed DIFF_FIRST (default 0), in batches that are one program each
- * and go to the targets in turn, or to DIFF_TARGET; DIFF_LOOPS=1 leaves the C out. Every other graph
+ * and go to the targets in turn, or to DIFF_TARGET; DIFF_LOOPS=1 leaves the C out, and
+ * DIFF_STOP=1 ends at the first failing batch, unreduced. Every other graph
  * is wholly in f64. A batch is checked in a process of its own, so that a crash has a seed too. A
  * graph that fails is reduced and shown as text. */
 #include <math.h>
@@ -100,17 +101,18 @@ static void reduce(reduction *r) {
   take_if_failing(r, smaller(r->graph, -1, -1, -1));
 }
 
+static bool stops_early(void) { return differential_number("DIFF_STOP", 0) != 0; }
+
 /* Shows the failing graph of a batch, alone and reduced where it fails alone. */
 static void report(arena *a, const differential *how, uint64_t first, int count,
                    graph *const *graphs, const char *wrong) {
   print_message("%s, seeds %d to %d: %s\n", how->target->cpu, (int)first, (int)first + count - 1,
                 wrong);
-  for (int i = 0; i < count; i++) {
+  for (int i = 0; i < count && !stops_early(); i++) {
     reduction r = {.how = how, .graph = graphs[i]};
     r.wrong = check(a, how, 1, &graphs[i]);
     if (!r.wrong) continue;
     print_message("seed %d alone: %s\n", (int)first + i, r.wrong);
-    if (getenv("DIFF_NO_REDUCTION")) continue;
     reduce(&r);
     print_message("reduced: %s\n", r.wrong);
     fputs(graph_to_text(a, r.graph), stderr); /* longer than a message may be */
@@ -174,7 +176,8 @@ static void all_ways_agree(void **state) {
   const target **targets = differential_targets(all);
   while (targets[targets_count]) targets_count++;
   assert_true(targets_count > 0);
-  for (int64_t start = first; start < first + count; start += BATCH, turn++) {
+  for (int64_t start = first; start < first + count && !(failures && stops_early());
+       start += BATCH, turn++) {
     arena *a = arena_new();
     graph *graphs[BATCH];
     int number = first + count - start < BATCH ? (int)(first + count - start) : BATCH;
