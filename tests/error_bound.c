@@ -444,6 +444,27 @@ static void place_rule(step *s) {
   for (int64_t k = 0; k < s->count; k++) s->y.error[k] = rivals[k] > 1 ? INFINITY : 0;
 }
 
+/* Certain along lines whose elements lie apart. */
+static void order_rule(step *s) {
+  const bounded *x = &s->x[0];
+  if (all_exact(x)) return;
+  int64_t axis = node_int(s->node, 0), count = s->node->type.dims[axis].maximum;
+  axes_split lines = axes_around(&x->value->type, axis);
+  for (int64_t line = 0; line < lines.outer * lines.inner; line++) {
+    int64_t outer = line / lines.inner, inner = line % lines.inner;
+    bool apart = true;
+    for (int64_t i = 0; i < lines.extent * lines.extent && apart; i++) {
+      int64_t one = (outer * lines.extent + i / lines.extent) * lines.inner + inner;
+      int64_t other = (outer * lines.extent + i % lines.extent) * lines.inner + inner;
+      double reach = x->error[one] + x->error[other];
+      double gap = fabs(value_at(x->value, one) - value_at(x->value, other));
+      apart = one == other ? isfinite(reach) : reach == 0 || gap > reach;
+    }
+    for (int64_t i = 0; i < count; i++)
+      s->y.error[(outer * count + i) * lines.inner + inner] = apart ? 0 : INFINITY;
+  }
+}
+
 /* ---- graphs ---------------------------------------------------------------------------------- */
 
 static void (*const rules[OP_COUNT])(step *s) = {
@@ -455,7 +476,7 @@ static void (*const rules[OP_COUNT])(step *s) = {
     [OP_SUM] = sum_rule,            [OP_PROD] = prod_rule,       [OP_CUMSUM] = sum_rule,
     [OP_CUMPROD] = prod_rule,       [OP_RECURRENCE] = recurrence_rule,
     [OP_MAX] = extremum_rule,       [OP_MIN] = extremum_rule,    [OP_ARGMAX] = place_rule,
-    [OP_ARGMIN] = place_rule,       [OP_ARGSORT] = exact_rule,   [OP_GATHER] = gather_rule,   [OP_SCATTER_ADD] = scatter_rule,
+    [OP_ARGMIN] = place_rule,       [OP_ARGSORT] = order_rule,   [OP_GATHER] = gather_rule,   [OP_SCATTER_ADD] = scatter_rule,
     [OP_DOT] = contraction_rule,    [OP_CONV] = contraction_rule};
 
 bool bounded_covers(op_code op) { return op == OP_INPUT || op == OP_SLOT || rules[op]; }

@@ -103,20 +103,18 @@ static void reduce(reduction *r) {
 
 static bool stops_early(void) { return differential_number("DIFF_STOP", 0) != 0; }
 
-/* Shows the failing graph of a batch, alone and reduced where it fails alone. */
+/* Shows the first failing graph of a batch, alone and reduced where it fails alone. */
 static void report(arena *a, const differential *how, uint64_t first, int count,
-                   graph *const *graphs, const char *wrong) {
-  print_message("%s, seeds %d to %d: %s\n", how->target->cpu, (int)first, (int)first + count - 1,
-                wrong);
-  for (int i = 0; i < count && !stops_early(); i++) {
-    reduction r = {.how = how, .graph = graphs[i]};
-    r.wrong = check(a, how, 1, &graphs[i]);
-    if (!r.wrong) continue;
-    print_message("seed %d alone: %s\n", (int)first + i, r.wrong);
-    reduce(&r);
-    print_message("reduced: %s\n", r.wrong);
-    fputs(graph_to_text(a, r.graph), stderr); /* longer than a message may be */
-  }
+                   graph *const *graphs) {
+  int i = 0;
+  reduction r = {.how = how, .wrong = NULL};
+  for (; i < count && !r.wrong; i++) r.wrong = check(a, how, 1, &graphs[i]);
+  if (!r.wrong) return;
+  r.graph = graphs[i - 1];
+  print_message("seed %d alone: %s\n", (int)first + i - 1, r.wrong);
+  reduce(&r);
+  print_message("reduced: %s\n", r.wrong);
+  fputs(graph_to_text(a, r.graph), stderr); /* longer than a message may be */
 }
 
 /* ---- tests ----------------------------------------------------------------------------------- */
@@ -192,7 +190,9 @@ static void all_ways_agree(void **state) {
     how.counts = how.special_inputs ? special : counts;
     how.ways = differential_number("DIFF_LOOPS", 0) ? LOOPS : ALL_WAYS;
     const char *wrong = check(a, &how, number, graphs);
-    if (wrong) report(a, &how, (uint64_t)start, number, graphs, wrong), failures++;
+    if (wrong) print_message("%s, seeds %d to %d: %s\n", how.target->cpu, (int)start,
+                             (int)start + number - 1, wrong);
+    if (wrong && failures++ == 0 && !stops_early()) report(a, &how, (uint64_t)start, number, graphs);
     arena_free(a);
   }
   arena_free(all);
