@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "element.h"
 #include "model.h"
 
 static safetensor slot_tensor(const dnn_instance *instance, const dnn_slot *s) {
@@ -46,16 +47,27 @@ static bool number(const safetensors *file, const char *key, uint64_t most, uint
 }
 
 static const char *set_slot(arena *a, const dnn_instance *instance, const dnn_slot *s,
-                            const safetensor *t) {
+                            const safetensor *t, bool same_type) {
   safetensor own = slot_tensor(instance, s);
   tensor_type type = model_type(&s->tensor);
-  if (t->element != own.element || t->rank != own.rank ||
+  bool real = dtype_is_float(t->element) && dtype_is_float(own.element) && !same_type;
+  if ((t->element != own.element && !real) || t->rank != own.rank ||
       memcmp(t->extents, own.extents, sizeof own.extents)) {
     tensor_type found = type_of(t->element, t->rank, t->extents);
     return arena_printf(a, "%s is %s there, the model's is %s", own.name, type_text(a, &found),
                         type_text(a, &type));
   }
-  if (own.bytes) memcpy(dnn_slot_memory(instance, s), t->data, (size_t)own.bytes);
+  void *memory = dnn_slot_memory(instance, s);
+  if (t->element == own.element) {
+    if (own.bytes) memcpy(memory, t->data, (size_t)own.bytes);
+    return NULL;
+  }
+  size_t size = dtype_size(t->element);
+  for (int64_t i = 0; i < type_elements(&type); i++) { /* rounded where the model's type is narrower */
+    double cell = 0;
+    memcpy(&cell, (const char *)t->data + (size_t)i * size, size);
+    element_set_real(own.element, memory, i, element_real(t->element, &cell, 0));
+  }
   return NULL;
 }
 
@@ -67,7 +79,7 @@ static const char *set_slots(arena *a, dnn_instance *instance, const safetensors
   for (int i = 0; i < instance->model->slot_count; i++) {
     const dnn_slot *s = &instance->model->slots[i];
     const safetensor *t = safetensors_find(file, s->tensor.name);
-    const char *fault = t ? set_slot(a, instance, s, t) : NULL;
+    const char *fault = t ? set_slot(a, instance, s, t, need == NEED_ALL) : NULL;
     if (fault) return fault;
     found += t != NULL;
     if (!t && (need == NEED_ALL || (need == NEED_TRAINED && s->trained)))

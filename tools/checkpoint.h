@@ -24,8 +24,9 @@ bool checkpoint_write(const char *path, const dnn_instance *instance, const trai
 bool checkpoint_resume(arena *a, const char *path, dnn_instance *instance, training_place *place,
                        const char **error);
 
-/* Sets the slots that the file has, which must be of the same types; with all_trained every
- * parameter has to be there. False with a message. */
+/* Sets the slots that the file has, which must be of the same types, but that floating numbers may
+ * be of another floating type and are rounded to the model's; with all_trained every parameter has
+ * to be there. False with a message. */
 bool checkpoint_weights(arena *a, const char *path, dnn_instance *instance, bool all_trained,
                         const char **error);
 

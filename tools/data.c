@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "element.h"
 #include "file.h"
+#include "half.h"
 
 int64_t array_elements(const array *x) {
   int64_t elements = 1;
@@ -23,6 +25,17 @@ const char *array_text(arena *a, const array *x) {
 static bool ends_with(const char *text, const char *end) {
   size_t length = strlen(text), end_length = strlen(end);
   return length >= end_length && strcmp(text + length - end_length, end) == 0;
+}
+
+const array *array_for(arena *a, const array *x, dtype element) {
+  if (x->element == element || !half_is(element) || !dtype_is_float(x->element)) return x;
+  array *rounded = arena_new_of(a, array);
+  *rounded = *x;
+  rounded->element = element;
+  rounded->data = arena_array_of(a, array_elements(x), uint16_t);
+  for (int64_t i = 0; i < array_elements(x); i++)
+    element_set_real(element, rounded->data, i, element_real(x->element, x->data, i));
+  return rounded;
 }
 
 array *data_read(arena *a, const char *reader, const char *path, const char **error) {

@@ -29,6 +29,10 @@ array *idx_read(arena *a, const char *path, const char **error);
  * f16, f32, f64 in either byte order. */
 array *npy_read(arena *a, const char *path, const char **error);
 
+/* The array where it already has the element type or cannot be taken for it; an array of floating
+ * numbers for f16 or bf16, which few files hold, is rounded. */
+const array *array_for(arena *a, const array *x, dtype element);
+
 /* Replaces a file by an array in npy version 1; bf16, which npy lacks, is written as f32. */
 bool npy_write(arena *a, const char *path, const array *x, const char **error);
 

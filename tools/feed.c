@@ -28,7 +28,7 @@ static void connect_column(arena *a, diagnostics *d, data_cache *cache, const da
                            const data_column *column, feed *f, feed_input *input) {
   const array *x = cached(a, d, cache, set, column);
   if (!x) return;
-  input->column = x;
+  x = input->column = array_for(a, x, input->type.element);
   int64_t batch = input->type.rank ? input->type.dims[0].maximum : 0;
   if (!column_fits(x, &input->type)) {
     diag_error(d, column->at, "column %s does not fit the input of entry %s", column->name,

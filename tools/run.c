@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,15 +38,28 @@ static const char *value_for(const options *o, const char *name) {
   return NULL;
 }
 
+/* True where the text is a number that the type holds. */
 static bool parse_number(arena *a, const tensor_type *type, const char *text, given_input *in) {
   char *end;
   errno = 0;
   in->number = arena_alloc(a, sizeof(double));
-  if (dtype_is_float(type->element))
-    element_set_real(type->element, in->number, 0, strtod(text, &end));
-  else
-    element_set_int(type->element, in->number, 0, strtoll(text, &end, 10));
-  return end != text && !*end && !errno;
+  bool fits;
+  if (dtype_is_float(type->element)) {
+    double value = strtod(text, &end);
+    element_set_real(type->element, in->number, 0, value);
+    fits = isinf(element_real(type->element, in->number, 0)) == isinf(value);
+  } else {
+    int64_t value = strtoll(text, &end, 10);
+    element_set_int(type->element, in->number, 0, value);
+    fits = element_int(type->element, in->number, 0) == value;
+  }
+  return fits && end != text && !*end && !errno;
+}
+
+static bool is_number(const char *text) {
+  char *end;
+  strtod(text, &end);
+  return end != text && !*end;
 }
 
 /* The calls that an array is good for: 0 where it does not fit the type. */
@@ -67,11 +81,16 @@ static bool take_input(arena *a, const options *o, entry_run *run, int index) {
     return false;
   }
   if (type.rank == 0 && parse_number(a, &type, text, in)) return true;
-  array *x = data_read(a, NULL, text, &error);
+  if (type.rank == 0 && is_number(text)) {
+    tool_error("%s does not fit input %s: %s", text, t->name, type_text(a, &type));
+    return false;
+  }
+  const array *x = data_read(a, NULL, text, &error);
   if (!x) {
     tool_error("%s", error);
     return false;
   }
+  x = array_for(a, x, type.element);
   int64_t calls = calls_of(x, &type);
   if (!calls) {
     tool_error("%s holds %s, but input %s takes %s, or a multiple of its rows", text,

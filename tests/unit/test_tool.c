@@ -14,6 +14,7 @@
 
 #include "data.h"
 #include "file.h"
+#include "safetensors.h"
 
 static char folder[] = "/tmp/dnn-tool-XXXXXX";
 static arena *memory;
@@ -125,6 +126,48 @@ static void runs_an_entry(void **state) {
   expect(arena_printf(memory, "run %s show --weights %s", so, path_of("missing")), 1, "missing");
 }
 
+static void write_file(const char *name, const char *text) {
+  const char *error = NULL;
+  file_part part = {text, strlen(text)};
+  assert_true(file_replace(memory, path_of(name), 1, &part, &error));
+}
+
+/* Arrays and weights of f16 and bf16: read from their own files or rounded from f32, and written as f2,
+ * or as f4 where npy has no such type. */
+static void sixteen_bits_through_files(void **state) {
+  (void)state;
+  const char *error = NULL;
+  write_file("half.dnn", "param w: bf16[2] = 1\nparam v: f32[2] = 2\n"
+                         "entry scale(x: f16[2], by: f16, n: i8) -> (y, z, k) {\n"
+                         "  y = x * by\n  z = w\n  k = v + 0.5 * f32(n)\n}\n");
+  safetensors weights = {0};
+  const float w[] = {1 + 0x1p-9f, -3.14159f};
+  const uint16_t v[] = {0x3555, 0xfc00}; /* of f16: 0.333251953125 and -inf */
+  safetensors_add(memory, &weights, (safetensor){"w", DTYPE_F32, 1, {2}, w, sizeof w});
+  safetensors_add(memory, &weights, (safetensor){"v", DTYPE_F16, 1, {2}, v, sizeof v});
+  assert_true(safetensors_write(memory, path_of("half.safetensors"), &weights, &error));
+  write_floats("x2.npy", 1, 2, 1, 0.1f);
+  const char *run = arena_printf(memory, "run %s scale --weights %s --out %s x=%s",
+                                 path_of("half.dnn"), path_of("half.safetensors"), path_of("half"),
+                                 path_of("x2.npy"));
+  outcome o = dnn(arena_printf(memory, "%s by=0.1 n=-128", run));
+  if (o.status) fail_msg("%s", o.text);
+  array *y = npy_read(memory, path_of("half/y.npy"), &error);
+  array *z = npy_read(memory, path_of("half/z.npy"), &error);
+  array *k = npy_read(memory, path_of("half/k.npy"), &error);
+  assert_true(y && z && k);
+  assert_int_equal(y->element, DTYPE_F16);
+  assert_int_equal(((const uint16_t *)y->data)[0], 0x211e); /* 0.1 as an f16, squared and rounded */
+  assert_int_equal(z->element, DTYPE_F32);
+  assert_memory_equal(z->data, ((float[]){1, -3.140625f}), 8);
+  assert_memory_equal(k->data, ((float[]){0.333251953125f - 64, -__builtin_inff()}), 8);
+  expect(arena_printf(memory, "run %s scale x=%s by=1 n=0", path_of("half.dnn"),
+                      path_of("half/y.npy")), 0, "y: f16[2]\n    0.0099");
+  expect(arena_printf(memory, "%s by=65520 n=1", run), 1, "65520 does not fit input by: f16");
+  expect(arena_printf(memory, "%s by=1 n=128", run), 1, "128 does not fit input n: i8");
+  expect(arena_printf(memory, "%s by=1 n=1.5", run), 1, "1.5 does not fit input n: i8");
+}
+
 static const char *find_program(void) {
   char self[4000];
   ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -158,6 +201,7 @@ int main(void) {
       cmocka_unit_test(missing_files),
       cmocka_unit_test(describes_a_library),
       cmocka_unit_test(runs_an_entry),
+      cmocka_unit_test(sixteen_bits_through_files),
   };
   return cmocka_run_group_tests_name("tool", tests, set_up, tear_down);
 }
