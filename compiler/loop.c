@@ -3,7 +3,6 @@
  * integers form a ring, so this changes no value; floating arithmetic is never touched. */
 #include "loop.h"
 
-#include "half.h"
 #include "scalar.h"
 
 loop_type loop_scalar(dtype element) { return (loop_type){element, 1}; }
@@ -24,16 +23,53 @@ static loop_expr *expr_new(arena *a, loop_expr_kind kind, loop_type type, int op
   return e;
 }
 
+/* ---- constants ----------------------------------------------------------------------------- */
+
+/* The interpreters have their own arithmetic (scalar.h), so that a mistake here shows there. */
+static int64_t wrapped(dtype element, int64_t value) {
+  switch (element) {
+  case DTYPE_BOOL: return value != 0;
+  case DTYPE_U8: return value & 0xff;
+  case DTYPE_I8: return ((value & 0xff) ^ 0x80) - 0x80;
+  case DTYPE_I32: return ((value & 0xffffffff) ^ 0x80000000) - 0x80000000;
+  default: return value;
+  }
+}
+
+/* Rounded to minus infinity, for y > 0. */
+static int64_t quotient(int64_t x, int64_t y) {
+  return x >= 0 ? x / y : -1 - (-1 - x) / y;
+}
+
+/* The value of a function of integers, before it is wrapped; false where it stays an operation. */
+static bool folded(scalar_function f, int64_t x, int64_t y, int64_t *value) {
+  uint64_t a = (uint64_t)x, b = (uint64_t)y;
+  switch (f) {
+  case SCALAR_ADD: *value = (int64_t)(a + b); return true;
+  case SCALAR_SUB: *value = (int64_t)(a - b); return true;
+  case SCALAR_MUL: *value = (int64_t)(a * b); return true;
+  case SCALAR_FLOORDIV: *value = y > 0 ? quotient(x, y) : 0; return y > 0;
+  case SCALAR_MOD: *value = y > 0 ? x - quotient(x, y) * y : 0; return y > 0;
+  case SCALAR_MAXIMUM: *value = x > y ? x : y; return true;
+  case SCALAR_MINIMUM: *value = x < y ? x : y; return true;
+  case SCALAR_EQ: *value = x == y; return true;
+  case SCALAR_NE: *value = x != y; return true;
+  case SCALAR_LT: *value = x < y; return true;
+  case SCALAR_LE: *value = x <= y; return true;
+  case SCALAR_GT: *value = x > y; return true;
+  case SCALAR_GE: *value = x >= y; return true;
+  default: return false;
+  }
+}
+
 /* ---- leaves -------------------------------------------------------------------------------- */
 
 const loop_expr *loop_constant(arena *a, dtype element, double real, int64_t integer) {
   loop_expr *e = expr_new(a, LOOP_CONSTANT, loop_scalar(element), 0, NULL);
   if (dtype_is_float(element))
-    e->real = element == DTYPE_F64   ? real
-              : element == DTYPE_F32 ? (double)(float)real
-                                     : half_round(element, real);
+    e->real = element == DTYPE_F32 ? (double)(float)real : real;
   else
-    e->integer = scalar_wrap(element, integer);
+    e->integer = wrapped(element, integer);
   return e;
 }
 
@@ -131,12 +167,10 @@ static const loop_expr *int_mul(arena *a, const loop_expr *x, const loop_expr *y
 /* An integer function of scalars, simplified; NULL where nothing is known. */
 static const loop_expr *simplified(arena *a, scalar_function f, const loop_expr *x,
                                    const loop_expr *y) {
-  int64_t values[2], c;
-  bool known = loop_is_int(x, &values[0]) && (!y || loop_is_int(y, &values[1]));
-  dtype element = x->type.element;
-  if (known) {
-    dtype result = scalar_infos[f].kind == SCALAR_KIND_COMPARE ? DTYPE_BOOL : element;
-    return loop_constant(a, result, 0, scalar_int(f, element, values));
+  int64_t c, d, value;
+  if (loop_is_int(x, &c) && y && loop_is_int(y, &d) && folded(f, c, d, &value)) {
+    bool truth = scalar_infos[f].kind == SCALAR_KIND_COMPARE;
+    return loop_constant(a, truth ? DTYPE_BOOL : x->type.element, 0, value);
   }
   switch (f) {
   case SCALAR_ADD: return int_add(a, x, y);

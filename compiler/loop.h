@@ -145,6 +145,7 @@ loop_type loop_scalar(dtype element);
 loop_type loop_vector(dtype element, int lanes);
 
 const loop_expr *loop_int(arena *a, int64_t value);                       /* i64 */
+/* A real is rounded to f32; of f16 and bf16 it is a value already. An integer is wrapped. */
 const loop_expr *loop_constant(arena *a, dtype element, double real, int64_t integer);
 const loop_expr *loop_var(arena *a, const loop_variable *v);
 const loop_expr *loop_op(arena *a, scalar_function f, const loop_expr *x, const loop_expr *y,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "half.h"
 #include "loop_text.h"
 #include "scalar.h"
 
@@ -194,7 +195,7 @@ static const loop_expr *constant(parser *p) {
     if (int_end != real_end) fail(p, "an integer constant is wanted");
     if (!fits || scalar_wrap(t.element, whole) != whole) fail(p, "the constant is out of range");
   }
-  return loop_constant(p->arena, t.element, real, whole);
+  return loop_constant(p->arena, t.element, half_round(t.element, real), whole);
 }
 
 /* Of the library, by the whole name: "exp_f32x8", "philox_i32x4", "philox_key". */
