@@ -27,9 +27,13 @@ static const loop_expr *index_of_lane(nest *k, const index_expr *x, int lane) {
   return r;
 }
 
+dtype nest_index_type(const index_expr *x) {
+  return x->low >= INT32_MIN && x->high <= INT32_MAX ? DTYPE_I32 : DTYPE_I64;
+}
+
 nest_value nest_index(nest *k, const index_expr *x) {
   arena *a = k->arena;
-  dtype type = x->low >= INT32_MIN && x->high <= INT32_MAX ? DTYPE_I32 : DTYPE_I64;
+  dtype type = nest_index_type(x);
   const loop_expr *first = loop_cast(a, index_loop(a, x, k->variables), type);
   int64_t factor;
   if (!varies(k, x)) return (nest_value){first, scope_of(k, x)};

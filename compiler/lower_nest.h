@@ -123,7 +123,9 @@ void nest_remember(nest *k, const node *n, const index_expr *const *at, const lo
  * computed before the first is stored, which may overwrite an input. */
 void nest_store(nest *k, int pass);
 
-/* An index as i32 where its range fits, else i64; a vector where it depends on the vector axis. */
+/* An index as a value: i32 where its range fits, else i64; a vector where it depends on the vector
+ * axis. */
+dtype nest_index_type(const index_expr *x);
 nest_value nest_index(nest *k, const index_expr *x);
 
 /* ---- reductions (lower_reduce.c) ------------------------------------------------------------- */

@@ -73,16 +73,73 @@ static size_t width_of(const node *n) {
   return n->op == OP_BITS ? 8 : dtype_size(compute_type(n->type.element));
 }
 
-/* Lanes that fit a vector in the widest type that is computed with. */
-static int most_lanes(const nest *k) {
-  size_t widest = 1;
-  for (int i = 0; i < k->group->member_count; i++)
-    if (width_of(k->group->members[i]) > widest) widest = width_of(k->group->members[i]);
-  for (int i = 0; i < k->group->input_count; i++) { /* casts of inputs are not members */
-    const node *n = k->group->inputs[i];
-    if (type_elements(&n->type) > 1 && width_of(n) > widest) widest = width_of(n);
+typedef struct visit {
+  const node *node;
+  const index_expr *const *at;
+} visit;
+
+/* The search for the widest element that is a vector where an axis is one. */
+typedef struct width_search {
+  const nest *nest;
+  int axis;
+  visit *visits;
+  int visit_count;
+  size_t widest;
+} width_search;
+
+static bool depends(const index_expr *const *at, int rank, int v) {
+  for (int i = 0; i < rank; i++)
+    if (index_depends(at[i], v)) return true;
+  return false;
+}
+
+static bool is_visited(const width_search *w, const node *n, const index_expr *const *at) {
+  for (int i = 0; i < w->visit_count; i++)
+    if (w->visits[i].node == n && index_all_equal(w->visits[i].at, at, n->type.rank)) return true;
+  return false;
+}
+
+static void take_width(width_search *w, size_t width) {
+  if (width > w->widest) w->widest = width;
+}
+
+/* An index that is computed as a value. */
+static void take_index(width_search *w, const index_expr *x) {
+  if (index_depends(x, w->axis)) take_width(w, dtype_size(nest_index_type(x)));
+}
+
+static void visit_element(width_search *w, const node *n, const index_expr *const *at) {
+  const nest *k = w->nest;
+  if (is_visited(w, n, at)) return;
+  arena_push(k->arena, w->visits, w->visit_count) = (visit){n, at};
+  if (depends(at, n->type.rank, w->axis)) take_width(w, width_of(n));
+  if (!group_computes(k->lowering->fusion, k->group, n) || op_has(n->op, REDUCTION)) return;
+  if (lowering_of(n)->position) take_index(w, lowering_of(n)->position(k->arena, n, at));
+  for (int read = 0;; read++) {
+    const index_expr **operand_at = arena_array_of(k->arena, MAX_RANK, const index_expr *);
+    index_guard guard = {0};
+    int operand = node_access(k->arena, n, read, at, operand_at, &guard);
+    if (operand < 0) return;
+    for (int i = 0; i < guard.count; i++) take_index(w, guard.bounds[i].value);
+    visit_element(w, n->operands[operand], operand_at);
   }
-  int lanes = k->lowering->target->vector_bytes / (int)widest;
+}
+
+/* Lanes along an axis such that every vector fits a register: in the widest type among all values,
+ * loaded or computed, whose lanes differ. */
+static int most_lanes(const nest *k, int v) {
+  const group *g = k->group;
+  width_search w = {.nest = k, .axis = v, .widest = 1};
+  for (int i = 0; i < g->member_count; i++) {
+    const node *n = g->members[i];
+    if (op_has(n->op, REDUCTION)) {
+      visit_element(&w, n->operands[0], g->reduced[i]);
+      if (nest_is_inner(k, v) || depends(g->homes[i], n->type.rank, v))
+        take_width(&w, width_of(n));
+    }
+    if (group_output(g, n) >= 0) visit_element(&w, n, g->homes[i]);
+  }
+  int lanes = k->lowering->target->vector_bytes / (int)w.widest;
   return lanes > LOOP_MAX_LANES ? LOOP_MAX_LANES : lanes;
 }
 
@@ -130,11 +187,10 @@ static double price(const nest *k, int v, int lanes) {
 static void choose_vectors(nest *k) {
   const group *g = k->group;
   double best = (double)g->member_count + g->access_count;
-  int most = most_lanes(k);
   k->vector_axis = -1;
   k->full_lanes = 1;
   for (int v = g->outer_rank + g->inner_rank - 1; v >= 0; v--) {
-    int lanes = lanes_for(most, nest_extent(k, v));
+    int lanes = lanes_for(most_lanes(k, v), nest_extent(k, v));
     if (lanes < 2 || price(k, v, lanes) >= best) continue;
     best = price(k, v, lanes);
     k->vector_axis = v;
