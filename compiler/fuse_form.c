@@ -242,10 +242,13 @@ static void make_domain(former *k, const node *seed) {
 /* ---- checks ---------------------------------------------------------------------------------- */
 
 /* True where the index covers the tensor exactly once as the domain, or its outer part, is run
- * through. */
+ * through. An index that came by a read outside of its bounds may leave an axis and meet all
+ * positions nevertheless. */
 static bool covers(const former *k, const tensor_type *type, const index_expr *const *at,
                    bool only_outer) {
   const group *g = k->group;
+  for (int i = 0; i < type->rank; i++)
+    if (at[i]->low < 0 || at[i]->high >= type->dims[i].maximum) return false;
   int rank = g->outer_rank + (only_outer ? 0 : g->inner_rank), variables[2 * MAX_RANK];
   int64_t extents[2 * MAX_RANK];
   for (int i = 0; i < rank; i++) {

@@ -382,6 +382,10 @@ static const char *const graphs[] = {
     "  %5 = broadcast %2 axes=[1]: f32[6, 9] %6 = add %4, %5: f32[6, 9] "
     "  %7 = transpose %6 axes=[1, 0]: f32[9, 6] "
     "  %8 = dot %7, %6 left_contract=[1] right_contract=[0]: f32[9, 9] return y = %6, z = %8 }",
+    "entry homes_by_a_guarded_read(x: f32[2, 3], y: f32[3]) { "
+    "  %2 = broadcast %1 axes=[1]: f32[2, 3] %3 = sub %0, %2: f32[2, 3] %4 = tanh %3: f32[2, 3] "
+    "  %5 = slice %0 starts=[0, 0] limits=[1, 3] steps=[1, 1]: f32[1, 3] "
+    "  %6 = concat %5, %5 axis=[1]: f32[1, 6] return a = %4, b = %6 }",
     "entry dot_of_views(x: f32[12], y: f32[3]) { %2 = reshape %0: f32[4, 3] "
     "  %3 = broadcast %1 axes=[0]: f32[3, 5] "
     "  %4 = dot %2, %3 left_contract=[1] right_contract=[0]: f32[4, 5] "
