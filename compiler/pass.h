@@ -14,12 +14,20 @@ typedef struct graph_pass {
 /* Merges equal nodes (equal draws too) and drops dead ones; inputs stay. */
 graph *pass_intern(const graph *g);
 
-/* Rewrites to a fixed point: algebra, constants, views. Results keep the interpreter's meaning:
- * elementwise rewrites are exact for every value, NaN and infinities included (only the sign of a
- * zero may change), so x * 0 is rewritten for integers only, and x / c becomes a product only where
- * c is a power of two; reductions and contractions may be merged and reordered, which changes their
- * rounding. One exception: a power with a small constant exponent becomes products or a root, with
- * their rounding, and (-inf) ** 0.5 is then NaN. The result is interned. */
+/* Rewrites to a fixed point: algebra, constants, views, products. The rules (simplify.h) keep the
+ * interpreter's meaning:
+ *   - integers, bool, views and indexing: every bit;
+ *   - elementwise functions of floating numbers: every value, NaN and infinities included; only the
+ *     sign of a zero may change. So x * 0, x - x and x == x stay, and x / c becomes a product only
+ *     where c is a power of two;
+ *   - sums, products over axes and contractions may be merged and add in another order, which
+ *     changes their rounding, and a sum of equal terms is a product; other factors do not move into
+ *     or out of a sum, where they could overflow;
+ *   - what constants alone determine is computed in double, and rounded where it is used; functions
+ *     that are not exact on every machine keep their run-time value;
+ *   - one exception: a power with a small constant exponent becomes products or a root, with their
+ *     rounding, and (-inf) ** 0.5 is then NaN.
+ * The result is interned. */
 graph *pass_simplify(const graph *g);
 
 /* All passes in order. */

@@ -7,7 +7,8 @@
 #include "graph.h"
 
 /* A node of the same type and value: n itself where no rule applies. New nodes that it builds
- * are settled likewise, so every rule must make progress of its own. */
+ * are settled likewise, so every rule must make progress of its own. Below a hundred rules at work
+ * at once nodes stay as they are made, so that the work per node is bounded. */
 typedef node *rewrite_rule(graph *g, node *n);
 
 /* A copy of the live part of g: all inputs first, then nodes in their order. rule may be NULL. */

@@ -1,4 +1,4 @@
-/* Reductions and contractions. Rules return NULL where they do not apply. */
+/* Reductions of each other and of views. */
 #include <string.h>
 
 #include "axes.h"
@@ -9,9 +9,16 @@
 #include "simplify.h"
 
 static bool is_place(const node *n) { return n->op == OP_ARGMAX || n->op == OP_ARGMIN; }
+static bool is_reduction(const node *n) { return op_has(n->op, REDUCTION); }
+
+static bool is_reduction_of(const node *n, op_code op) {
+  return is_reduction(n) && n->operands[0]->op == op;
+}
 
 /* Axes of extent 1 are dropped by a reshape; they do not count in the flat index either. */
-static node *over_ones(graph *g, node *n, node *x) {
+static node *over_ones(graph *g, node *n) {
+  if (!is_reduction(n)) return NULL;
+  node *x = n->operands[0];
   int count, left = 0, rank = 0;
   const int64_t *axes = node_ints(n, 0, &count);
   int64_t now[MAX_RANK];
@@ -29,10 +36,11 @@ static node *over_ones(graph *g, node *n, node *x) {
 }
 
 /* A reduction of a reduction of the same kind is one over both lists of axes. */
-static node *of_reduction(graph *g, node *n, node *x) {
-  if (x->op != n->op || is_place(n)) return NULL;
+static node *of_reduction(graph *g, node *n) {
+  if (!is_reduction_of(n, n->op) || is_place(n)) return NULL;
   bool extremum = n->op == OP_MAX || n->op == OP_MIN;
   if (half_is(n->type.element) && !extremum) return NULL; /* the first one's rounding is a value */
+  const node *x = n->operands[0];
   int count, inner_count;
   const int64_t *axes = node_ints(n, 0, &count), *inner = node_ints(x, 0, &inner_count);
   int64_t kept[MAX_RANK], both[MAX_RANK];
@@ -51,9 +59,10 @@ static node *splat_count(graph *g, const tensor_type *type, int64_t count) {
 }
 
 /* Along repeated axes a sum is a product and an extremum is the value: reduce, then broadcast. */
-static node *of_broadcast(graph *g, node *n, node *x) {
-  if (x->op != OP_BROADCAST || is_place(n) || n->op == OP_PROD) return NULL;
+static node *of_broadcast(graph *g, node *n) {
+  if (!is_reduction_of(n, OP_BROADCAST) || is_place(n) || n->op == OP_PROD) return NULL;
   if (half_is(n->type.element) && n->op == OP_SUM) return NULL; /* the count might not fit */
+  const node *x = n->operands[0];
   node *from = x->operands[0];
   int count, inner_count = 0, result_count = 0;
   const int64_t *axes = node_ints(n, 0, &count), *places = node_ints(x, 1, NULL);
@@ -78,36 +87,78 @@ static node *of_broadcast(graph *g, node *n, node *x) {
   return build_broadcast(g, value, &n->type, result_axes);
 }
 
-node *simplify_reduce(graph *g, node *n) {
-  node *x = n->operands[0], *simple = over_ones(g, n, x);
-  if (!simple) simple = of_reduction(g, n, x);
-  if (!simple) simple = of_broadcast(g, n, x);
-  return simple ? simple : n;
-}
-
-/* The contraction over the operand of a transpose, where its free axes keep their order. */
-static node *over_transposed(graph *g, node *n, int side) {
-  node *x = n->operands[side];
-  if (x->op != OP_TRANSPOSE) return NULL;
-  const int64_t *order = node_ints(x, 0, NULL);
-  int64_t free[MAX_RANK], lists[4][MAX_RANK];
-  int counts[4];
-  for (int i = 0; i < 4; i++) {
-    const int64_t *list = node_ints(n, i, &counts[i]);
-    for (int k = 0; k < counts[i]; k++) lists[i][k] = i % 2 == side ? order[list[k]] : list[k];
+/* Reduces the axes where they stood; the order of several decides about places. */
+static node *of_transpose(graph *g, node *n) {
+  if (!is_reduction_of(n, OP_TRANSPOSE)) return NULL;
+  node *x = n->operands[0];
+  int count;
+  const int64_t *axes = node_ints(n, 0, &count), *order = node_ints(x, 0, NULL);
+  int64_t from[MAX_RANK], kept[MAX_RANK], now[MAX_RANK];
+  for (int i = 0; i < count; i++) {
+    from[i] = order[axes[i]];
+    if (is_place(n) && i > 0 && from[i] < from[i - 1]) return NULL;
   }
-  int count = axes_others(x->type.rank, node_ints(n, side, NULL), counts[side],
-                          node_ints(n, 2 + side, NULL), counts[2 + side], free);
-  for (int i = 1; i < count; i++)
-    if (order[free[i - 1]] > order[free[i]]) return NULL;
-  dot_axes axes = {counts[0], counts[2], lists[0], lists[1], lists[2], lists[3]};
-  node *operands[] = {n->operands[0], n->operands[1]};
-  operands[side] = x->operands[0];
-  return build_dot(g, operands[0], operands[1], &axes);
+  axes_others(x->type.rank, axes, count, NULL, 0, kept);
+  for (int i = 0; i < n->type.rank; i++) {
+    now[i] = 0; /* kept axes of the operand that stand before this one */
+    for (int k = 0; k < n->type.rank; k++) now[i] += order[kept[k]] < order[kept[i]];
+  }
+  return build_transpose(g, build_reduce(g, n->op, x->operands[0], count, from), now);
 }
 
-node *simplify_dot(graph *g, node *n) {
-  node *simple = over_transposed(g, n, 0);
-  if (!simple) simple = over_transposed(g, n, 1);
-  return simple ? simple : n;
+/* Mirrors only what is kept. */
+static node *of_reverse(graph *g, node *n) {
+  if (!is_reduction_of(n, OP_REVERSE)) return NULL;
+  node *x = n->operands[0];
+  int count, mirrored, kept_count = 0;
+  const int64_t *axes = node_ints(n, 0, &count), *mirror = node_ints(x, 0, &mirrored);
+  int64_t others[MAX_RANK], kept[MAX_RANK];
+  axes_others(x->type.rank, axes, count, NULL, 0, others);
+  for (int i = 0; i < n->type.rank; i++)
+    if (axes_contain(mirror, mirrored, others[i])) kept[kept_count++] = i;
+  if (is_place(n) && kept_count < mirrored) return NULL;
+  node *value = build_reduce(g, n->op, x->operands[0], count, axes);
+  return kept_count ? build_reverse(g, value, kept_count, kept) : value;
 }
+
+/* Over all elements the shape does not matter. */
+static node *of_reshape(graph *g, node *n) {
+  if (!is_reduction_of(n, OP_RESHAPE) || n->type.rank > 0) return NULL;
+  node *x = n->operands[0]->operands[0];
+  int64_t axes[MAX_RANK];
+  for (int i = 0; i < x->type.rank; i++) axes[i] = i;
+  return build_reduce(g, n->op, x, x->type.rank, axes);
+}
+
+/* Zeros add nothing. */
+static node *sum_of_pad(graph *g, node *n) {
+  if (n->op != OP_SUM || n->operands[0]->op != OP_PAD) return NULL;
+  node *x = n->operands[0];
+  int count;
+  const int64_t *axes = node_ints(n, 0, &count);
+  int64_t sides[3][MAX_RANK];
+  bool drops = false;
+  for (int list = 0; list < 3; list++) {
+    for (int axis = 0; axis < x->type.rank; axis++) {
+      int64_t zeros = node_ints(x, list, NULL)[axis];
+      bool reduced = axes_contain(axes, count, axis);
+      if (reduced && zeros < 0) return NULL;
+      drops = drops || (reduced && zeros > 0);
+      sides[list][axis] = reduced ? 0 : zeros;
+    }
+  }
+  if (!drops) return NULL;
+  return build_reduce(g, OP_SUM, build_pad(g, x->operands[0], sides[0], sides[1], sides[2]), count,
+                      axes);
+}
+
+const simplify_rule simplify_reductions[] = {
+    {"reduce_ones", over_ones},
+    {"reduce_of_reduce", of_reduction},
+    {"reduce_of_broadcast", of_broadcast},
+    {"reduce_of_transpose", of_transpose},
+    {"reduce_of_reverse", of_reverse},
+    {"reduce_of_reshape", of_reshape},
+    {"sum_of_pad", sum_of_pad},
+    {NULL, NULL},
+};

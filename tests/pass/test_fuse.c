@@ -58,7 +58,7 @@ static const fuse_case cases[] = {
      "return a = %1, b = %2 }"},
     {"a sum of sums", 2,
      "entry f(x: f32[20, 30]) { %1 = exp %0: f32[20, 30] %2 = sum %1 axes=[1]: f32[20] "
-     "%3 = neg %2: f32[20] %4 = sum %3 axes=[0]: f32 return y = %4 }"},
+     "%3 = tanh %2: f32[20] %4 = sum %3 axes=[0]: f32 return y = %4 }"},
     {"a product between maps", 3,
      "entry f(x: f32[9, 20], w: f32[20, 5]) { %2 = exp %0: f32[9, 20] "
      "%3 = dot %2, %1 left_contract=[1] right_contract=[0]: f32[9, 5] %4 = tanh %3: f32[9, 5] "
@@ -69,10 +69,9 @@ static const fuse_case cases[] = {
      "%4 = dot %2, %3 left_contract=[1] right_contract=[0]: f32[9, 5] return y = %4 }"},
     /* The last map reads exp, but also a product of exp's sum: no kernel may hold both. */
     {"a way through a third kernel", 3,
-     "entry f(x: f32[40], w: f32[1, 1]) { %2 = exp %0: f32[40] %3 = sum %2 axes=[0]: f32 "
-     "%4 = reshape %3: f32[1, 1] "
-     "%5 = dot %4, %1 left_contract=[1] right_contract=[0]: f32[1, 1] %6 = reshape %5: f32 "
-     "%7 = broadcast %6: f32[40] %8 = mul %2, %7: f32[40] return y = %8 }"},
+     "entry f(x: f32[2, 40], w: f32[2]) { %2 = exp %0: f32[2, 40] %3 = sum %2 axes=[1]: f32[2] "
+     "%4 = dot %3, %1 left_contract=[0] right_contract=[0]: f32 "
+     "%5 = broadcast %4: f32[2, 40] %6 = mul %2, %5: f32[2, 40] return y = %6 }"},
 };
 enum { CASE_COUNT = sizeof cases / sizeof *cases };
 
