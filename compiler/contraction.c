@@ -18,7 +18,7 @@ bool contraction_plain(const contraction *c, const contraction_coordinate *coord
 bool contraction_direct(const contraction *c, const contraction_operand *operand) {
   for (int i = 0; i < operand->rank; i++)
     if (!contraction_plain(c, &operand->coordinates[i])) return false;
-  return operand->buffer != NULL;
+  return operand->element == NULL;
 }
 
 int64_t contraction_stride(const contraction_operand *operand, int axis) {

@@ -38,8 +38,9 @@ struct contraction_operand {
   int rank;
   contraction_coordinate coordinates[MAX_RANK];
 
-  /* A linear operand: stored element (v…) is buffer[base + Σ stride · v]. */
-  loop_buffer *buffer; /* of rank 1, or NULL */
+  /* A linear operand, where there is no element function: stored element (v…) is
+   * buffer[base + Σ stride · v]. */
+  loop_buffer *buffer; /* of rank 1; not needed to find a schedule */
   int64_t base;
 
   /* Any other operand: the stored element at an index, as an expression. */
@@ -48,12 +49,32 @@ struct contraction_operand {
   void *context;
 };
 
+/* Complete sums: vectors along vector_axis, or scalars. They are a box: along every axis `count`
+ * positions (of the vector axis: vectors) from index `start` on; 1 along reduced axes. */
+typedef struct contraction_sums {
+  int vector_axis, lanes;          /* -1 and 1: scalars */
+  const loop_expr *start[CONTRACTION_AXES];
+  int64_t count[CONTRACTION_AXES];
+  const loop_expr *const *values;  /* in registers: by position, row-major in the axes; else NULL */
+  const loop_buffer *local;        /* in local memory: at origin + Σ stride · position */
+  const loop_expr *origin;
+  int64_t stride[CONTRACTION_AXES];
+} contraction_sums;
+
 typedef struct contraction {
   dtype element; /* of operands, sums and result: f32, f64 or an integer type */
   int axis_count;
   contraction_axis axes[CONTRACTION_AXES];
   contraction_operand operands[2];
-  loop_buffer *output; /* of rank 1; every element is stored */
+
+  /* Of rank 1; every element is stored. With an epilogue only sums over some of the blocks that a
+   * reduced axis is cut into: without blocks it may be NULL. */
+  loop_buffer *output;
+
+  /* Appends what is done with complete sums in place of storing them; NULL: nothing. */
+  void (*epilogue)(void *context, const contraction_sums *sums, loop_block *block);
+  void *epilogue_context;
+  bool epilogue_in_registers; /* it is short enough to be written out for every vector */
 } contraction;
 
 /* The contraction that a dot or conv node computes, into a dense output. The operands have neither

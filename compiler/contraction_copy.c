@@ -13,7 +13,7 @@ typedef struct copy {
   const loop_expr *index[MAX_RANK]; /* of the stored element, as the loops fix it */
 } copy;
 
-static bool linear(const copy *k) { return k->operand->buffer != NULL; }
+static bool linear(const copy *k) { return k->operand->element == NULL; }
 
 /* ---- single runs --------------------------------------------------------------------------- */
 

@@ -192,7 +192,7 @@ static double copy_cycles(const contraction *c, const contraction_schedule *s, i
   for (int a = 0; a < c->axis_count; a++)
     if (contraction_depends(o, a) && (s->outer[a] || a == s->block_axis))
       elements *= (double)contraction_cut_of(c, s, a).tiles;
-  if (!o->buffer) return elements * computed_copy_cycles;
+  if (o->element) return elements * computed_copy_cycles;
   int innermost = s->vector_axis < 0 ? -1 : contraction_coordinate_of(o, s->vector_axis);
   if (innermost < 0) innermost = o->rank - 1;
   bool runs = o->rank == 0 || (o->coordinates[innermost].stride == 1 &&

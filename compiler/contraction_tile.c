@@ -14,6 +14,7 @@ typedef struct tile {
   const loop_expr *step[CONTRACTION_AXES]; /* index along a reduced axis, from the block's start */
   const char *suffix;        /* of names */
   int valid;                 /* lanes that lie within the vector axis; 0: all */
+  loop_buffer *local;        /* sums for the epilogue; NULL: none yet */
 } tile;
 
 static const char *named(const tile *t, const char *stem, int64_t number) {
@@ -311,6 +312,87 @@ static void load_sums(const tile *t, loop_block *block) {
   }
 }
 
+/* ---- the epilogue -------------------------------------------------------------------------- */
+
+static void finish(const tile *t, const contraction_sums *sums, loop_block *block) {
+  const contraction *c = t->nest->contraction;
+  c->epilogue(c->epilogue_context, sums, block);
+}
+
+/* All sums of the tile as the epilogue sees them, but for where they are. */
+static contraction_sums sums_of(const tile *t) {
+  const contraction_nest *n = t->nest;
+  contraction_sums sums = {.vector_axis = t->lanes > 1 ? n->schedule->vector_axis : -1,
+                           .lanes = t->lanes};
+  int64_t stride = t->lanes;
+  for (int axis = n->contraction->axis_count - 1; axis >= 0; axis--) {
+    sums.start[axis] = n->start[axis];
+    sums.count[axis] = t->count[axis];
+    sums.stride[axis] = stride;
+    stride *= t->count[axis];
+  }
+  return sums;
+}
+
+/* Some lanes of the last vectors along the vector axis. */
+static void finish_piece(void *context, loop_block *block, const loop_expr *at, int lanes) {
+  const tile *t = context;
+  arena *a = t->nest->arena;
+  contraction_sums sums = sums_of(t);
+  int v = sums.vector_axis;
+  int64_t last = sums.count[v] - 1;
+  sums.local = t->local;
+  sums.origin = loop_add(a, loop_int(a, last * sums.stride[v]), at);
+  sums.lanes = lanes;
+  sums.count[v] = 1;
+  sums.start[v] = loop_add(a, sums.start[v], loop_add(a, loop_int(a, last * t->lanes), at));
+  finish(t, &sums, block);
+}
+
+/* Gives the sums to the epilogue: whole vectors, from registers where it is short and their lanes
+ * lie side by side in the output, and pieces of the last ones from local memory. */
+static void finish_sums(tile *t, loop_block *block) {
+  const contraction_nest *n = t->nest;
+  arena *a = n->arena;
+  contraction_sums whole = sums_of(t);
+  bool partial = n->partial > 0 && whole.vector_axis >= 0;
+  bool registers = n->contraction->epilogue_in_registers && in_place(t);
+  const loop_expr **values = arena_array_of(a, t->positions, const loop_expr *);
+  int64_t count = 0;
+  if (partial || !registers) t->local = local_tile(t, block);
+  for (int64_t p = 0; p < t->positions; p++) {
+    const loop_expr *at = loop_int(a, p * t->lanes);
+    if (registers && !is_partial(t, p))
+      values[count++] = sum(t, p);
+    else
+      loop_store(a, block, t->local, &at, sum(t, p), NULL);
+  }
+  whole.values = registers ? values : NULL;
+  whole.local = t->local;
+  whole.origin = loop_int(a, 0);
+  if (partial) whole.count[whole.vector_axis]--;
+  if (!partial || whole.count[whole.vector_axis] > 0) finish(t, &whole, block);
+  if (partial) contraction_pieces(a, block, n->partial, t->lanes, finish_piece, t);
+}
+
+/* Stores the sums, or where they are complete and there is an epilogue, gives them to it. */
+static void end_sums(tile *t, loop_block *block) {
+  const contraction_nest *n = t->nest;
+  int axis = n->schedule->block_axis;
+  if (!n->contraction->epilogue) {
+    store_sums(t, block);
+  } else if (axis < 0) {
+    finish_sums(t, block);
+  } else {
+    arena *a = n->arena;
+    const loop_expr *end = loop_add(a, n->start[axis], loop_int(a, n->size[axis]));
+    const loop_expr *extent = loop_int(a, n->contraction->axes[axis].extent);
+    loop_stmt *last = loop_if(a, block, loop_op(a, SCALAR_GE, end, extent, NULL));
+    finish_sums(t, &last->body);
+    store_sums(t, &last->otherwise);
+  }
+}
+
 static void new_sums(tile *t, loop_block *block, int lanes) {
   arena *a = t->nest->arena;
   dtype element = t->nest->contraction->element;
@@ -397,5 +479,5 @@ void contraction_tile(const contraction_nest *n, loop_block *block) {
   emit_steps(&t, block, 0, (range){0, by_vectors});
   if (lanes_reduced) reduce_lanes(&t, block, by_vectors, size);
   if (again && lanes_reduced) add_earlier(&t, &loop_if(a, block, later)->body);
-  store_sums(&t, block);
+  end_sums(&t, block);
 }

@@ -203,9 +203,21 @@ static node **joined(arena *a, const group *x, const group *y) {
   return members;
 }
 
+static bool reads_from(const group *reader, const group *from) {
+  for (int i = 0; i < reader->input_count; i++)
+    if (group_output(from, reader->inputs[i]) >= 0) return true;
+  return false;
+}
+
+/* True where the maps of one group may belong to the epilogue of the other. */
+static bool extends(const group *maps, const group *product) {
+  return maps->kind == GROUP_MAP && product->kind == GROUP_CONTRACTION &&
+         (reads_from(maps, product) || reads_from(product, maps));
+}
+
 /* The time that one kernel in place of two saves; negative where that cannot be. */
 static double gain_of(const fusion *f, const group *x, const group *y) {
-  if (x->kind > GROUP_ROW || y->kind > GROUP_ROW) return -1;
+  if ((x->kind > GROUP_ROW || y->kind > GROUP_ROW) && !extends(x, y) && !extends(y, x)) return -1;
   if (x->member_count + y->member_count > MOST_MEMBERS) return -1;
   arena *trial = arena_new();
   group *both = group_form(trial, f, joined(trial, x, y), x->member_count + y->member_count);
@@ -292,5 +304,7 @@ fusion *fuse(arena *a, const graph *g, const target *t) {
   start(f);
   merge_all(f);
   renumber(f);
+  for (int i = 0; i < f->group_count; i++)
+    if (f->groups[i]->heart) group_complete(f, f->groups[i]);
   return f;
 }

@@ -2,6 +2,7 @@
 #ifndef FUSE_H
 #define FUSE_H
 
+#include "contraction.h"
 #include "graph.h"
 #include "index.h"
 #include "target.h"
@@ -9,7 +10,7 @@
 typedef enum group_kind {
   GROUP_MAP,         /* one domain, any number of outputs */
   GROUP_ROW,         /* outer × inner, reductions over the inner axes */
-  GROUP_CONTRACTION, /* one dot or conv */
+  GROUP_CONTRACTION, /* one dot or conv, its heart, and maps over the axes of its result */
   GROUP_OPAQUE,      /* one operator that writes its own kernel, as gather does */
   GROUP_CONSTANT     /* one constant of several values */
 } group_kind;
@@ -21,6 +22,15 @@ typedef struct group_access {
   bool store, guarded;
   const index_expr *position;
 } group_access;
+
+/* An operand of a contraction as a strided view of a stored node: element (v…) lies at position
+ * base + Σ strides · v of the root's elements, row-major. Stored nodes are their own root. */
+typedef struct operand_root {
+  node *root;
+  int64_t base, strides[MAX_RANK];
+} operand_root;
+
+operand_root contraction_operand_root(arena *a, node *operand);
 
 /* A kernel to be: its members are computed inside; its outputs are stored. Its domain has the outer
  * variables, from number 0, each point of which is a row, and behind them the inner ones, which its
@@ -41,6 +51,15 @@ typedef struct group {
   /* By member: the index in it that a point of the domain has (NULL: none), and of reductions the
    * index at which their operand is read. */
   const index_expr *const **homes, *const **reduced;
+
+  /* Of a contraction, whose outer axes are those of its result: the node, and how it is computed.
+   * The first inputs are the roots of its operands. */
+  node *heart;
+  contraction *contraction;         /* without buffers */
+  operand_root operands[2];
+  contraction_schedule schedule;    /* of a group that is complete */
+  int partial_sums;                 /* the output that holds sums over some of the blocks that a
+                                       reduced axis is cut into; -1: none does */
 
   group_access *accesses;
   int access_count;
@@ -80,6 +99,10 @@ bool group_survey(arena *a, const fusion *f, group *g);
 /* Scalar operations for one element of the node, where an addition is one. */
 int group_weight(const node *n);
 
+/* Chooses the schedule of a contraction's group that is complete, and where its partial sums lie: the
+ * heart becomes an output where no other can hold them. */
+void group_complete(const fusion *f, group *g);
+
 /* Estimated cycles. */
 double group_cost(const fusion *f, const group *g);
 
@@ -87,6 +110,10 @@ double group_cost(const fusion *f, const group *g);
 int group_member(const group *g, const node *n);
 int group_input(const group *g, const node *n);
 int group_output(const group *g, const node *n);
+
+/* True where the kernel only reads the input where it stores the output. Loads that follow the
+ * store there are none: lowering stores an output that overwrites an input in the last pass. */
+bool group_reads_in_place(const group *g, const node *input, const node *output);
 
 /* True where the group computes the node: members, and what belongs to no group. */
 bool group_computes(const fusion *f, const group *g, const node *n);

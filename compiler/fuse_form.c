@@ -44,6 +44,11 @@ bool group_computes(const fusion *f, const group *g, const node *n) {
 
 static bool is_reduction(const node *n) { return op_has(n->op, REDUCTION); }
 
+/* True where the kernel computes an element of the node from elements of its operands. */
+static bool computes_elements(const fusion *f, const group *g, const node *n) {
+  return n != g->heart && group_computes(f, g, n);
+}
+
 /* ---- homes ----------------------------------------------------------------------------------- */
 
 /* Nodes that the kernel computes or loads, ascending, with the index that the domain's point has in
@@ -68,7 +73,7 @@ static void collect_nodes(former *k) {
     arena_push(k->arena, k->nodes, k->count) = g->members[i];
   for (int i = 0; i < k->count; i++) {
     const node *n = k->nodes[i];
-    if (!group_computes(k->fusion, g, n)) continue;
+    if (!computes_elements(k->fusion, g, n)) continue;
     for (int o = 0; o < n->operand_count; o++)
       if (position_of(k->nodes, k->count, n->operands[o]) < 0)
         arena_push(k->arena, k->nodes, k->count) = n->operands[o];
@@ -115,7 +120,7 @@ static bool inner_index(former *k, const node *n, const index_expr **inner) {
 /* From a node's index to those of its operands. */
 static bool spread_down(former *k, const node *n, const index_expr *const *at) {
   bool changed = false;
-  if (!group_computes(k->fusion, k->group, n)) return false;
+  if (!computes_elements(k->fusion, k->group, n)) return false;
   if (is_reduction(n)) {
     int member = group_member(k->group, n);
     if (!k->group->reduced[member]) {
@@ -181,7 +186,7 @@ static bool reduction_up(former *k, const node *n, const index_expr *const *from
 }
 
 static bool spread_up(former *k, const node *n) {
-  if (!group_computes(k->fusion, k->group, n)) return false;
+  if (!computes_elements(k->fusion, k->group, n)) return false;
   for (int o = 0; o < n->operand_count; o++) {
     const index_expr *const *from = k->at[find(k->nodes, k->count, n->operands[o])];
     if (!from) continue;
@@ -223,6 +228,24 @@ static const node *seed_of(const group *g) {
     if (!seed || type_elements(&g->outputs[i]->type) >= type_elements(&seed->type))
       seed = g->outputs[i];
   return seed;
+}
+
+/* The axes of the heart's result as its contraction has them, of which groups of channels and
+ * channels are two. */
+static void make_contraction_domain(former *k) {
+  group *g = k->group;
+  arena *a = k->arena;
+  const contraction *c = g->contraction;
+  g->kind = GROUP_CONTRACTION;
+  const index_expr *position = index_constant(a, 0), **at = new_at(k);
+  for (int i = 0; i < c->axis_count; i++) {
+    if (c->axes[i].reduced) continue;
+    const index_expr *v = index_variable(a, g->outer_rank, c->axes[i].extent);
+    g->outer[g->outer_rank++] = c->axes[i].extent;
+    position = index_add(a, position, index_scale(a, v, c->axes[i].stride));
+  }
+  index_unflatten(a, &g->heart->type, position, at);
+  settle(k, g->heart, at);
 }
 
 static void make_domain(former *k, const node *seed) {
@@ -369,7 +392,7 @@ static void read_element(survey *s, node *n, const index_expr *const *at, bool g
     add_access(s, n, false, guarded, at);
     return;
   }
-  if (is_reduction(n)) { /* its own reads are surveyed by themselves */
+  if (is_reduction(n) || n == g->heart) { /* their own reads are surveyed by themselves */
     const index_expr *const *home = g->homes[group_member(g, n)];
     if (!index_all_equal(home, at, n->type.rank)) s->fits = false;
     return;
@@ -398,6 +421,9 @@ bool group_survey(arena *a, const fusion *f, group *g) {
   g->access_count = g->input_count = 0;
   g->operations = g->quotients = 0;
   g->context = false;
+  for (int i = 0; i < 2 && g->heart; i++)
+    if (group_input(g, g->operands[i].root) < 0)
+      arena_push(a, g->inputs, g->input_count) = g->operands[i].root;
   for (int i = 0; i < g->member_count; i++) {
     node *n = g->members[i];
     if (is_reduction(n)) {
@@ -413,40 +439,111 @@ bool group_survey(arena *a, const fusion *f, group *g) {
 
 /* ---- forming --------------------------------------------------------------------------------- */
 
-/* Contractions read their operands' roots, opaque operators their operands, constants nothing. */
+/* Opaque operators read their operands, constants nothing. */
 static group *form_alone(arena *a, group *g) {
   node *n = g->members[0];
-  g->kind = op_has(n->op, CONTRACTION) ? GROUP_CONTRACTION
-            : op_has(n->op, OPAQUE)    ? GROUP_OPAQUE
-                                       : GROUP_CONSTANT;
-  for (int i = 0; i < n->operand_count; i++) {
-    node *root = g->kind == GROUP_OPAQUE ? n->operands[i]
-                                         : contraction_operand_root(a, n->operands[i]).root;
-    if (group_input(g, root) < 0) arena_push(a, g->inputs, g->input_count) = root;
-  }
+  g->kind = op_has(n->op, OPAQUE) ? GROUP_OPAQUE : GROUP_CONSTANT;
+  for (int i = 0; i < n->operand_count; i++)
+    if (group_input(g, n->operands[i]) < 0)
+      arena_push(a, g->inputs, g->input_count) = n->operands[i];
   return g;
+}
+
+/* True where the node can be computed in no kernel with others. */
+static bool is_alone(const node *n) {
+  double value;
+  return op_has(n->op, OPAQUE) || (n->op == OP_CONSTANT && !node_is_splat(n, &value));
+}
+
+/* The group's contraction; false where there is one and something else than maps beside it, or what
+ * it multiplies. */
+static bool take_heart(arena *a, group *g) {
+  int reductions = 0, hearts = 0;
+  for (int i = 0; i < g->member_count; i++) {
+    reductions += is_reduction(g->members[i]);
+    if (!op_has(g->members[i]->op, CONTRACTION)) continue;
+    hearts++;
+    g->heart = g->members[i];
+  }
+  if (hearts == 0) return true;
+  g->contraction = arena_new_of(a, contraction);
+  contraction_of_node(a, g->heart, g->contraction);
+  for (int i = 0; i < 2; i++) {
+    g->operands[i] = contraction_operand_root(a, g->heart->operands[i]);
+    contraction_operand_strided(&g->contraction->operands[i], NULL, g->operands[i].base,
+                                g->operands[i].strides);
+    if (group_member(g, g->operands[i].root) >= 0) return false;
+  }
+  return hearts == 1 && reductions == 0;
 }
 
 group *group_form(arena *a, const fusion *f, node *const *members, int member_count) {
   group *g = arena_new_of(a, group);
   g->members = arena_grow(a, members, (size_t)member_count, (size_t)member_count, sizeof *members);
   g->member_count = member_count;
+  g->partial_sums = -1;
   g->homes = arena_array_of(a, member_count, const index_expr *const *);
   g->reduced = arena_array_of(a, member_count, const index_expr *const *);
   for (int i = 0; i < member_count; i++)
     if (is_output(f, g, members[i])) arena_push(a, g->outputs, g->output_count) = members[i];
-  for (int i = 0; i < member_count; i++) {
-    double value;
-    if (!op_has(members[i]->op, CONTRACTION) && !op_has(members[i]->op, OPAQUE) &&
-        (members[i]->op != OP_CONSTANT || node_is_splat(members[i], &value)))
-      continue;
-    return member_count == 1 ? form_alone(a, g) : NULL;
-  }
+  for (int i = 0; i < member_count; i++)
+    if (is_alone(members[i])) return member_count == 1 ? form_alone(a, g) : NULL;
+  if (!take_heart(a, g)) return NULL;
   former k = {.arena = a, .fusion = f, .group = g};
   collect_nodes(&k);
-  make_domain(&k, seed_of(g));
+  if (g->heart)
+    make_contraction_domain(&k);
+  else
+    make_domain(&k, seed_of(g));
   spread(&k);
   return take_homes(&k) && group_survey(a, f, g) ? g : NULL;
+}
+
+/* ---- completion ------------------------------------------------------------------------------ */
+
+bool group_reads_in_place(const group *g, const node *input, const node *output) {
+  const index_expr *stored = NULL;
+  if (g->kind > GROUP_CONTRACTION || type_elements(&input->type) != type_elements(&output->type) ||
+      dtype_size(input->type.element) != dtype_size(output->type.element))
+    return false;
+  if (g->heart && (g->operands[0].root == input || g->operands[1].root == input)) return false;
+  if (g->partial_sums >= 0 && g->outputs[g->partial_sums] == output) return false;
+  for (int i = 0; i < g->access_count; i++)
+    if (g->accesses[i].store && g->accesses[i].node == output) stored = g->accesses[i].position;
+  for (int i = 0; i < g->access_count; i++) {
+    const group_access *access = &g->accesses[i];
+    if (!access->store && access->node == input &&
+        (access->guarded || !index_equal(access->position, stored)))
+      return false;
+  }
+  return true;
+}
+
+/* An output of the sums' type that is stored where they belong, in memory that it cannot have in
+ * common with an input. */
+static int holder_of_sums(arena *a, const group *g) {
+  const index_expr *const *home = g->homes[group_member(g, g->heart)];
+  const index_expr *position = index_flatten(a, &g->heart->type, home);
+  for (int o = 0; o < g->output_count; o++) {
+    const node *n = g->outputs[o];
+    bool shared = false;
+    for (int i = 0; i < g->input_count; i++)
+      shared = shared || group_reads_in_place(g, g->inputs[i], n);
+    if (!shared && n->type.element == g->contraction->element &&
+        index_equal(index_flatten(a, &n->type, g->homes[group_member(g, n)]), position))
+      return o;
+  }
+  return -1;
+}
+
+void group_complete(const fusion *f, group *g) {
+  g->schedule = contraction_schedule_find(g->contraction, f->target);
+  if (g->schedule.block_axis < 0) return;
+  g->partial_sums = group_output(g, g->heart);
+  if (g->partial_sums < 0) g->partial_sums = holder_of_sums(f->arena, g);
+  if (g->partial_sums >= 0) return;
+  g->partial_sums = g->output_count;
+  arena_push(f->arena, g->outputs, g->output_count) = g->heart;
 }
 
 /* ---- cost ------------------------------------------------------------------------------------ */

@@ -141,6 +141,14 @@ loop_kernel *lower_parameters(lowering *l, const group *g, loop_buffer **buffers
   return k;
 }
 
+loop_buffer *lower_context(lowering *l, const group *g, loop_kernel *k) {
+  if (!g->context) return NULL;
+  loop_buffer *context = loop_buffer_new(l->arena, "context", LOOP_PARAMETER,
+                                         loop_scalar(DTYPE_I64), 1, (int64_t[]){2});
+  loop_add_parameter(l->arena, k, context, LOOP_IN);
+  return context;
+}
+
 /* ---- bodies ---------------------------------------------------------------------------------- */
 
 static void write_constant(lowering *l, const node *n, loop_kernel *k, loop_buffer *b) {
@@ -181,16 +189,11 @@ static const char *provenance(const lowering *l, const group *g) {
 loop_kernel *lower_group(lowering *l, const group *g) {
   loop_kernel *k;
   if (g->kind == GROUP_CONTRACTION || g->kind == GROUP_OPAQUE) {
-    k = lowering_of(g->members[0])->kernel(l, g);
+    k = lowering_of(g->heart ? g->heart : g->members[0])->kernel(l, g);
   } else {
     loop_buffer **buffers = arena_array_of(l->arena, g->input_count + g->output_count, loop_buffer *);
     k = lower_parameters(l, g, buffers);
-    loop_buffer *context = NULL;
-    if (g->context) {
-      context = loop_buffer_new(l->arena, "context", LOOP_PARAMETER, loop_scalar(DTYPE_I64), 1,
-                                (int64_t[]){2});
-      loop_add_parameter(l->arena, k, context, LOOP_IN);
-    }
+    loop_buffer *context = lower_context(l, g, k);
     if (g->kind == GROUP_CONSTANT)
       write_constant(l, g->members[0], k, buffers[0]);
     else

@@ -46,8 +46,7 @@ typedef struct op_lowering {
   scalar_function combine;
   bool place;
 
-  /* CONTRACTION: the whole kernel of a group; lower_parameters makes its buffers. The inputs are the
-   * operands' roots (contraction_operand_root). OPAQUE: likewise; the inputs are the operands. */
+  /* CONTRACTION, OPAQUE: the whole kernel of a group; lower_parameters makes its buffers. */
   loop_kernel *(*kernel)(lowering *l, const group *g);
 } op_lowering;
 
@@ -65,15 +64,6 @@ const loop_expr *lower_inside(lowering *l, const node *n, const element_parts *p
 void reduction_access(const node *n, const index_expr *const *at, const index_expr *const *inner,
                       const index_expr **operand_at);
 
-/* An operand of a contraction as a strided view of a stored node: element (v…) lies at position
- * base + Σ strides · v of the root's elements, row-major. Stored nodes are their own root. */
-typedef struct operand_root {
-  node *root;
-  int64_t base, strides[MAX_RANK];
-} operand_root;
-
-operand_root contraction_operand_root(arena *a, node *operand);
-
 /* The type in which values of an element type are computed: f32 for f16 and bf16, else itself. */
 dtype compute_type(dtype element);
 
@@ -90,6 +80,9 @@ loop_kernel *lower_group(lowering *l, const group *g);
 /* An empty kernel with the parameters of a group; buffers[i] is that of input i, then of output
  * i - input_count. */
 loop_kernel *lower_parameters(lowering *l, const group *g, loop_buffer **buffers);
+
+/* Adds the context parameter, where the group needs it; else NULL. */
+loop_buffer *lower_context(lowering *l, const group *g, loop_kernel *k);
 
 /* A kernel that copies `elements` elements. */
 loop_kernel *lower_copy(arena *a, const target *t, dtype element, int64_t elements);

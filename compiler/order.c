@@ -99,24 +99,6 @@ static int writer_of(orderer *o, int update) {
 
 /* ---- memory in common ------------------------------------------------------------------------ */
 
-/* True where the kernel only reads the input where it stores the output. Loads that follow the
- * store there are none: lowering stores an output that overwrites an input in the last pass. */
-static bool reads_in_place(const group *g, const node *input, const node *output) {
-  const index_expr *stored = NULL;
-  if (g->kind > GROUP_ROW || type_elements(&input->type) != type_elements(&output->type) ||
-      dtype_size(input->type.element) != dtype_size(output->type.element))
-    return false;
-  for (int i = 0; i < g->access_count; i++)
-    if (g->accesses[i].store && g->accesses[i].node == output) stored = g->accesses[i].position;
-  for (int i = 0; i < g->access_count; i++) {
-    const group_access *access = &g->accesses[i];
-    if (!access->store && access->node == input &&
-        (access->guarded || !index_equal(access->position, stored)))
-      return false;
-  }
-  return true;
-}
-
 static bool is_slot(const node *n, const char *path) {
   return n->op == OP_SLOT && strcmp(node_text(n, 0), path) == 0;
 }
@@ -124,7 +106,7 @@ static bool is_slot(const node *n, const char *path) {
 /* True where the group's own reads of the slot, if any, are where it writes. */
 static bool writes_where_it_reads(const group *g, const char *path, const node *value) {
   for (int i = 0; i < g->input_count; i++)
-    if (is_slot(g->inputs[i], path) && !reads_in_place(g, g->inputs[i], value)) return false;
+    if (is_slot(g->inputs[i], path) && !group_reads_in_place(g, g->inputs[i], value)) return false;
   return true;
 }
 
@@ -307,7 +289,7 @@ static void add_pairs(orderer *o, int step) {
   for (int i = 0; i < g->input_count; i++)
     for (int k = 0; k < g->output_count; k++)
       if (lies_alone(o, g->inputs[i]) && lies_alone(o, g->outputs[k]) &&
-          reads_in_place(g, g->inputs[i], g->outputs[k]))
+          group_reads_in_place(g, g->inputs[i], g->outputs[k]))
         arena_push(o->arena, t->pairs, t->pair_count) = (order_pair){
             .from = o->block_of[g->inputs[i]->id], .to = o->block_of[g->outputs[k]->id]};
 }

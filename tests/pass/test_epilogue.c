@@ -1,0 +1,174 @@
+/* Products and convolutions that take the maps behind them into their kernel: counts of kernels, and
+ * the same values as the interpreter's, for shapes of one, odd and longer than vectors and blocks. */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "graph_case.h"
+#include "pass.h"
+#include "run_module.h"
+
+static const char *const targets[] = {"x86-64", "x86-64-v3", "x86-64-v4"};
+enum { TARGET_COUNT = 3 };
+
+/* Runs the graph as it is on every target; all its kernels together are `kernels`, 0: any number. */
+static void check(const char *name, int kernels, const char *text) {
+  for (int i = 0; i < TARGET_COUNT; i++) {
+    arena *a = arena_new();
+    const target *t = target_find(a, targets[i]);
+    graph *g = graph_from_text(a, text);
+    const module *m = module_build(a, program_of_graph(a, g), t);
+    if (kernels > 0 && m->entries[1].call_count != kernels)
+      fail_msg("%s, %s: %d kernels where %d are expected\n%s", name, targets[i],
+               m->entries[1].call_count, kernels, graph_to_text(a, g));
+    const tolerance close = {.absolute = 1e-4, .relative = 1e-4};
+    const char *fault = run_module_and_compare(a, m, g, -1, 1, close);
+    if (fault) fail_msg("%s, %s: %s\n%s", name, targets[i], fault, graph_to_text(a, g));
+    arena_free(a);
+  }
+}
+
+typedef struct shape {
+  int m, k, n;
+} shape;
+
+/* The last ones are cut into blocks along k. */
+static const shape shapes[] = {{1, 1, 1},  {1, 7, 5},   {3, 5, 33},   {17, 9, 16},
+                               {8, 64, 1}, {7, 40, 35}, {6, 2100, 9}, {33, 1500, 40}};
+enum { SHAPE_COUNT = sizeof shapes / sizeof *shapes };
+
+/* Fills a template whose $m, $k, $n stand for extents. */
+static const char *filled(arena *a, const char *template, shape s) {
+  const char *text = "";
+  for (const char *c = template; *c; c++) {
+    int extent = *c != '$' ? 0 : c[1] == 'm' ? s.m : c[1] == 'k' ? s.k : s.n;
+    text = extent ? arena_printf(a, "%s%d", text, extent) : arena_printf(a, "%s%c", text, *c);
+    c += extent > 0;
+  }
+  return text;
+}
+
+static void for_all_shapes(const char *name, int kernels, const char *template) {
+  arena *a = arena_new();
+  for (int i = 0; i < SHAPE_COUNT; i++) check(name, kernels, filled(a, template, shapes[i]));
+  arena_free(a);
+}
+
+static void linear_layers(void **state) {
+  (void)state;
+  for_all_shapes("bias and rectifier", 1,
+      "entry f(x: f32[$m, $k], w: f32[$k, $n], b: f32[$n]) { "
+      "%3 = dot %0, %1 left_contract=[1] right_contract=[0]: f32[$m, $n] "
+      "%4 = broadcast %2 axes=[1]: f32[$m, $n] %5 = add %3, %4: f32[$m, $n] "
+      "%6 = constant reals=[0]: f32 %7 = broadcast %6: f32[$m, $n] "
+      "%8 = maximum %5, %7: f32[$m, $n] return y = %8 }");
+  for_all_shapes("bias of rows, and the sum itself", 1,
+      "entry f(x: f32[$m, $k], w: f32[$k, $n], b: f32[$m]) { "
+      "%3 = dot %0, %1 left_contract=[1] right_contract=[0]: f32[$m, $n] "
+      "%4 = broadcast %2 axes=[0]: f32[$m, $n] %5 = add %3, %4: f32[$m, $n] "
+      "return y = %5, z = %3 }");
+}
+
+/* So long an epilogue that it goes through local memory. */
+static void long_epilogues(void **state) {
+  (void)state;
+  for_all_shapes("a gate", 1,
+      "entry f(x: f32[$m, $k], w: f32[$n, $k], r: f32[$m, $n]) { "
+      "%3 = dot %0, %1 left_contract=[1] right_contract=[1]: f32[$m, $n] "
+      "%4 = sigmoid %3: f32[$m, $n] %5 = tanh %2: f32[$m, $n] %6 = mul %4, %5: f32[$m, $n] "
+      "%7 = exp %6: f32[$m, $n] return gate = %4, y = %7 }");
+  for_all_shapes("a transposed result", 1,
+      "entry f(x: f32[$k, $m], w: f32[$k, $n]) { "
+      "%2 = dot %0, %1 left_contract=[0] right_contract=[0]: f32[$m, $n] "
+      "%3 = exp %2: f32[$m, $n] %4 = transpose %3 axes=[1, 0]: f32[$n, $m] "
+      "%5 = tanh %4: f32[$n, $m] return y = %5 }");
+}
+
+static void other_types(void **state) {
+  (void)state;
+  for_all_shapes("doubles compared", 1,
+      "entry f(x: f64[$m, $k], w: f64[$k, $n], r: f64[$m, $n]) { "
+      "%3 = dot %0, %1 left_contract=[1] right_contract=[0]: f64[$m, $n] "
+      "%4 = lt %3, %2: bool[$m, $n] %5 = cast %3: f32[$m, $n] return less = %4, single = %5 }");
+  for_all_shapes("integers", 1,
+      "entry f(x: i32[$m, $k], w: i32[$k, $n]) { "
+      "%2 = dot %0, %1 left_contract=[1] right_contract=[0]: i32[$m, $n] "
+      "%3 = neg %2: i32[$m, $n] %4 = cast %3: i64[$m, $n] return y = %4 }");
+}
+
+/* A step of descent: the gradient is stored nowhere unless it is cut into blocks, and the slot is
+ * changed in its own memory. */
+static void updates_in_place(void **state) {
+  (void)state;
+  for_all_shapes("descent with momentum", 1,
+      "entry f(x: f32[$k, $m], y: f32[$k, $n], rate: f32) { "
+      "%3 = slot \"w\": f32[$m, $n] %4 = slot \"v\": f32[$m, $n] "
+      "%5 = dot %0, %1 left_contract=[0] right_contract=[0]: f32[$m, $n] "
+      "%6 = constant reals=[0.5]: f32 %7 = broadcast %6: f32[$m, $n] "
+      "%8 = mul %4, %7: f32[$m, $n] %9 = add %8, %5: f32[$m, $n] "
+      "%10 = broadcast %2: f32[$m, $n] %11 = mul %9, %10: f32[$m, $n] "
+      "%12 = sub %3, %11: f32[$m, $n] update \"v\" = %9 update \"w\" = %12 }");
+  for_all_shapes("a slot that is also an operand", 2,
+      "entry f(x: f32[$m, $m]) { %1 = slot \"w\": f32[$m, $m] "
+      "%2 = dot %0, %1 left_contract=[1] right_contract=[0]: f32[$m, $m] "
+      "%3 = sub %1, %2: f32[$m, $m] update \"w\" = %3 }");
+}
+
+static void draws(void **state) {
+  (void)state;
+  for_all_shapes("dropout", 1,
+      "entry f(x: f32[$m, $k], w: f32[$k, $n]) { "
+      "%2 = dot %0, %1 left_contract=[1] right_contract=[0]: f32[$m, $n] "
+      "%3 = key site=[5] initial=[0]: i32[2] %4 = constant ints=[0]: i64 "
+      "%5 = bits %3, %4: i32[$m, $n] %6 = constant ints=[0]: i32 "
+      "%7 = broadcast %6: i32[$m, $n] %8 = lt %5, %7: bool[$m, $n] "
+      "%9 = constant reals=[0]: f32 %10 = broadcast %9: f32[$m, $n] "
+      "%11 = select %8, %10, %2: f32[$m, $n] return y = %11 }");
+}
+
+static void convolutions(void **state) {
+  (void)state;
+  static const char *const cases[] = {
+      "entry f(x: f32[2, 3, 9, 20], w: f32[5, 3, 3, 3], b: f32[5]) { "
+      "%3 = conv %0, %1 strides=[1, 1] low=[1, 1] high=[1, 1] left_dilation=[1, 1] "
+      "right_dilation=[1, 1] groups=[1]: f32[2, 5, 9, 20] "
+      "%4 = broadcast %2 axes=[1]: f32[2, 5, 9, 20] %5 = add %3, %4: f32[2, 5, 9, 20] "
+      "%6 = tanh %5: f32[2, 5, 9, 20] return y = %6 }",
+      "entry f(x: f32[3, 6, 31], w: f32[8, 3, 4], b: f32[8], r: f32[3, 8, 14]) { "
+      "%4 = conv %0, %1 strides=[2] low=[0] high=[0] left_dilation=[1] right_dilation=[1] "
+      "groups=[2]: f32[3, 8, 14] %5 = broadcast %2 axes=[1]: f32[3, 8, 14] "
+      "%6 = add %4, %5: f32[3, 8, 14] %7 = add %6, %3: f32[3, 8, 14] return y = %7 }",
+      "entry f(x: f32[1, 33, 7, 7], w: f32[33, 1, 3, 3], b: f32[33]) { "
+      "%3 = conv %0, %1 strides=[1, 1] low=[0, 0] high=[0, 0] left_dilation=[1, 1] "
+      "right_dilation=[1, 1] groups=[33]: f32[1, 33, 5, 5] "
+      "%4 = broadcast %2 axes=[1]: f32[1, 33, 5, 5] %5 = mul %3, %4: f32[1, 33, 5, 5] "
+      "return y = %5, z = %3 }",
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check("convolution", 1, cases[i]);
+}
+
+/* What reads the result at other places than its own, or reduces it, stays outside. */
+static void others_stay_outside(void **state) {
+  (void)state;
+  for_all_shapes("a result and its reverse", 2,
+      "entry f(x: f32[$m, $k], w: f32[$k, 7]) { "
+      "%2 = dot %0, %1 left_contract=[1] right_contract=[0]: f32[$m, 7] "
+      "%3 = reverse %2 axes=[1]: f32[$m, 7] %4 = sub %2, %3: f32[$m, 7] return y = %4 }");
+  for_all_shapes("two products", 2,
+      "entry f(x: f32[$m, $k], u: f32[$k, $n], v: f32[$k, $n]) { "
+      "%3 = dot %0, %1 left_contract=[1] right_contract=[0]: f32[$m, $n] "
+      "%4 = dot %0, %2 left_contract=[1] right_contract=[0]: f32[$m, $n] "
+      "%5 = minimum %3, %4: f32[$m, $n] %6 = tanh %5: f32[$m, $n] return y = %6 }");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(linear_layers),    cmocka_unit_test(long_epilogues),
+      cmocka_unit_test(other_types),      cmocka_unit_test(updates_in_place),
+      cmocka_unit_test(draws),            cmocka_unit_test(convolutions),
+      cmocka_unit_test(others_stay_outside),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
