@@ -7,6 +7,7 @@
 #include "build.h"
 #include "half.h"
 #include "slots.h"
+#include "stable.h"
 
 /* --- messages --------------------------------------------------------------------------- */
 
@@ -252,6 +253,8 @@ static bool meet(elaborator *e, location at, int from, int count, const value *o
 }
 
 static node *build_map(graph *g, scalar_function f, int count, node *const *x) {
+  node *stable = stable_map(g, f, count, x);
+  if (stable) return stable;
   return count == 1   ? build_map1(g, f, x[0])
          : count == 2 ? build_map2(g, f, x[0], x[1])
                       : build_map3(g, f, x[0], x[1], x[2]);

@@ -1,0 +1,207 @@
+/* Forms that overflow or cancel as they are written: their values and first and second derivatives
+ * are finite and right at arguments up to 1e4 and near 0. */
+#include <math.h>
+#include <stdarg.h>
+#include <setjmp.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "compare.h"
+#include "model_case.h"
+
+static const double points[] = {-1e4, -700, -40, -1, -1e-9, 0, 1e-9, 0.5, 40, 700, 1e4};
+enum { POINTS = sizeof points / sizeof *points };
+
+static double logistic(double x) { return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)); }
+static double slope(double x) { return logistic(x) * logistic(-x); }
+static double softplus(double x) { return fmax(x, 0) + log1p(exp(-fabs(x))); }
+
+/* The values of x and of its first and second derivative. */
+typedef void reference(double x, double expected[3]);
+
+static void of_softplus(double x, double expected[3]) {
+  expected[0] = softplus(x);
+  expected[1] = logistic(x);
+  expected[2] = slope(x);
+}
+
+static void of_log_sigmoid(double x, double expected[3]) {
+  expected[0] = -softplus(-x);
+  expected[1] = logistic(-x);
+  expected[2] = -slope(x);
+}
+
+static void of_log_complement(double x, double expected[3]) {
+  expected[0] = -softplus(x);
+  expected[1] = -logistic(x);
+  expected[2] = -slope(x);
+}
+
+static void of_logistic(double x, double expected[3]) {
+  expected[0] = logistic(x);
+  expected[1] = slope(x);
+  expected[2] = slope(x) * (logistic(-x) - logistic(x));
+}
+
+static void of_complement(double x, double expected[3]) {
+  of_logistic(-x, expected);
+  expected[1] = -expected[1];
+}
+
+static void of_identity(double x, double expected[3]) {
+  expected[0] = x;
+  expected[1] = 1;
+  expected[2] = 0;
+}
+
+static const struct {
+  const char *text;
+  reference *expected;
+} forms[] = {
+    {"log(1 + exp(x))", of_softplus},
+    {"log(exp(x) + 1)", of_softplus},
+    {"log1p(exp(x))", of_softplus},
+    {"softplus(x)", of_softplus},
+    {"log(exp(x) + exp(0 * x))", of_softplus},
+    {"logsumexp(stack[-1](x, 0 * x))", of_softplus},
+    {"log(sum[-1](exp(stack[-1](x, 0 * x))))", of_softplus},
+    {"log(sum[0, keep: true](exp(stack[0](0 * x, x))))[0]", of_softplus},
+    {"log(2 * mean[0](exp(stack[0](0 * x, x))))", of_softplus},
+    {"log(1 + sum[0](exp(stack[0](x, x - 3e4))))", of_softplus},
+    {"log(sigmoid(x))", of_log_sigmoid},
+    {"log(1 / (1 + exp(-x)))", of_log_sigmoid},
+    {"log(exp(x) / (1 + exp(x)))", of_log_sigmoid},
+    {"log_softmax(stack[-1](x, 0 * x))[:, 0]", of_log_sigmoid},
+    {"log(softmax(stack[-1](x, 0 * x)))[:, 0]", of_log_sigmoid},
+    {"-log1p(exp(-x))", of_log_sigmoid},
+    {"log(1 - sigmoid(x))", of_log_complement},
+    {"log1p(-sigmoid(x))", of_log_complement},
+    {"1 / (1 + exp(-x))", of_logistic},
+    {"exp(x) / (1 + exp(x))", of_logistic},
+    {"softmax(stack[-1](x, 0 * x))[:, 0]", of_logistic},
+    {"share(stack[-1](x, 0 * x))[:, 0]", of_logistic},
+    {"1 - sigmoid(x)", of_complement},
+    {"log(exp(x))", of_identity},
+    {"log(exp(x) * 5) - log(5.0)", of_identity},
+    {"log(sigmoid(x) / sigmoid(-x))", of_identity},
+};
+
+static tensor *column(arena *a, const double *values) {
+  tensor_type type = type_of(DTYPE_F64, 1, (int64_t[]){POINTS});
+  tensor *x = tensor_new(a, &type);
+  memcpy(x->reals, values, POINTS * sizeof *values);
+  return x;
+}
+
+static model *model_of(arena *a, const char *form) {
+  return model_new(arena_printf(a, "use nn\n"
+                                   "fn share(z) {\n"
+                                   "  e = exp(z)\n"
+                                   "  e / sum[-1, keep: true](e)\n"
+                                   "}\n"
+                                   "entry f(x: f64[%d]) -> (y, first, second) {\n"
+                                   "  y = %s + 0 * x * x\n" /* has second derivatives of its own, all 0 */
+                                   "  first = grad(sum(y), x)\n"
+                                   "  second = grad(sum(first), x)\n"
+                                   "}\n", POINTS, form), NULL);
+}
+
+static void finite_to_second_order(void **state) {
+  (void)state;
+  static const char *const names[] = {"value", "first derivative", "second derivative"};
+  for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+    arena *a = arena_new();
+    model *m = model_of(a, forms[i].text);
+    tensor **outputs = model_run(m, "f", (const tensor *[]){column(m->arena, points)});
+    for (int k = 0; k < POINTS; k++) {
+      double expected[3];
+      forms[i].expected(points[k], expected);
+      for (int order = 0; order < 3; order++)
+        if (!compare_real(outputs[order]->reals[k], expected[order], (tolerance){1e-11, 1e-11}))
+          fail_msg("%s, %s at %g: %.17g where %.17g is right", forms[i].text, names[order],
+                   points[k], outputs[order]->reals[k], expected[order]);
+    }
+    model_free(m);
+    arena_free(a);
+  }
+}
+
+/* No digit is lost where the written form would cancel. */
+static void accurate_near_zero(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    double (*value)(double);
+  } near_zero[] = {{"exp(x) - 1", expm1}, {"-(1 - exp(x))", expm1}, {"log(1 + x)", log1p},
+                   {"log(x + 1)", log1p}, {"log(1 - (-x))", log1p}};
+  const double small[POINTS] = {1e-17, -1e-17, 1e-12, -1e-12, 1e-8, 1e-5, -1e-3, 0.25, 0, 1, 2};
+  for (size_t i = 0; i < sizeof near_zero / sizeof *near_zero; i++) {
+    arena *a = arena_new();
+    model *m = model_of(a, near_zero[i].text);
+    tensor **outputs = model_run(m, "f", (const tensor *[]){column(m->arena, small)});
+    for (int k = 0; k < POINTS; k++)
+      if (!compare_real(outputs[0]->reals[k], near_zero[i].value(small[k]), (tolerance){0, 1e-15}))
+        fail_msg("%s at %g: %.17g", near_zero[i].text, small[k], outputs[0]->reals[k]);
+    model_free(m);
+    arena_free(a);
+  }
+}
+
+/* The sum of nothing but exp(-inf) is 0, and infinities and NaN pass. */
+static void infinities_pass(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  model *m = model_new("entry f(x: f64[4, 2]) -> (y, z) {\n"
+                       "  y = log(sum[-1](exp(x)))\n"
+                       "  z = log(exp(x[:, 0]) + exp(x[:, 1]))\n"
+                       "}\n", NULL);
+  const double inf = (double)INFINITY, not = (double)NAN;
+  const double values[] = {-inf, -inf, inf, 3, -inf, 3, not, 3}, expected[] = {-inf, inf, 3, not};
+  tensor_type type = type_of(DTYPE_F64, 2, (int64_t[]){4, 2});
+  tensor *x = tensor_new(m->arena, &type);
+  memcpy(x->reals, values, sizeof values);
+  tensor **outputs = model_run(m, "f", (const tensor *[]){x});
+  for (int i = 0; i < 4; i++)
+    for (int output = 0; output < 2; output++)
+      assert_true(compare_real(outputs[output]->reals[i], expected[i], (tolerance){0, 1e-15}));
+  model_free(m);
+  arena_free(a);
+}
+
+/* A sum that is repeated along other axes than its own is no softmax. */
+static void other_quotients_stay(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  model *m = model_new("entry f(x: f64[2, 2]) -> (y, z) {\n"
+                       "  e = exp(x)\n"
+                       "  y = e / sum[0](e)[:, new]\n"
+                       "  z = e / sum[1](e)\n"
+                       "}\n", NULL);
+  const double values[] = {1, 2, 3, 5};
+  tensor_type type = type_of(DTYPE_F64, 2, (int64_t[]){2, 2});
+  tensor *x = tensor_new(m->arena, &type);
+  memcpy(x->reals, values, sizeof values);
+  tensor **outputs = model_run(m, "f", (const tensor *[]){x});
+  for (int i = 0; i < 2; i++) {
+    for (int k = 0; k < 2; k++) {
+      double e = exp(values[2 * i + k]);
+      tolerance near = {0, 1e-14};
+      assert_true(compare_real(outputs[0]->reals[2 * i + k], e / (exp(values[i]) + exp(values[2 + i])), near));
+      assert_true(compare_real(outputs[1]->reals[2 * i + k],
+                               e / (exp(values[2 * k]) + exp(values[2 * k + 1])), near));
+    }
+  }
+  model_free(m);
+  arena_free(a);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(finite_to_second_order),
+      cmocka_unit_test(accurate_near_zero),
+      cmocka_unit_test(infinities_pass),
+      cmocka_unit_test(other_quotients_stay),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
