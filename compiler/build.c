@@ -385,6 +385,26 @@ node *build_conv(graph *g, node *x, node *w, const conv_shape *shape) {
   return graph_node(g, OP_CONV, (scalar_function)0, 2, (node *[]){x, w}, 6, attributes);
 }
 
+node *build_loop(graph *g, const loop_shape *s, node *const *operands) {
+  int64_t carries = s->carries, sequences = s->sequences, reverse = s->reverse;
+  attribute attributes[] = {
+      ints(s->turns > 0, &s->turns),
+      ints(1, &carries),
+      ints(1, &sequences),
+      ints(1, &reverse),
+      {.kind = ATTRIBUTE_GRAPH, .graph = s->condition},
+      {.kind = ATTRIBUTE_GRAPH, .graph = s->body},
+  };
+  return graph_node(g, OP_LOOP, (scalar_function)0, s->carries + s->sequences + s->invariants,
+                    operands, 6, attributes);
+}
+
+node *build_result(graph *g, node *loop, int number) {
+  if (!loop || number == 0) return loop;
+  int64_t which = number;
+  return unary(g, OP_RESULT, loop, 1, (attribute[]){ints(1, &which)});
+}
+
 node *build_like(graph *g, const node *n, node *const *operands) {
   if (n->op == OP_INPUT) return graph_add_input(g, node_text(n, 0), n->attributes[1].type);
   location at = g->at;

@@ -94,6 +94,18 @@ typedef struct conv_shape {
 } conv_shape;
 node *build_conv(graph *g, node *x, node *w, const conv_shape *shape);
 
+/* A loop at run time. Operands are carries, then sequences, then invariants; results are the carries
+ * after the last turn, then stacks, one part for each turn. docs/operators.md says what the graphs
+ * take and give. */
+typedef struct loop_shape {
+  int64_t turns; /* 0: until the condition is false */
+  int carries, sequences, invariants;
+  bool reverse;  /* the last turn first */
+  const graph *condition, *body; /* condition NULL: none */
+} loop_shape;
+node *build_loop(graph *g, const loop_shape *shape, node *const *operands);
+node *build_result(graph *g, node *loop, int number); /* 0: the loop itself */
+
 /* A copy of node n in graph g over other operands (of the same types). */
 node *build_like(graph *g, const node *n, node *const *operands);
 

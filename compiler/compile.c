@@ -6,6 +6,7 @@
 #include "c.h"
 #include "c_word.h"
 #include "cc.h"
+#include "op.h"
 #include "pass.h"
 
 static const char default_cpu[] = "x86-64-v3";
@@ -79,6 +80,22 @@ static bool graph_fits(arena *a, diagnostics *d, const graph *g) {
   return true;
 }
 
+static bool graph_lowers(diagnostics *d, const graph *g) {
+  for (int id = 0; id < g->node_count; id++)
+    if (op_has(g->nodes[id]->op, LOOP)) {
+      diag_error(d, g->nodes[id]->at, "a loop at run time, in %s: not supported yet", g->name);
+      return false;
+    }
+  return true;
+}
+
+/* What elaboration and the interpreter know, but no kernel does. */
+static bool program_lowers(const program *p, diagnostics *d) {
+  bool lowers = graph_lowers(d, p->initial);
+  for (int i = 0; i < p->entry_count; i++) lowers = graph_lowers(d, p->entries[i]) && lowers;
+  return lowers;
+}
+
 static bool memory_fits(const program *p, diagnostics *d) {
   int64_t left = most_bytes;
   const char *what = "the parameters and states up to this one";
@@ -105,7 +122,9 @@ module *compile_module(program *p, diagnostics *d, const compile_options *option
   const char *cpu = options->target_cpu ? options->target_cpu : default_cpu;
   const target *t = find_target(p->arena, d, cpu);
   if (!t || !name_is_free(p, d)) return NULL;
-  if (!compile_passes(p, d, options, NULL) || !memory_fits(p, d)) return NULL;
+  if (!compile_passes(p, d, options, NULL) || !memory_fits(p, d) ||
+      !program_lowers(p, d))
+    return NULL;
   return module_build(p->arena, p, t);
 }
 

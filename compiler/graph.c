@@ -36,6 +36,7 @@ static attribute copy_attribute(arena *a, const attribute *from) {
   case ATTRIBUTE_REALS: to.reals = copy(a, from->reals, count, sizeof *from->reals); break;
   case ATTRIBUTE_TEXT: to.text = arena_text(a, from->text); break;
   case ATTRIBUTE_TYPE: to.type = copy_type(a, from->type); break;
+  case ATTRIBUTE_GRAPH: to.graph = from->graph; break;
   }
   return to;
 }
@@ -138,6 +139,11 @@ int64_t node_int(const node *n, int position) {
 const char *node_text(const node *n, int position) {
   ensure(position < n->attribute_count && n->attributes[position].kind == ATTRIBUTE_TEXT);
   return n->attributes[position].text;
+}
+
+const graph *node_graph(const node *n, int position) {
+  ensure(position < n->attribute_count && n->attributes[position].kind == ATTRIBUTE_GRAPH);
+  return n->attributes[position].graph;
 }
 
 /* Bitwise, so that NaN is one value and 0 and -0 are two. */

@@ -26,8 +26,11 @@ typedef enum attribute_kind {
   ATTRIBUTE_INTS,  /* list of int64 */
   ATTRIBUTE_REALS, /* list of double */
   ATTRIBUTE_TEXT,  /* a name */
-  ATTRIBUTE_TYPE   /* a tensor type */
+  ATTRIBUTE_TYPE,  /* a tensor type */
+  ATTRIBUTE_GRAPH  /* a graph: what a loop runs */
 } attribute_kind;
+
+typedef struct graph graph;
 
 /* One attribute of a node; which kind and meaning it has, its operator's row says by position. */
 typedef struct attribute {
@@ -38,6 +41,7 @@ typedef struct attribute {
     const double *reals;
     const char *text;
     const tensor_type *type;
+    const graph *graph; /* complete, and of the same arena or one that outlives it; NULL: none */
   };
 } attribute;
 
@@ -67,8 +71,6 @@ typedef struct graph_value {
   const char *name; /* input, output or slot path */
   node *node;
 } graph_value;
-
-typedef struct graph graph;
 
 /* Decides what stands for a node that was just made but is not yet in the graph: an earlier node,
  * or the node itself, added with graph_append. So interning and rewriting happen as nodes are
@@ -114,6 +116,7 @@ void graph_set_update(graph *g, const char *path, node *value); /* replaces an e
 const int64_t *node_ints(const node *n, int position, int *count);
 int64_t node_int(const node *n, int position);
 const char *node_text(const node *n, int position);
+const graph *node_graph(const node *n, int position);
 
 /* True where the node is a constant (seen through broadcast and reshape) of one value. */
 bool node_is_splat(const node *n, double *value);

@@ -27,7 +27,10 @@ typedef struct parser {
   bool failed;
   input_head *inputs; /* in the order of the head */
   int input_count;
+  int depth;          /* of graphs within each other */
 } parser;
+
+enum { MOST_DEPTH = 32 };
 
 static void skip_blanks(parser *p) {
   for (;; p->next++) {
@@ -216,17 +219,22 @@ static void parse_list(parser *p, attribute *list) {
     list->reals = reals;
 }
 
-/* One "name=[…]"; `seen` has a bit per position. */
-static void parse_named_list(parser *p, op_code op, attribute *attributes, unsigned *seen) {
+static const graph *parse_graph(parser *p, const char *name);
+
+/* One "name=[…]" or "name=(…) {…}"; `seen` has a bit per position. */
+static void parse_named(parser *p, op_code op, attribute *attributes, unsigned *seen) {
   const char *wanted = identifier(p, "an attribute or ':'");
   for (int i = 0; i < op_attribute_count(op) && !p->failed; i++) {
     char found[32];
     attribute_kind kind = op_attribute(op, i, found);
-    bool is_list = kind == ATTRIBUTE_INTS || kind == ATTRIBUTE_REALS;
-    if (!is_list || strcmp(found, wanted) != 0 || (*seen & 1u << i)) continue;
+    bool unnamed = kind == ATTRIBUTE_TEXT || kind == ATTRIBUTE_TYPE;
+    if (unnamed || strcmp(found, wanted) != 0 || (*seen & 1u << i)) continue;
     *seen |= 1u << i;
     expect(p, "=");
-    parse_list(p, &attributes[i]);
+    if (kind == ATTRIBUTE_GRAPH)
+      attributes[i].graph = parse_graph(p, wanted);
+    else
+      parse_list(p, &attributes[i]);
     return;
   }
   fail(p, arena_printf(p->arena, "an attribute of %s that did not come yet", op_infos[op].name));
@@ -241,7 +249,7 @@ static void parse_attributes(parser *p, op_code op, attribute *attributes, tenso
     if (attributes[i].kind == ATTRIBUTE_TEXT) attributes[i].text = quoted(p);
     if (attributes[i].kind == ATTRIBUTE_TYPE) attributes[i].type = type;
   }
-  while (!p->failed && !peek(p, ":")) parse_named_list(p, op, attributes, &seen);
+  while (!p->failed && !peek(p, ":")) parse_named(p, op, attributes, &seen);
   expect(p, ":");
   *type = parse_type(p);
 }
@@ -358,19 +366,39 @@ static void parse_update(parser *p) {
   p->failed = true;
 }
 
+/* From the inputs to the closing brace. */
+static graph *parse_whole(parser *p, const char *name_of_graph) {
+  p->graph = graph_new(p->arena, p->diagnostics, name_of_graph);
+  p->inputs = NULL;
+  p->input_count = 0;
+  parse_inputs(p);
+  expect(p, "{");
+  add_inputs(p);
+  while (peek(p, "%")) parse_node(p);
+  order_inputs(p);
+  if (take(p, "return")) parse_return(p);
+  while (take(p, "update")) parse_update(p);
+  expect(p, "}");
+  return p->graph;
+}
+
+/* A graph within a node. */
+static const graph *parse_graph(parser *p, const char *attribute_name) {
+  parser around = *p;
+  if (++p->depth > MOST_DEPTH) fail(p, "fewer graphs within each other");
+  graph *g = p->failed ? NULL : parse_whole(p, attribute_name);
+  p->graph = around.graph;
+  p->inputs = around.inputs;
+  p->input_count = around.input_count;
+  p->depth--;
+  return g;
+}
+
 graph *graph_parse(arena *a, diagnostics *d, const source *text) {
   parser p = {.arena = a, .diagnostics = d, .source = text, .next = text->text, .line = 1,
               .line_start = text->text};
   expect(&p, "entry");
-  p.graph = graph_new(a, d, name(&p));
-  parse_inputs(&p);
-  expect(&p, "{");
-  add_inputs(&p);
-  while (peek(&p, "%")) parse_node(&p);
-  order_inputs(&p);
-  if (take(&p, "return")) parse_return(&p);
-  while (take(&p, "update")) parse_update(&p);
-  expect(&p, "}");
+  parse_whole(&p, name(&p));
   skip_blanks(&p);
   if (!p.failed && *p.next) fail(&p, "the end of the text");
   p.graph->at = (location){0};

@@ -76,20 +76,35 @@ static void print_attribute(FILE *out, const node *n, int position) {
   fputc(']', out);
 }
 
-static void print_node(FILE *out, const node *n) {
-  fprintf(out, "  %%%d = %s", n->id,
+static void print_graph(FILE *out, const graph *g, int depth);
+
+/* name=(…) { … }, in a node that stands at this depth. */
+static void print_graph_attribute(FILE *out, const node *n, int position, int depth) {
+  const graph *g = n->attributes[position].graph;
+  char name[32];
+  op_attribute(n->op, position, name);
+  if (!g) return;
+  fprintf(out, " %s=", name);
+  print_graph(out, g, depth);
+}
+
+static void print_node(FILE *out, const node *n, int depth) {
+  fprintf(out, "%*s%%%d = %s", 2 * depth, "", n->id,
           n->op == OP_MAP ? scalar_infos[n->function].name : op_infos[n->op].name);
   for (int i = 0; i < n->operand_count; i++)
     fprintf(out, "%s%%%d", i ? ", " : " ", n->operands[i]->id);
-  for (int i = 0; i < n->attribute_count; i++) print_attribute(out, n, i);
+  for (int i = 0; i < n->attribute_count; i++) {
+    if (n->attributes[i].kind == ATTRIBUTE_GRAPH)
+      print_graph_attribute(out, n, i, depth);
+    else
+      print_attribute(out, n, i);
+  }
   fputs(": ", out);
   print_type(out, &n->type);
   fputc('\n', out);
 }
 
-static void print_head(FILE *out, const graph *g) {
-  fputs("entry ", out);
-  print_name(out, g->name);
+static void print_inputs(FILE *out, const graph *g) {
   fputc('(', out);
   for (int i = 0; i < g->input_count; i++) {
     if (i > 0) fputs(", ", out);
@@ -98,23 +113,36 @@ static void print_head(FILE *out, const graph *g) {
     fputs(": ", out);
     print_type(out, &g->inputs[i].node->type);
   }
-  fputs(") {\n", out);
+  fputc(')', out);
 }
 
-void graph_print(FILE *out, const graph *g) {
-  print_head(out, g);
+/* What stands behind a graph's name, up to its closing brace; nodes one level deeper. */
+static void print_graph(FILE *out, const graph *g, int depth) {
+  int inner = 2 * (depth + 1);
+  print_inputs(out, g);
+  fputs(" {\n", out);
   for (int id = 0; id < g->node_count; id++)
-    if (g->nodes[id]->op != OP_INPUT) print_node(out, g->nodes[id]);
+    if (g->nodes[id]->op != OP_INPUT) print_node(out, g->nodes[id], depth + 1);
   for (int i = 0; i < g->output_count; i++) {
-    fputs(i ? ", " : "  return ", out);
+    if (i > 0)
+      fputs(", ", out);
+    else
+      fprintf(out, "%*sreturn ", inner, "");
     print_name(out, g->outputs[i].name);
     fprintf(out, " = %%%d", g->outputs[i].node->id);
   }
   if (g->output_count > 0) fputc('\n', out);
   for (int i = 0; i < g->update_count; i++) {
-    fputs("  update ", out);
+    fprintf(out, "%*supdate ", inner, "");
     print_quoted(out, g->updates[i].name);
     fprintf(out, " = %%%d\n", g->updates[i].node->id);
   }
-  fputs("}\n", out);
+  fprintf(out, "%*s}", 2 * depth, "");
+}
+
+void graph_print(FILE *out, const graph *g) {
+  fputs("entry ", out);
+  print_name(out, g->name);
+  print_graph(out, g, 0);
+  fputc('\n', out);
 }

@@ -9,10 +9,16 @@
  *     update "net.w" = %60
  *   }
  *
+ *   %2 = loop %0, %1 turns=[7] carries=[1] sequences=[1] reverse=[0] body=(turn: i64, h: f32, x: f32) {
+ *     %3 = add %1, %2: f32
+ *     return h = %3
+ *   }: f32
+ *
  * A line holds: the node's number; the operator's name, or a map's function; the operands; the
  * attributes by name; the type. Inputs are numbered by their place in the head, unless the
  * head says so (image %7: f32). A type attribute is the type itself, so it is not printed; empty
- * lists are left out. Reals print with the fewest digits that read back exactly; inf, nan. */
+ * lists are left out. The graphs of a loop stand behind their attribute's name; their nodes have numbers
+ * of their own. Reals print with the fewest digits that read back exactly; inf, nan. */
 #ifndef GRAPH_TEXT_H
 #define GRAPH_TEXT_H
 

@@ -24,7 +24,8 @@ int op_attribute_count(op_code op) {
 attribute_kind op_attribute(op_code op, int position, char name[32]) {
   static const char *const kinds[] = {
       [ATTRIBUTE_INTS] = "ints", [ATTRIBUTE_REALS] = "reals",
-      [ATTRIBUTE_TEXT] = "text", [ATTRIBUTE_TYPE] = "type"};
+      [ATTRIBUTE_TEXT] = "text", [ATTRIBUTE_TYPE] = "type",
+      [ATTRIBUTE_GRAPH] = "graph"};
   const char *at = op_infos[op].attributes;
   for (int i = 0; i < position; i++) at = strchr(at, ' ') + 1;
   const char *colon = strchr(at, ':');
@@ -32,7 +33,7 @@ attribute_kind op_attribute(op_code op, int position, char name[32]) {
   ensure(length < 32);
   memcpy(name, at, length);
   name[length] = 0;
-  for (int kind = ATTRIBUTE_INTS; kind <= ATTRIBUTE_TYPE; kind++)
+  for (int kind = ATTRIBUTE_INTS; kind <= ATTRIBUTE_GRAPH; kind++)
     if (strlen(kinds[kind]) == kind_length && memcmp(kinds[kind], colon + 1, kind_length) == 0)
       return (attribute_kind)kind;
   internal_error("ops.def: operator %s has an attribute of unknown kind", op_infos[op].name);

@@ -39,6 +39,7 @@ static uint64_t hash_attribute(uint64_t hash, const attribute *a) {
   case ATTRIBUTE_REALS: return hash_bytes(hash, a->reals, (size_t)a->count * sizeof *a->reals);
   case ATTRIBUTE_TEXT: return hash_bytes(hash, a->text, strlen(a->text));
   case ATTRIBUTE_TYPE: return hash_int(hash, type_elements(a->type));
+  case ATTRIBUTE_GRAPH: return hash_int(hash, a->graph ? a->graph->node_count : 0);
   }
   return hash;
 }
@@ -52,6 +53,26 @@ static uint64_t hash_node(const node *n) {
   return hash;
 }
 
+static bool node_equal(const node *a, const node *b);
+
+static bool values_equal(const graph_value *a, const graph_value *b, int count) {
+  for (int i = 0; i < count; i++)
+    if (strcmp(a[i].name, b[i].name) != 0 || a[i].node->id != b[i].node->id) return false;
+  return true;
+}
+
+/* Of loops: without updates. */
+static bool graph_equal(const graph *a, const graph *b) {
+  if (!a || !b) return a == b;
+  if (a->node_count != b->node_count || a->input_count != b->input_count ||
+      a->output_count != b->output_count || !values_equal(a->inputs, b->inputs, a->input_count) ||
+      !values_equal(a->outputs, b->outputs, a->output_count))
+    return false;
+  for (int id = 0; id < a->node_count; id++)
+    if (!node_equal(a->nodes[id], b->nodes[id])) return false;
+  return true;
+}
+
 static bool attribute_equal(const attribute *a, const attribute *b) {
   if (a->count != b->count) return false;
   switch (a->kind) {
@@ -60,16 +81,18 @@ static bool attribute_equal(const attribute *a, const attribute *b) {
     return memcmp(a->reals, b->reals, (size_t)a->count * sizeof *a->reals) == 0;
   case ATTRIBUTE_TEXT: return strcmp(a->text, b->text) == 0;
   case ATTRIBUTE_TYPE: return type_equal(a->type, b->type);
+  case ATTRIBUTE_GRAPH: return graph_equal(a->graph, b->graph);
   }
   return false;
 }
 
+/* Of one graph, or of two whose nodes before these are equal. */
 static bool node_equal(const node *a, const node *b) {
   if (a->op != b->op || a->function != b->function || a->operand_count != b->operand_count ||
       a->attribute_count != b->attribute_count || !type_equal(&a->type, &b->type))
     return false;
   for (int i = 0; i < a->operand_count; i++)
-    if (a->operands[i] != b->operands[i]) return false;
+    if (a->operands[i]->id != b->operands[i]->id) return false;
   for (int i = 0; i < a->attribute_count; i++)
     if (!attribute_equal(&a->attributes[i], &b->attributes[i])) return false;
   return true;
@@ -114,6 +137,19 @@ static node *settle(graph_rewriter *r, graph *g, node *made) {
   return result;
 }
 
+/* The node in another graph, with the graphs among its attributes rewritten too. */
+static node *rebuilt(graph *to, const node *n, node *const *operands, rewrite_rule *rule) {
+  node copy = *n;
+  attribute *own = arena_array_of(to->arena, n->attribute_count, attribute);
+  for (int i = 0; i < n->attribute_count; i++) {
+    own[i] = n->attributes[i];
+    if (own[i].kind == ATTRIBUTE_GRAPH && own[i].graph)
+      own[i].graph = rewrite_graph(own[i].graph, rule);
+  }
+  copy.attributes = own;
+  return build_like(to, &copy, operands);
+}
+
 graph *rewrite_graph(const graph *g, rewrite_rule *rule) {
   graph *to = graph_new(g->arena, NULL, g->name);
   interner table = {.base = {settle}, .rule = rule};
@@ -127,7 +163,7 @@ graph *rewrite_graph(const graph *g, rewrite_rule *rule) {
     if (uses[id] == 0 || n->op == OP_INPUT) continue;
     node **operands = arena_array_of(g->arena, n->operand_count, node *);
     for (int i = 0; i < n->operand_count; i++) operands[i] = now[n->operands[i]->id];
-    now[id] = build_like(to, n, operands);
+    now[id] = rebuilt(to, n, operands, rule);
   }
   for (int i = 0; i < g->output_count; i++)
     graph_add_output(to, g->outputs[i].name, now[g->outputs[i].node->id]);

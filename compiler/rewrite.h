@@ -11,7 +11,8 @@
  * at once nodes stay as they are made, so that the work per node is bounded. */
 typedef node *rewrite_rule(graph *g, node *n);
 
-/* A copy of the live part of g: all inputs first, then nodes in their order. rule may be NULL. */
+/* A copy of the live part of g: all inputs first, then nodes in their order; the graphs that loops run
+ * likewise. rule may be NULL. */
 graph *rewrite_graph(const graph *g, rewrite_rule *rule);
 
 #endif

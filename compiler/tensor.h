@@ -6,13 +6,15 @@
 
 #include "graph.h"
 
-typedef struct tensor {
+typedef struct tensor tensor;
+struct tensor {
   tensor_type type;
   union {
     double *reals;  /* of floating types, row-major */
     int64_t *ints;  /* of integer types and bool */
   };
-} tensor;
+  tensor **results; /* of a loop: all of its results, of which this is the first; else NULL */
+};
 
 tensor *tensor_new(arena *a, const tensor_type *type); /* zeros */
 

@@ -28,18 +28,23 @@ static const char *attributes_violation(const node *n, arena *a) {
       return arena_printf(a, "node %d: attribute %s is of another kind", n->id, name);
     if (n->attributes[i].kind == ATTRIBUTE_TYPE && !type_check(n->attributes[i].type))
       return arena_printf(a, "node %d: attribute %s is not a valid type", n->id, name);
+    const graph *inner = n->attributes[i].kind == ATTRIBUTE_GRAPH ? n->attributes[i].graph : NULL;
+    const char *message = inner ? graph_violation(inner, a) : NULL;
+    if (message) return arena_printf(a, "node %d: in its %s: %s", n->id, name, message);
   }
   return NULL;
 }
 
 /* The node is rebuilt by the ordinary way in a graph of its own, over inputs of the operands'
- * types: numbers of operands and all constraints are checked again and the types compared. */
+ * types: numbers of operands and all constraints are checked again and the types compared. Only a
+ * loop stands for itself, since what its results are is read from it. */
 static const char *type_violation(const node *n, arena *a) {
   diagnostics *d = diag_new(a);
   graph *scratch = graph_new(a, d, "verify");
   node **operands = arena_array_of(a, n->operand_count, node *);
   for (int i = 0; i < n->operand_count; i++) {
-    operands[i] = graph_add_input(scratch, "x", &n->operands[i]->type);
+    node *operand = n->operands[i];
+    operands[i] = operand->op == OP_LOOP ? operand : graph_add_input(scratch, "x", &operand->type);
     if (!operands[i]) return arena_printf(a, "node %d: an operand's type is not valid", n->id);
   }
   node *again = graph_node(scratch, n->op, n->function, n->operand_count, operands,

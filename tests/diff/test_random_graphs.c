@@ -147,7 +147,8 @@ static void count_rows(coverage *c, const graph *g, arena *a) {
 static void every_row_occurs(const coverage *c) {
   int missing = 0;
   for (int i = 0; i < OP_COUNT; i++)
-    if (c->ops[i] == 0) print_message("no graph has %s\n", op_infos[i].name), missing++;
+    if (c->ops[i] == 0 && !op_has((op_code)i, LOOP)) /* not lowered */
+      print_message("no graph has %s\n", op_infos[i].name), missing++;
   for (int i = 0; i < SCALAR_COUNT; i++)
     if (c->functions[i] == 0) print_message("no graph has %s\n", scalar_infos[i].name), missing++;
   assert_int_equal(missing, 0);
@@ -204,7 +205,7 @@ static void all_ways_agree(void **state) {
 static void every_operator_has_a_bound(void **state) {
   (void)state;
   for (int op = 0; op < OP_COUNT; op++)
-    if (!bounded_covers((op_code)op)) fail_msg("%s has no error bound", op_infos[op].name);
+    if (!bounded_covers((op_code)op) && !op_has((op_code)op, LOOP)) fail_msg("%s has no error bound", op_infos[op].name);
 }
 
 /* Where a lowered kernel has a fault, or only the C made of it, the comparison notices, and the graph

@@ -18,6 +18,9 @@ typedef struct type_case {
   const char *inputs, *node; /* the last node; its result type is never reached */
 } type_case;
 
+/* Of a loop over one sequence. */
+#define BODY "body=(turn: i64, h: f32[4], x: f32[4]) { return h = %1, y = %2 }"
+
 static const type_case cases[] = {
     {"constant", 1, "", "constant reals=[1, 2]: f32[3]"},
     {"constant", 1, "", "constant ints=[1, 2, 3]: f32[3]"},
@@ -181,6 +184,64 @@ static const type_case cases[] = {
      "recurrence %0, %1 axis=[0] exclusive=[0] reverse=[0]: f32[4]"},
     {"recurrence", 5, "x: f32[4], y: f64[4]",
      "recurrence %0, %1 axis=[0] exclusive=[0] reverse=[0]: f32[4]"},
+    {"loop", 1, "h: f32[4], x: f32[7, 4]",
+     "loop %0, %1 turns=[7] carries=[2] sequences=[1] reverse=[0] " BODY ": f32[4]"},
+    {"loop", 1, "h: f32[4], x: f32[7, 4]",
+     "loop %0, %1 turns=[7] carries=[1] sequences=[-1] reverse=[0] " BODY ": f32[4]"},
+    {"loop", 1, "h: f32[4], x: f32[7, 4]",
+     "loop %0, %1 turns=[7] sequences=[1] reverse=[0] " BODY ": f32[4]"},
+    {"loop", 2, "h: f32[4], x: f32[7, 4]",
+     "loop %0, %1 turns=[7] carries=[1] sequences=[1] reverse=[2] " BODY ": f32[4]"},
+    {"loop", 3, "h: f32[4], x: f32[7, 4]",
+     "loop %0, %1 turns=[0] carries=[1] sequences=[1] reverse=[0] " BODY ": f32[4]"},
+    {"loop", 3, "h: f32[4], x: f32[7, 4]",
+     "loop %0, %1 carries=[1] sequences=[1] reverse=[0] " BODY ": f32[4]"},
+    {"loop", 3, "h: f32[4]",
+     "loop %0 carries=[1] sequences=[0] reverse=[0] body=(t: i64, h: f32[4]) { return h = %1 }: f32"},
+    {"loop", 4, "h: f32[4]", "loop %0 turns=[7] carries=[1] sequences=[0] reverse=[0]: f32[4]"},
+    {"loop", 4, "h: f32[4]",
+     "loop %0 turns=[7] carries=[1] sequences=[0] reverse=[0] body=(turn: i64, h: f32[4]) { "
+     "%2 = slot \"w\": f32[4] return h = %1 }: f32[4]"},
+    {"loop", 4, "h: f32[4]",
+     "loop %0 turns=[7] carries=[1] sequences=[0] reverse=[0] body=(turn: i64, h: f32[4]) { "
+     "return h = %1 update \"w\" = %1 }: f32[4]"},
+    {"loop", 5, "h: f64[4], x: f32[7, 4]",
+     "loop %0, %1 turns=[7] carries=[1] sequences=[1] reverse=[0] " BODY ": f64[4]"},
+    {"loop", 5, "h: f32[4], x: f32[7, 4], w: f32",
+     "loop %0, %1, %2 turns=[7] carries=[1] sequences=[1] reverse=[0] " BODY ": f32[4]"},
+    {"loop", 5, "h: f32[4], x: f32[4]",
+     "loop %0, %1 turns=[7] carries=[1] sequences=[0] reverse=[0] body=(turn: i32, h: f32[4], "
+     "x: f32[4]) { return h = %1 }: f32[4]"},
+    {"loop", 6, "h: f32[4], x: f32[8, 4]",
+     "loop %0, %1 turns=[7] carries=[1] sequences=[1] reverse=[0] " BODY ": f32[4]"},
+    {"loop", 6, "h: f32[4], x: f32",
+     "loop %0, %1 turns=[7] carries=[1] sequences=[1] reverse=[0] " BODY ": f32[4]"},
+    {"loop", 6, "h: f32[4], x: f32[n <= 7, 4]",
+     "loop %0, %1 turns=[7] carries=[1] sequences=[1] reverse=[0] " BODY ": f32[4]"},
+    {"loop", 7, "h: f32[4], x: f32[4]",
+     "loop %0, %1 turns=[7] carries=[2] sequences=[0] reverse=[0] body=(turn: i64, h: f32[4], "
+     "x: f32[4]) { return h = %1 }: f32[4]"},
+    {"loop", 7, "h: f32[4], x: f32[5]",
+     "loop %0, %1 turns=[7] carries=[1] sequences=[0] reverse=[0] body=(turn: i64, h: f32[4], "
+     "x: f32[5]) { return h = %2 }: f32[4]"},
+    {"loop", 7, "w: f32[4]",
+     "loop %0 turns=[7] carries=[0] sequences=[0] reverse=[0] body=(turn: i64, w: f32[4]) {}: f32"},
+    {"loop", 8, "h: f32[4], x: f32[7, 4]",
+     "loop %0, %1 turns=[7] carries=[1] sequences=[1] reverse=[0] condition=(turn: i64, h: f32[4], "
+     "x: f32[4]) { %3 = constant ints=[1]: bool return more = %3 } " BODY ": f32[4]"},
+    {"loop", 8, "h: f32[4], x: f32[7, 4]",
+     "loop %0, %1 turns=[7] carries=[1] sequences=[1] reverse=[0] condition=(turn: i64, h: f32[4]) "
+     "{ return more = %0 } " BODY ": f32[4]"},
+    {"loop", 9, "w: f32[1, 1, 1, 1, 1, 1, 1, 1]",
+     "loop %0 turns=[2] carries=[0] sequences=[0] reverse=[0] body=(turn: i64, "
+     "w: f32[1, 1, 1, 1, 1, 1, 1, 1]) { return w = %1 }: f32"},
+    {"result", 1, "x: f32[4]", "result %0 number=[1]: f32[4]"},
+    {"result", 2, "w: f32",
+     "loop %0 turns=[2] carries=[0] sequences=[0] reverse=[0] body=(turn: i64, w: f32) "
+     "{ return w = %1 }: f32[2] %2 = result %1 number=[1]: f32[2]"},
+    {"result", 2, "w: f32",
+     "loop %0 turns=[2] carries=[0] sequences=[0] reverse=[0] body=(turn: i64, w: f32) "
+     "{ return w = %1 }: f32[2] %2 = result %1 number=[0]: f32[2]"},
     {"dot", 1, "x: f32[4], y: f64[4]", "dot %0, %1 left_contract=[0] right_contract=[0]: f32"},
     {"dot", 1, "x: f32[4], y: f32[4]", "dot %0, %1 left_contract=[0]: f32"},
     {"dot", 2, "x: f32[4], y: f32[4]", "dot %0, %1 left_contract=[0] right_contract=[1]: f32"},

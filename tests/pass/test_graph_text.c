@@ -28,6 +28,19 @@ static const char sample[] =
     "  %12 = iota axis=[1]: i32[2, 3]\n"
     "  %13 = concat %12, %12, %12 axis=[0]: i32[6, 3]\n"
     "  %14 = broadcast %1: f32[2, 3]\n"
+    "  %15 = loop %1, %7 turns=[2] carries=[1] sequences=[1] reverse=[1] condition=(t: i64, h: f32) {\n"
+    "    %2 = loop %0 carries=[1] sequences=[0] reverse=[0] condition=(t: i64, n: i64) {\n"
+    "      %2 = lt %0, %1: bool\n"
+    "      return more = %2\n"
+    "    } body=(\"odd name\" %1: i64, n %0: i64) {\n"
+    "      return n = %0\n"
+    "    }: i64\n"
+    "    %3 = ne %2, %0: bool\n"
+    "    return more = %3\n"
+    "  } body=(t: i64, h: f32, x: f32[3]) {\n"
+    "    return h = %1, x = %2\n"
+    "  }: f32\n"
+    "  %16 = result %15 number=[1]: f32[2, 3]\n"
     "  return loss = %11, \"1st\" = %13\n"
     "  update \"net.w\" = %14\n"
     "  update \"seed\" = %10\n"
@@ -107,6 +120,12 @@ static void refusals(void **state) {
       {"entry f() { %0 = constant reals=[infinite]: f32 }", "expected"},
       {"entry f() { %0 = slot \"w: f32 }", "expected '\"'"},
       {"entry f() { %0 = slot \"\\q\": f32 }", "hexadecimal"},
+      {"entry f(h: f32) { %1 = loop %0 turns=[2] carries=[1] sequences=[0] reverse=[0] "
+       "body=(t: i64, h: f32) { %2 = exp %0: f32 return h = %2 }: f32 }", "exp C2"},
+      {"entry f(h: f32) { %1 = loop %0 turns=[2] body=(t: i64, h: f32) { return h = %2 }: f32 }",
+       "not defined above"},
+      {"entry f(h: f32) { %1 = loop %0 turns=[2] body=[1]: f32 }", "expected '('"},
+      {"entry f(h: f32) { %1 = loop %0 turns=(): f32 }", "expected '['"},
       {"entry f() { %0 = slot w: f32 }", "expected '\"'"},
       {"entry f(x: f32) { return y = %1 }", "not defined above"},
       {"entry f(x: f32) { update \"w\" = %0 update \"w\" = %0 }", "updated twice"},

@@ -1,0 +1,173 @@
+/* Loops in the graph: what they mean, that passes reach their bodies, that equal ones are one, and that
+ * what is not built yet is refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "build.h"
+#include "compare.h"
+#include "compile.h"
+#include "grad.h"
+#include "graph_case.h"
+#include "pass.h"
+#include "run_module.h"
+#include "verify.h"
+
+/* The outputs of a graph, two by two, are equal. */
+static void expect_pairs(const char *text) {
+  arena *a = arena_new();
+  graph *g = graph_from_text(a, text);
+  tensor **values = evaluate(a, g, random_inputs(a, g, 1, -1, 1));
+  assert_null(graph_violation(g, a));
+  for (int i = 0; i + 1 < g->output_count; i += 2) {
+    const char *message = compare_tensors(a, values[i], values[i + 1], (tolerance){0, 0});
+    if (message) fail_msg("output %d: %s\n%s", i, message, text);
+  }
+  arena_free(a);
+}
+
+/* The turn is an input; sequences and stacks run along with it in either direction. */
+static void turns_run_either_way(void **state) {
+  (void)state;
+  static const char text[] =
+      "entry f() { %%0 = constant ints=[1]: i64 %%1 = constant ints=[5, 6, 7]: i64[3] "
+      "  %%2 = loop %%0, %%1 turns=[3] carries=[1] sequences=[1] reverse=[%d] "
+      "  body=(t: i64, h: i64, x: i64) { %%3 = add %%1, %%1: i64 %%4 = add %%3, %%2: i64 "
+      "    %%5 = mul %%4, %%0: i64 return h = %%4, y = %%5 }: i64 "
+      "  %%3 = result %%2 number=[1]: i64[3] %%4 = constant ints=[%s]: i64 "
+      "  %%5 = constant ints=[%s]: i64[3] return a = %%2, b = %%4, c = %%3, d = %%5 }";
+  arena *a = arena_new();
+  expect_pairs(arena_printf(a, text, 0, "47", "0, 20, 94"));
+  expect_pairs(arena_printf(a, text, 1, "53", "0, 24, 18"));
+  arena_free(a);
+}
+
+/* What was not emitted is 0, and carries keep their values. */
+static void a_condition_ends_the_loop(void **state) {
+  (void)state;
+  expect_pairs(
+      "entry f() { %0 = constant ints=[1]: i32 %1 = constant ints=[9]: i32 "
+      "  %2 = loop %0, %1 turns=[6] carries=[1] sequences=[0] reverse=[0] "
+      "  condition=(t: i64, h: i32, most: i32) { %3 = lt %1, %2: bool return more = %3 } "
+      "  body=(t: i64, h: i32, most: i32) { %3 = mul %1, %1: i32 %4 = add %3, %1: i32 "
+      "    return h = %4, y = %1 }: i32 "
+      "  %3 = result %2 number=[1]: i32[6] %4 = constant ints=[42]: i32 "
+      "  %5 = constant ints=[1, 2, 6, 0, 0, 0]: i32[6] return a = %2, b = %4, c = %3, d = %5 }");
+}
+
+/* The next carries are computed of the present ones, all together; the inner loop runs t turns. */
+static void loops_nest(void **state) {
+  (void)state;
+  expect_pairs(
+      "entry f() { %0 = constant ints=[0]: i64 %1 = constant ints=[1]: i64 "
+      "  %2 = loop %0, %1 turns=[5] carries=[2] sequences=[0] reverse=[0] "
+      "  body=(t: i64, a: i64, b: i64) { %3 = add %1, %2: i64 "
+      "    %4 = constant ints=[1]: i64 "
+      "    %5 = loop %4, %0 carries=[1] sequences=[0] reverse=[0] "
+      "    condition=(t: i64, p: i64, n: i64) { %3 = lt %0, %2: bool return more = %3 } "
+      "    body=(t: i64, p: i64, n: i64) { %3 = add %1, %1: i64 return p = %3 }: i64 "
+      "    return a = %2, b = %3, power = %5 }: i64 "
+      "  %3 = result %2 number=[1]: i64 %4 = result %2 number=[2]: i64[5] "
+      "  %5 = constant ints=[5]: i64 %6 = constant ints=[8]: i64 "
+      "  %7 = constant ints=[1, 2, 4, 8, 16]: i64[5] "
+      "  return a = %2, b = %5, c = %3, d = %6, e = %4, f = %7 }");
+}
+
+static const char twice[] =
+    "entry f(h: f32[3], w: f32[3]) { "
+    "  %2 = loop %0, %1 turns=[4] carries=[1] sequences=[0] reverse=[0] "
+    "  body=(t: i64, h: f32[3], w: f32[3]) { %3 = exp %1: f32[3] %4 = neg %1: f32[3] "
+    "    %5 = neg %4: f32[3] %6 = mul %5, %2: f32[3] return h = %6 }: f32[3] "
+    "  %3 = loop %0, %1 turns=[4] carries=[1] sequences=[0] reverse=[0] "
+    "  body=(t: i64, h: f32[3], w: f32[3]) { %3 = neg %1: f32[3] "
+    "    %4 = neg %3: f32[3] %5 = mul %4, %2: f32[3] return h = %5 }: f32[3] "
+    "  return a = %2, b = %3 }";
+
+/* Simplification reaches bodies; loops that are then equal merge, and those that differ do not. */
+static void passes_reach_bodies(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  graph *g = pass_simplify(graph_from_text(a, twice));
+  assert_string_equal(graph_to_text(a, g),
+                      "entry f(h: f32[3], w: f32[3]) {\n"
+                      "  %2 = loop %0, %1 turns=[4] carries=[1] sequences=[0] reverse=[0] "
+                      "body=(t: i64, h: f32[3], w: f32[3]) {\n"
+                      "    %3 = mul %1, %2: f32[3]\n"
+                      "    return h = %3\n"
+                      "  }: f32[3]\n"
+                      "  return a = %2, b = %2\n"
+                      "}\n");
+  assert_null(graph_violation(g, a));
+  const char *other = "entry f(h: f32) { "
+      "  %1 = loop %0 turns=[4] carries=[1] sequences=[0] reverse=[0] body=(t: i64, h: f32) { "
+      "    %2 = exp %1: f32 return h = %2 }: f32 "
+      "  %2 = loop %0 turns=[4] carries=[1] sequences=[0] reverse=[0] body=(t: i64, h: f32) { "
+      "    %2 = sin %1: f32 return h = %2 }: f32 return a = %1, b = %2 }";
+  assert_int_equal(pass_intern(graph_from_text(a, other))->node_count, 3);
+  arena_free(a);
+}
+
+static void the_verifier_enters_bodies(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  graph *g = graph_from_text(a, twice);
+  const graph *body = node_graph(g->nodes[2], 5);
+  assert_null(graph_violation(g, a));
+  body->nodes[3]->type.element = DTYPE_F64;
+  assert_non_null(strstr(graph_violation(g, a), "in its body: node 3"));
+  arena_free(a);
+}
+
+static void deep_loops_are_refused(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  enum { DEPTH = 5000 };
+  static const char head[] = "entry f(h: f32) { %1 = ", piece[] = "loop %0 body=(h: f32) { %1 = ";
+  char *deep = arena_alloc(a, sizeof head + DEPTH * sizeof piece), *end = deep;
+  end += sprintf(end, "%s", head);
+  for (int i = 0; i < DEPTH; i++) end += sprintf(end, "%s", piece);
+  assert_non_null(strstr(graph_refusal(a, deep), "fewer graphs within each other"));
+  arena_free(a);
+}
+
+static void compiling_is_refused(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  diagnostics *d = diag_new(a);
+  static const compile_options plain = {0};
+  program *p = program_of_graph(a, graph_from_text(a, twice));
+  assert_null(compile_module(p, d, &plain));
+  assert_int_equal(diag_count(d), 1);
+  arena_free(a);
+}
+
+/* A derivative is neither zero nor wrong: through the loop's own value, and through another result. */
+static void derivatives_are_refused(void **state) {
+  (void)state;
+  static const char text[] =
+      "entry f(h: f32) { %1 = loop %0, %0 turns=[4] carries=[2] sequences=[0] reverse=[0] "
+      "  body=(t: i64, h: f32, k: f32) { return h = %2, k = %1 }: f32 "
+      "  %2 = result %1 number=[1]: f32 return a = %1, b = %2 }";
+  for (int i = 0; i < 2; i++) {
+    arena *a = arena_new();
+    graph *g = graph_from_text(a, text);
+    assert_true(grad_depends(g, g->outputs[i].node, g->nodes[0]));
+    grad_sweep(g, g->outputs[i].node, 1, (node *[]){g->nodes[0]});
+    assert_int_equal(diag_count(g->diagnostics), 1);
+    arena_free(a);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(turns_run_either_way),   cmocka_unit_test(a_condition_ends_the_loop),
+      cmocka_unit_test(loops_nest),             cmocka_unit_test(passes_reach_bodies),
+      cmocka_unit_test(the_verifier_enters_bodies), cmocka_unit_test(deep_loops_are_refused),
+      cmocka_unit_test(compiling_is_refused),   cmocka_unit_test(derivatives_are_refused),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
