@@ -1,6 +1,15 @@
 /* What a contraction's description says about its operands, and how its axes are cut. */
 #include "contraction.h"
 
+int contraction_output_number(const contraction *c, int axis) {
+  int number = 0;
+  for (int a = 0; a < c->axis_count; a++)
+    if (!c->axes[a].reduced && (c->axes[a].covered == c->axes[axis].covered ? a < axis
+                                                                             : c->axes[axis].covered))
+      number++;
+  return number;
+}
+
 bool contraction_depends(const contraction_operand *operand, int axis) {
   for (int i = 0; i < operand->rank; i++)
     if (operand->coordinates[i].steps[axis] != 0) return true;

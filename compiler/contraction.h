@@ -19,6 +19,7 @@ typedef struct contraction_axis {
   const char *name;
   int64_t extent;
   bool reduced;
+  bool covered;   /* an output axis of which every tile has all indices, none of them as lanes */
   int64_t stride; /* of output axes: elements between neighbours in the output; not 0 */
 } contraction_axis;
 
@@ -85,6 +86,11 @@ void contraction_of_node(arena *a, const node *n, contraction *c);
 void contraction_operand_strided(contraction_operand *o, loop_buffer *buffer, int64_t base,
                                  const int64_t *strides);
 
+/* Cuts an output axis that by itself moves one coordinate of one operand by steps of 1 into two: the
+ * axis itself, of extent / inside indices, which becomes covered, and behind it one of `inside`
+ * indices, a divisor of the extent. False where the axis is of another kind. */
+bool contraction_cover(contraction *c, int axis, int64_t inside);
+
 /* How dot and conv become loops (lower.h). */
 extern const struct op_lowering contraction_lowering;
 
@@ -133,6 +139,9 @@ const char *contraction_schedule_text(arena *a, const contraction *c,
 graph *contraction_split(const graph *g);
 
 /* ---- what schedule and loops ask about a contraction (contraction.c) ------------------------ */
+
+/* The number of an output axis among all of them, where the covered ones come last. */
+int contraction_output_number(const contraction *c, int axis);
 
 /* True where the operand's elements differ along the axis. */
 bool contraction_depends(const contraction_operand *operand, int axis);

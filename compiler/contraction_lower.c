@@ -5,6 +5,8 @@
 
 /* ---- the epilogue ---------------------------------------------------------------------------- */
 
+enum { POINTS = -1, PARTS = 0 }; /* passes of the outputs: at every point, or at every part of it */
+
 /* The walk over a box of sums, the vector axis outermost: what depends on that axis only, such as a
  * bias, is loaded once. */
 typedef struct walk {
@@ -13,38 +15,10 @@ typedef struct walk {
   const contraction_sums *sums;
   int axes[CONTRACTION_AXES];      /* in the order of the walk */
   int axis_count;
+  int covered;                     /* an axis of the contraction; -1: none is */
   int64_t number;                  /* of the position, among values */
   const loop_expr *place;          /* of the position, in local memory */
 } walk;
-
-/* Number of an output axis among the variables of the group's domain. */
-static int variable_of(const contraction *c, int axis) {
-  int number = 0;
-  for (int a = 0; a < axis; a++) number += !c->axes[a].reduced;
-  return number;
-}
-
-static const loop_expr *sum_at(const walk *w) {
-  if (w->sums->values) return w->sums->values[w->number];
-  return loop_load(w->nest->arena, w->sums->local, &w->place, w->sums->lanes, NULL);
-}
-
-static void walk_from(walk *w, int depth);
-
-/* One position along an axis, in a scope of its own; `at` is its number. */
-static void step_along(walk *w, int depth, const loop_expr *at) {
-  nest *k = w->nest;
-  arena *a = k->arena;
-  int axis = w->axes[depth], v = variable_of(w->contraction, axis);
-  int64_t step = axis == w->sums->vector_axis ? w->sums->lanes : 1;
-  const loop_expr *place = w->place;
-  if (w->sums->local) w->place = loop_add(a, place, loop_mul(a, at, loop_int(a, w->sums->stride[axis])));
-  nest_open(k);
-  k->variables[v] = loop_add(a, w->sums->start[axis], loop_mul(a, at, loop_int(a, step)));
-  k->variable_scope[v] = k->scope_count - 1;
-  walk_from(w, depth + 1);
-  w->place = place;
-}
 
 /* Distance of neighbours along an axis among values. */
 static int64_t apart(const walk *w, int axis) {
@@ -53,23 +27,74 @@ static int64_t apart(const walk *w, int axis) {
   return stride;
 }
 
+/* The sum at the walk's point and a part of the covered axis, if there is one. */
+static const loop_expr *sum_at(const walk *w, int64_t part) {
+  arena *a = w->nest->arena;
+  int axis = w->covered;
+  if (w->sums->values) return w->sums->values[w->number + (axis < 0 ? 0 : part * apart(w, axis))];
+  const loop_expr *at = axis < 0 ? w->place
+                                 : loop_add(a, w->place, loop_int(a, part * w->sums->stride[axis]));
+  return loop_load(a, w->sums->local, &at, w->sums->lanes, NULL);
+}
+
+static void walk_from(walk *w, int depth);
+
+/* One position along an axis, in a scope of its own; `at` is its number. */
+static void step_along(walk *w, int depth, const loop_expr *at) {
+  nest *k = w->nest;
+  arena *a = k->arena;
+  int axis = w->axes[depth], v = contraction_output_number(w->contraction, axis);
+  int64_t step = axis == w->sums->vector_axis ? w->sums->lanes : 1;
+  const loop_expr *place = w->place;
+  if (w->sums->local)
+    w->place = loop_add(a, place, loop_mul(a, at, loop_int(a, w->sums->stride[axis])));
+  nest_open(k);
+  k->variables[v] = loop_add(a, w->sums->start[axis], loop_mul(a, at, loop_int(a, step)));
+  k->variable_scope[v] = k->scope_count - 1;
+  walk_from(w, depth + 1);
+  w->place = place;
+}
+
+/* All outputs at a point: those that change along the covered axis part by part, and first, since the
+ * others may overwrite what both read. */
+static void finish_point(walk *w) {
+  nest *k = w->nest;
+  const group *g = k->group;
+  const node *heart = g->heart;
+  const index_expr *const *home = g->homes[group_member(g, heart)];
+  int64_t parts = w->covered < 0 ? 1 : w->contraction->axes[w->covered].extent;
+  const loop_expr **sums = arena_array_of(k->arena, parts, const loop_expr *);
+  for (int64_t part = 0; part < parts; part++)
+    sums[part] = nest_let(k, k->scope_count - 1, "sum", sum_at(w, part));
+  for (int64_t part = 0; part < parts; part++) {
+    nest_remember(k, heart, parts == 1 ? home
+                                       : group_part(k->arena, g, home, heart->type.rank, part),
+                  sums[part]);
+    if (w->covered < 0) continue;
+    nest_open(k);
+    k->variables[g->outer_rank] = loop_int(k->arena, part);
+    k->variable_scope[g->outer_rank] = k->scope_count - 1;
+    nest_remember(k, heart, home, sums[part]);
+    nest_store(k, PARTS);
+    nest_splice(k);
+  }
+  nest_store(k, POINTS);
+}
+
 static void walk_from(walk *w, int depth) {
   nest *k = w->nest;
-  const node *heart = k->group->heart;
   if (depth == w->axis_count) {
-    const loop_expr *sum = nest_let(k, k->scope_count - 1, "sum", sum_at(w));
-    nest_remember(k, heart, k->group->homes[group_member(k->group, heart)], sum);
-    nest_store(k, -1);
+    finish_point(w);
     return;
   }
   int axis = w->axes[depth];
   int64_t count = w->sums->count[axis];
   if (count > 1 && !w->sums->values) {
-    loop_variable *v = loop_variable_new(k->arena, arena_printf(k->arena, "%s1", w->contraction->axes[axis].name),
-                                         loop_scalar(DTYPE_I64));
-    step_along(w, depth, loop_var(k->arena, v));
+    const char *name = arena_printf(k->arena, "%s1", w->contraction->axes[axis].name);
+    loop_variable *number = loop_variable_new(k->arena, name, loop_scalar(DTYPE_I64));
+    step_along(w, depth, loop_var(k->arena, number));
     loop_block body = nest_close(k);
-    loop_for(k->arena, nest_block(k), LOOP_SEQ, v, loop_int(k->arena, 0),
+    loop_for(k->arena, nest_block(k), LOOP_SEQ, number, loop_int(k->arena, 0),
              loop_int(k->arena, count), 1)->body = body;
     return;
   }
@@ -85,26 +110,37 @@ static void walk_from(walk *w, int depth) {
 static void emit_epilogue(void *context, const contraction_sums *sums, loop_block *block) {
   nest *k = context;
   const contraction *c = k->group->contraction;
-  walk w = {.nest = k, .contraction = c, .sums = sums, .place = sums->origin};
+  walk w = {.nest = k, .contraction = c, .sums = sums, .place = sums->origin, .covered = -1};
   k->lanes = sums->lanes;
-  k->vector_axis = sums->vector_axis < 0 ? -1 : variable_of(c, sums->vector_axis);
+  k->vector_axis =
+      sums->vector_axis < 0 ? -1 : contraction_output_number(c, sums->vector_axis);
   if (sums->vector_axis >= 0) w.axes[w.axis_count++] = sums->vector_axis;
   for (int a = 0; a < c->axis_count; a++)
-    if (!c->axes[a].reduced && a != sums->vector_axis) w.axes[w.axis_count++] = a;
+    if (c->axes[a].covered)
+      w.covered = a;
+    else if (!c->axes[a].reduced && a != sums->vector_axis)
+      w.axes[w.axis_count++] = a;
   nest_open(k);
   walk_from(&w, 0);
   loop_block made = nest_close(k);
   for (int i = 0; i < made.count; i++) loop_append(k->arena, block, made.statements[i]);
 }
 
-/* Outputs have no rows: all of them are stored at every point. */
+static bool changes_by_part(const group *g, const node *output) {
+  const index_expr *const *at = g->homes[group_member(g, output)];
+  for (int i = 0; i < output->type.rank; i++)
+    if (g->inner_rank > 0 && index_depends(at[i], g->outer_rank)) return true;
+  return false;
+}
+
 static nest *epilogue_nest(lowering *l, const group *g, loop_buffer **buffers,
                            loop_buffer *context) {
   nest *k = arena_new_of(l->arena, nest);
   *k = (nest){.lowering = l, .arena = l->arena, .group = g, .buffers = buffers,
               .context = context, .lanes = 1, .vector_axis = -1};
   k->output_pass = arena_array_of(l->arena, g->output_count, int);
-  for (int i = 0; i < g->output_count; i++) k->output_pass[i] = -1;
+  for (int i = 0; i < g->output_count; i++) 
+    k->output_pass[i] = changes_by_part(g, g->outputs[i]) ? PARTS : POINTS;
   return k;
 }
 

@@ -1,6 +1,8 @@
 /* Products and convolutions of the graph as contractions. */
 #include "contraction.h"
 
+#include <string.h>
+
 #include "axes.h"
 
 enum { LEFT_BATCH, RIGHT_BATCH, LEFT_CONTRACT, RIGHT_CONTRACT };
@@ -106,6 +108,46 @@ void contraction_of_node(arena *a, const node *n, contraction *c) {
   else
     convolution(n, c);
   lay_out_output(c);
+}
+
+static void insert_step(contraction_operand *o, int axis) {
+  for (int i = 0; i < o->rank; i++) {
+    int64_t *steps = o->coordinates[i].steps;
+    memmove(&steps[axis + 1], &steps[axis], (CONTRACTION_AXES - axis - 1) * sizeof *steps);
+    steps[axis] = 0;
+  }
+}
+
+/* Cuts a coordinate that one axis moves into two, for the axis and the one behind it. */
+static void cut_coordinate(contraction_operand *o, int coordinate, int axis, int64_t inside) {
+  contraction_coordinate *x = &o->coordinates[coordinate];
+  memmove(x + 1, x, (size_t)(o->rank - coordinate) * sizeof *x);
+  o->rank++;
+  x[0].stride *= inside;
+  x[0].extent /= inside;
+  x[1].extent = inside;
+  x[0].steps[axis] = x[1].steps[axis + 1] = 1;
+  x[0].steps[axis + 1] = x[1].steps[axis] = 0;
+}
+
+bool contraction_cover(contraction *c, int axis, int64_t inside) {
+  int side = contraction_depends(&c->operands[0], axis) ? 0 : 1;
+  contraction_operand *o = &c->operands[side];
+  int at = contraction_coordinate_of(o, axis);
+  if (c->axis_count == CONTRACTION_AXES || contraction_depends(&c->operands[1 - side], axis) ||
+      at < 0 || o->rank == MAX_RANK || !contraction_pure(c, &o->coordinates[at], axis) ||
+      !contraction_plain(c, &o->coordinates[at]) || o->coordinates[at].low != 0 ||
+      o->coordinates[at].extent != c->axes[axis].extent)
+    return false;
+  for (int i = 0; i < 2; i++) insert_step(&c->operands[i], axis);
+  cut_coordinate(o, at, axis, inside);
+  contraction_axis *x = &c->axes[axis];
+  memmove(x + 1, x, (size_t)(c->axis_count - axis) * sizeof *x);
+  c->axis_count++;
+  x[0] = (contraction_axis){.name = "part", .extent = x[1].extent / inside, .covered = true,
+                            .stride = x[1].stride * inside};
+  x[1].extent = inside;
+  return true;
 }
 
 void contraction_operand_strided(contraction_operand *o, loop_buffer *buffer, int64_t base,

@@ -323,6 +323,14 @@ static bool may_copy(const contraction *c, const contraction_schedule *s, int op
 
 /* ---- tiles --------------------------------------------------------------------------------- */
 
+/* Indices of the covered axes of an operand: every tile has all of them. */
+static int64_t covered(const contraction *c, int side) {
+  int64_t count = 1;
+  for (int a = 0; a < c->axis_count; a++)
+    if (c->axes[a].covered && contraction_depends(&c->operands[side], a)) count *= c->axes[a].extent;
+  return count;
+}
+
 static void add_tiling(tiling_list *list, tiling t) {
   if (list->count < MOST_TILINGS) list->items[list->count++] = t;
 }
@@ -337,7 +345,7 @@ static void add_axis(search *q, const contraction_schedule *s, tiling_list *list
     add_tiling(list, (tiling){{axis, -1}, {size, 1}});
     if (size < units || side < 0) continue;
     for (int b = 0; b < c->axis_count; b++) {
-      if (b == axis || b == s->vector_axis || c->axes[b].reduced || c->axes[b].extent == 1 ||
+      if (b == axis || c->axes[b].covered || b == s->vector_axis || c->axes[b].reduced || c->axes[b].extent == 1 ||
           is_shared(c, b) || !contraction_depends(&c->operands[side], b) || most / size < 2)
         continue;
       for (int64_t second = even_size(c->axes[b].extent, most / size); second > 1;
@@ -352,7 +360,7 @@ static void add_axis(search *q, const contraction_schedule *s, tiling_list *list
 static void list_side(search *q, const contraction_schedule *s, int side) {
   tiling_list *list = &q->sides[side];
   const contraction *c = q->c;
-  int v = s->vector_axis, most = q->target->registers - 2;
+  int v = s->vector_axis, most = (q->target->registers - 2) / (int)covered(c, side);
   list->count = 0;
   if (v >= 0 && !c->axes[v].reduced && !is_shared(c, v) &&
       contraction_depends(&c->operands[side], v)) {
@@ -361,7 +369,7 @@ static void list_side(search *q, const contraction_schedule *s, int side) {
   }
   add_tiling(list, (tiling){{-1, -1}, {1, 1}});
   for (int a = 0; a < c->axis_count; a++)
-    if (!c->axes[a].reduced && c->axes[a].extent > 1 && !is_shared(c, a) &&
+    if (!c->axes[a].reduced && !c->axes[a].covered && c->axes[a].extent > 1 && !is_shared(c, a) &&
         contraction_depends(&c->operands[side], a))
       add_axis(q, s, list, side, a, most);
 }
@@ -384,7 +392,8 @@ static void set_tiling(contraction_schedule *s, const tiling *t) {
 
 /* Sums, the vectors of the side with fewer, and one of the other are in registers at a time. */
 static bool fits(const search *q, const tiling *left, const tiling *right, const tiling *shared) {
-  int64_t l = tiling_size(left), r = tiling_size(right), v = tiling_size(shared);
+  int64_t l = tiling_size(left) * covered(q->c, 0), r = tiling_size(right) * covered(q->c, 1);
+  int64_t v = tiling_size(shared);
   return l * r * v + (l < r ? l : r) * v + 1 <= q->target->registers;
 }
 
@@ -400,7 +409,8 @@ static void consider_tiles(search *q, contraction_schedule s) {
     for (int r = 0; r < q->sides[1].count; r++)
       for (int v = 0; v < q->shared.count; v++) {
         if (!fits(q, &q->sides[0].items[l], &q->sides[1].items[r], &q->shared.items[v])) continue;
-        for (int a = 0; a < q->c->axis_count; a++) s.tile[a] = 1;
+        for (int a = 0; a < q->c->axis_count; a++)
+          s.tile[a] = q->c->axes[a].covered ? q->c->axes[a].extent : 1;
         set_tiling(&s, &q->sides[0].items[l]);
         set_tiling(&s, &q->sides[1].items[r]);
         set_tiling(&s, &q->shared.items[v]);
@@ -486,7 +496,8 @@ contraction_schedule contraction_schedule_find(const contraction *c, const targe
   int most = most_lanes(c, t);
   for (s.vector_axis = 0; s.vector_axis < c->axis_count; s.vector_axis++)
     for (s.lanes = most; s.lanes > 1; s.lanes /= 2)
-      if (c->axes[s.vector_axis].extent > s.lanes / 2 && c->axes[s.vector_axis].extent > 1)
+      if (c->axes[s.vector_axis].extent > s.lanes / 2 && c->axes[s.vector_axis].extent > 1 &&
+          !c->axes[s.vector_axis].covered)
         consider_copies(&q, s);
   ensure(q.best.cycles < INFINITY);
   split_tasks(c, &q.best);

@@ -52,8 +52,8 @@ typedef struct group {
    * index at which their operand is read. */
   const index_expr *const **homes, *const **reduced;
 
-  /* Of a contraction, whose outer axes are those of its result: the node, and how it is computed.
-   * The first inputs are the roots of its operands. */
+  /* Of a contraction, whose outer and inner axes are those of its result, the covered ones inside:
+   * the node, and how it is computed. The first inputs are the roots of its operands. */
   node *heart;
   contraction *contraction;         /* without buffers */
   operand_root operands[2];
@@ -96,8 +96,27 @@ group *group_form(arena *a, const fusion *f, node *const *members, int member_co
 /* Finds accesses, inputs and operations anew from the homes; false where they do not fit. */
 bool group_survey(arena *a, const fusion *f, group *g);
 
+/* An index at one part of the covered axis, of which there is one. */
+const index_expr *const *group_part(arena *a, const group *g, const index_expr *const *at, int rank,
+                                    int64_t part);
+
 /* Scalar operations for one element of the node, where an addition is one. */
 int group_weight(const node *n);
+
+/* ---- groups with a contraction (fuse_product.c) ---------------------------------------------- */
+
+/* Finds the group's contraction, if it has one; false where there is something else than maps beside
+ * it, or what it multiplies. */
+bool group_take_heart(arena *a, group *g);
+
+/* Ways of cutting an axis of a heart's result so that slices of it meet in one tile. */
+typedef struct group_cut {
+  int axis;       /* of the contraction */
+  int64_t inside; /* contraction_cover */
+} group_cut;
+
+/* Those that the slices among some nodes suggest, at most `most`. */
+int group_cuts(const group *g, node *const *nodes, int count, group_cut *cuts, int most);
 
 /* Chooses the schedule of a contraction's group that is complete, and where its partial sums lie: the
  * heart becomes an output where no other can hold them. */

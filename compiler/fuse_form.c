@@ -140,6 +140,25 @@ static bool spread_down(former *k, const node *n, const index_expr *const *at) {
   }
 }
 
+/* Where an index of the operand lies in a slice that has one of the parts of a covered axis. */
+static const index_expr *const *inverse_of_slice(former *k, const node *n,
+                                                 const index_expr *const *from) {
+  const group *g = k->group;
+  const int64_t *starts = node_ints(n, 0, NULL), *steps = node_ints(n, 2, NULL);
+  for (int64_t part = 0; g->heart && g->inner_rank == 1 && part < g->inner[0]; part++) {
+    const index_expr *const *read = group_part(k->arena, g, from, n->type.rank, part);
+    const index_expr **at = new_at(k);
+    bool inside = true;
+    for (int i = 0; i < n->type.rank; i++) {
+      at[i] = index_add(k->arena, read[i], index_constant(k->arena, -starts[i]));
+      inside = inside && steps[i] == 1 && at[i]->low >= 0 &&
+               at[i]->high < n->type.dims[i].maximum;
+    }
+    if (inside) return at;
+  }
+  return NULL;
+}
+
 /* From an operand's index to that of the node; NULL where it does not follow. */
 static const index_expr *const *inverse(former *k, const node *n, const index_expr *const *from) {
   const index_expr **at = new_at(k);
@@ -166,6 +185,7 @@ static const index_expr *const *inverse(former *k, const node *n, const index_ex
       for (int i = 0; i < count; i++) at[axes[i]] = from[i];
       return at;
     }
+    case OP_SLICE: return inverse_of_slice(k, n, from);
     default: return NULL;
   }
 }
@@ -236,12 +256,16 @@ static void make_contraction_domain(former *k) {
   group *g = k->group;
   arena *a = k->arena;
   const contraction *c = g->contraction;
-  g->kind = GROUP_CONTRACTION;
   const index_expr *position = index_constant(a, 0), **at = new_at(k);
+  g->kind = GROUP_CONTRACTION;
   for (int i = 0; i < c->axis_count; i++) {
     if (c->axes[i].reduced) continue;
-    const index_expr *v = index_variable(a, g->outer_rank, c->axes[i].extent);
-    g->outer[g->outer_rank++] = c->axes[i].extent;
+    if (c->axes[i].covered)
+      g->inner[g->inner_rank++] = c->axes[i].extent;
+    else
+      g->outer[g->outer_rank++] = c->axes[i].extent;
+    const index_expr *v =
+        index_variable(a, contraction_output_number(c, i), c->axes[i].extent);
     position = index_add(a, position, index_scale(a, v, c->axes[i].stride));
   }
   index_unflatten(a, &g->heart->type, position, at);
@@ -311,6 +335,15 @@ static bool take_homes(former *k) {
     g->homes[i] = at;
   }
   return true;
+}
+
+const index_expr *const *group_part(arena *a, const group *g, const index_expr *const *at, int rank,
+                                    int64_t part) {
+  const index_expr **r = arena_array_of(a, MAX_RANK, const index_expr *);
+  const index_expr *values[2 * MAX_RANK] = {0};
+  values[g->outer_rank] = index_constant(a, part);
+  for (int i = 0; i < rank; i++) r[i] = index_substitute(a, at[i], values);
+  return r;
 }
 
 /* ---- survey ---------------------------------------------------------------------------------- */
@@ -386,6 +419,18 @@ static bool known(const survey *s, const node *n, const index_expr *const *at) {
   return false;
 }
 
+/* True where a heart or reduction is known at the index: at its home, of a heart also at any part of
+ * a covered axis. */
+static bool is_known_at(const survey *s, const node *n, const index_expr *const *at) {
+  const group *g = s->group;
+  const index_expr *const *home = g->homes[group_member(g, n)];
+  if (index_all_equal(home, at, n->type.rank)) return true;
+  for (int64_t part = 0; n == g->heart && g->inner_rank == 1 && part < g->inner[0]; part++)
+    if (index_all_equal(group_part(s->arena, g, home, n->type.rank, part), at, n->type.rank))
+      return true;
+  return false;
+}
+
 static void read_element(survey *s, node *n, const index_expr *const *at, bool guarded) {
   group *g = s->group;
   if (!group_computes(s->fusion, g, n)) {
@@ -393,8 +438,7 @@ static void read_element(survey *s, node *n, const index_expr *const *at, bool g
     return;
   }
   if (is_reduction(n) || n == g->heart) { /* their own reads are surveyed by themselves */
-    const index_expr *const *home = g->homes[group_member(g, n)];
-    if (!index_all_equal(home, at, n->type.rank)) s->fits = false;
+    if (!is_known_at(s, n, at)) s->fits = false;
     return;
   }
   if (known(s, n, at) || !s->fits) return;
@@ -455,29 +499,10 @@ static bool is_alone(const node *n) {
   return op_has(n->op, OPAQUE) || (n->op == OP_CONSTANT && !node_is_splat(n, &value));
 }
 
-/* The group's contraction; false where there is one and something else than maps beside it, or what
- * it multiplies. */
-static bool take_heart(arena *a, group *g) {
-  int reductions = 0, hearts = 0;
-  for (int i = 0; i < g->member_count; i++) {
-    reductions += is_reduction(g->members[i]);
-    if (!op_has(g->members[i]->op, CONTRACTION)) continue;
-    hearts++;
-    g->heart = g->members[i];
-  }
-  if (hearts == 0) return true;
-  g->contraction = arena_new_of(a, contraction);
-  contraction_of_node(a, g->heart, g->contraction);
-  for (int i = 0; i < 2; i++) {
-    g->operands[i] = contraction_operand_root(a, g->heart->operands[i]);
-    contraction_operand_strided(&g->contraction->operands[i], NULL, g->operands[i].base,
-                                g->operands[i].strides);
-    if (group_member(g, g->operands[i].root) >= 0) return false;
-  }
-  return hearts == 1 && reductions == 0;
-}
-
-group *group_form(arena *a, const fusion *f, node *const *members, int member_count) {
+/* As group_form; a heart's axis is cut where a cut is given, and on the way nodes that may want one
+ * are listed. */
+static group *form(arena *a, const fusion *f, node *const *members, int member_count,
+                   const group_cut *cut, former *k) {
   group *g = arena_new_of(a, group);
   g->members = arena_grow(a, members, (size_t)member_count, (size_t)member_count, sizeof *members);
   g->member_count = member_count;
@@ -488,18 +513,27 @@ group *group_form(arena *a, const fusion *f, node *const *members, int member_co
     if (is_output(f, g, members[i])) arena_push(a, g->outputs, g->output_count) = members[i];
   for (int i = 0; i < member_count; i++)
     if (is_alone(members[i])) return member_count == 1 ? form_alone(a, g) : NULL;
-  if (!take_heart(a, g)) return NULL;
-  former k = {.arena = a, .fusion = f, .group = g};
-  collect_nodes(&k);
+  if (!group_take_heart(a, g)) return NULL;
+  if (cut && !contraction_cover(g->contraction, cut->axis, cut->inside)) return NULL;
+  *k = (former){.arena = a, .fusion = f, .group = g};
+  collect_nodes(k);
   if (g->heart)
-    make_contraction_domain(&k);
+    make_contraction_domain(k);
   else
-    make_domain(&k, seed_of(g));
-  spread(&k);
-  return take_homes(&k) && group_survey(a, f, g) ? g : NULL;
+    make_domain(k, seed_of(g));
+  spread(k);
+  return take_homes(k) && group_survey(a, f, g) ? g : NULL;
 }
 
-/* ---- completion ------------------------------------------------------------------------------ */
+group *group_form(arena *a, const fusion *f, node *const *members, int member_count) {
+  former k = {0}, trial;
+  group *g = form(a, f, members, member_count, NULL, &k);
+  group_cut cuts[4];
+  if (g || !k.group || !k.group->heart) return g;
+  int count = group_cuts(k.group, k.nodes, k.count, cuts, 4);
+  for (int i = 0; i < count && !g; i++) g = form(a, f, members, member_count, &cuts[i], &trial);
+  return g;
+}
 
 bool group_reads_in_place(const group *g, const node *input, const node *output) {
   const index_expr *stored = NULL;
@@ -517,33 +551,6 @@ bool group_reads_in_place(const group *g, const node *input, const node *output)
       return false;
   }
   return true;
-}
-
-/* An output of the sums' type that is stored where they belong, in memory that it cannot have in
- * common with an input. */
-static int holder_of_sums(arena *a, const group *g) {
-  const index_expr *const *home = g->homes[group_member(g, g->heart)];
-  const index_expr *position = index_flatten(a, &g->heart->type, home);
-  for (int o = 0; o < g->output_count; o++) {
-    const node *n = g->outputs[o];
-    bool shared = false;
-    for (int i = 0; i < g->input_count; i++)
-      shared = shared || group_reads_in_place(g, g->inputs[i], n);
-    if (!shared && n->type.element == g->contraction->element &&
-        index_equal(index_flatten(a, &n->type, g->homes[group_member(g, n)]), position))
-      return o;
-  }
-  return -1;
-}
-
-void group_complete(const fusion *f, group *g) {
-  g->schedule = contraction_schedule_find(g->contraction, f->target);
-  if (g->schedule.block_axis < 0) return;
-  g->partial_sums = group_output(g, g->heart);
-  if (g->partial_sums < 0) g->partial_sums = holder_of_sums(f->arena, g);
-  if (g->partial_sums >= 0) return;
-  g->partial_sums = g->output_count;
-  arena_push(f->arena, g->outputs, g->output_count) = g->heart;
 }
 
 /* ---- cost ------------------------------------------------------------------------------------ */

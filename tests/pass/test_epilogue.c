@@ -149,6 +149,47 @@ static void convolutions(void **state) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check("convolution", 1, cases[i]);
 }
 
+/* The gates are slices of one product: a tile has all four of them. */
+static void cells(void **state) {
+  (void)state;
+  enum { CELL = 4 };
+  static const struct {
+    const char *name, *outputs;
+  } cases[CELL] = {{"a cell", ""},
+                   {"a cell, its gates kept", ", i = %15, o = %18"},
+                   {"a cell, its sums kept", ", z = %10"},
+                   {"a cell in place", ""}};
+  static const int sizes[][3] = {{1, 3, 1}, {3, 5, 5}, {2, 9, 16}, {7, 700, 35}};
+  for (int i = 0; i < CELL; i++)
+    for (int k = 0; k < 4; k++) {
+      arena *a = arena_new();
+      int b = sizes[k][0], d = sizes[k][1], h = sizes[k][2];
+      const char *state_of_cell =
+          i == 3 ? arena_printf(a, "%%5 = slot \"c\": f32[%d, %d]", b, h)
+                 : arena_printf(a, "%%5 = neg %%4: f32[%d, %d]", b, h);
+      const char *text = arena_printf(
+          a,
+          "entry f(x: f32[%1$d, %2$d], u: f32[%2$d, %4$d], v: f32[%3$d, %4$d], bias: f32[%4$d], "
+          "h: f32[%1$d, %3$d]) { %7$s "
+          "%%6 = dot %%0, %%1 left_contract=[1] right_contract=[0]: f32[%1$d, %4$d] "
+          "%%7 = dot %%4, %%2 left_contract=[1] right_contract=[0]: f32[%1$d, %4$d] "
+          "%%8 = add %%6, %%7: f32[%1$d, %4$d] %%9 = broadcast %%3 axes=[1]: f32[%1$d, %4$d] "
+          "%%10 = add %%8, %%9: f32[%1$d, %4$d] "
+          "%%11 = slice %%10 starts=[0, 0] limits=[%1$d, %3$d] steps=[1, 1]: f32[%1$d, %3$d] "
+          "%%12 = slice %%10 starts=[0, %3$d] limits=[%1$d, %5$d] steps=[1, 1]: f32[%1$d, %3$d] "
+          "%%13 = slice %%10 starts=[0, %5$d] limits=[%1$d, %6$d] steps=[1, 1]: f32[%1$d, %3$d] "
+          "%%14 = slice %%10 starts=[0, %6$d] limits=[%1$d, %4$d] steps=[1, 1]: f32[%1$d, %3$d] "
+          "%%15 = sigmoid %%11: f32[%1$d, %3$d] %%16 = sigmoid %%12: f32[%1$d, %3$d] "
+          "%%17 = tanh %%13: f32[%1$d, %3$d] %%18 = sigmoid %%14: f32[%1$d, %3$d] "
+          "%%19 = mul %%16, %%5: f32[%1$d, %3$d] %%20 = mul %%15, %%17: f32[%1$d, %3$d] "
+          "%%21 = add %%19, %%20: f32[%1$d, %3$d] %%22 = tanh %%21: f32[%1$d, %3$d] "
+          "%%23 = mul %%18, %%22: f32[%1$d, %3$d] return h = %%23%8$s update \"c\" = %%21 }",
+          b, d, h, 4 * h, 2 * h, 3 * h, state_of_cell, cases[i].outputs);
+      check(cases[i].name, 2, text);
+      arena_free(a);
+    }
+}
+
 /* What reads the result at other places than its own, or reduces it, stays outside. */
 static void others_stay_outside(void **state) {
   (void)state;
@@ -168,7 +209,7 @@ int main(void) {
       cmocka_unit_test(linear_layers),    cmocka_unit_test(long_epilogues),
       cmocka_unit_test(other_types),      cmocka_unit_test(updates_in_place),
       cmocka_unit_test(draws),            cmocka_unit_test(convolutions),
-      cmocka_unit_test(others_stay_outside),
+      cmocka_unit_test(cells),            cmocka_unit_test(others_stay_outside),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,90 @@
+/* Groups with a contraction: which of its axes are cut for slices of the result, and what is settled
+ * when all members are known. */
+#include "fuse.h"
+#include "op.h"
+
+bool group_take_heart(arena *a, group *g) {
+  int reductions = 0, hearts = 0;
+  for (int i = 0; i < g->member_count; i++) {
+    reductions += op_has(g->members[i]->op, REDUCTION);
+    if (!op_has(g->members[i]->op, CONTRACTION)) continue;
+    hearts++;
+    g->heart = g->members[i];
+  }
+  if (hearts == 0) return true;
+  g->contraction = arena_new_of(a, contraction);
+  contraction_of_node(a, g->heart, g->contraction);
+  for (int i = 0; i < 2; i++) {
+    g->operands[i] = contraction_operand_root(a, g->heart->operands[i]);
+    contraction_operand_strided(&g->contraction->operands[i], NULL, g->operands[i].base,
+                                g->operands[i].strides);
+    if (group_member(g, g->operands[i].root) >= 0) return false;
+  }
+  return hearts == 1 && reductions == 0;
+}
+
+/* ---- cuts ------------------------------------------------------------------------------------ */
+
+/* Neighbouring elements that the slice takes of its operand in one piece, where it is one of a few
+ * equal parts; 0: it is none. */
+static int64_t piece_of(const node *slice) {
+  enum { MOST_PARTS = 8 };
+  const tensor_type *from = &slice->operands[0]->type, *type = &slice->type;
+  int64_t parts = type_elements(from) / type_elements(type), piece = 1;
+  int axis = -1;
+  for (int i = 0; i < type->rank; i++) {
+    if (axis >= 0) piece *= type->dims[i].maximum;
+    if (from->dims[i].maximum == type->dims[i].maximum) continue;
+    if (axis >= 0 || from->dims[i].maximum % type->dims[i].maximum != 0) return 0;
+    axis = i;
+    piece = type->dims[i].maximum;
+  }
+  return axis >= 0 && parts <= MOST_PARTS ? piece : 0;
+}
+
+int group_cuts(const group *g, node *const *nodes, int count, group_cut *cuts, int most) {
+  const contraction *c = g->contraction;
+  int found = 0;
+  for (int i = 0; i < count; i++) {
+    int64_t piece = nodes[i]->op == OP_SLICE ? piece_of(nodes[i]) : 0;
+    for (int axis = 0; piece > 0 && axis < c->axis_count && found < most; axis++) {
+      if (c->axes[axis].reduced || piece % c->axes[axis].stride != 0) continue;
+      group_cut cut = {axis, piece / c->axes[axis].stride};
+      if (cut.inside >= c->axes[axis].extent || c->axes[axis].extent % cut.inside != 0) continue;
+      bool known = false;
+      for (int k = 0; k < found; k++)
+        known = known || (cuts[k].axis == axis && cuts[k].inside == cut.inside);
+      if (!known) cuts[found++] = cut;
+    }
+  }
+  return found;
+}
+
+/* ---- completion ------------------------------------------------------------------------------ */
+
+/* An output of the sums' type that is stored where they belong, in memory that it cannot have in
+ * common with an input. */
+static int holder_of_sums(arena *a, const group *g) {
+  const index_expr *const *home = g->homes[group_member(g, g->heart)];
+  const index_expr *position = index_flatten(a, &g->heart->type, home);
+  for (int o = 0; o < g->output_count; o++) {
+    const node *n = g->outputs[o];
+    bool shared = false;
+    for (int i = 0; i < g->input_count; i++)
+      shared = shared || group_reads_in_place(g, g->inputs[i], n);
+    if (!shared && n->type.element == g->contraction->element &&
+        index_equal(index_flatten(a, &n->type, g->homes[group_member(g, n)]), position))
+      return o;
+  }
+  return -1;
+}
+
+void group_complete(const fusion *f, group *g) {
+  g->schedule = contraction_schedule_find(g->contraction, f->target);
+  if (g->schedule.block_axis < 0) return;
+  g->partial_sums = group_output(g, g->heart);
+  if (g->partial_sums < 0) g->partial_sums = holder_of_sums(f->arena, g);
+  if (g->partial_sums >= 0) return;
+  g->partial_sums = g->output_count;
+  arena_push(f->arena, g->outputs, g->output_count) = g->heart;
+}
