@@ -26,15 +26,17 @@ static void define_shorts(c_unit *u, int lanes) {
 
 static const char *narrow_by_instruction(c_unit *u, int lanes) {
   const char *half = spelling(u, DTYPE_F16, lanes);
+  if (lanes == 8) return arena_printf(u->arena, "(%s)__builtin_ia32_vcvtps2ph256(x, 0)", half);
+  define_shorts(u, lanes);
   if (lanes == 16)
     return arena_printf(u->arena, "(%s)__builtin_ia32_vcvtps2ph512_mask(x, 0, (shorts){0}, -1)",
                         half);
-  if (lanes == 8) return arena_printf(u->arena, "(%s)__builtin_ia32_vcvtps2ph256(x, 0)", half);
   writer_line(&u->helpers, "const shorts bits = __builtin_ia32_vcvtps2ph(x, 0);");
   return arena_printf(u->arena, "(%s)__builtin_shufflevector(bits, bits, 0, 1, 2, 3)", half);
 }
 
 static const char *widen_by_instruction(c_unit *u, int lanes) {
+  define_shorts(u, lanes);
   if (lanes == 16)
     return arena_printf(u->arena, "__builtin_ia32_vcvtph2ps512_mask((shorts)x, (%s){0}, -1, 4)",
                         spelling(u, DTYPE_F32, lanes));
@@ -135,10 +137,8 @@ static const char *helper_odd(c_unit *u, int lanes) {
 /* ---- all together ---------------------------------------------------------------------------- */
 
 static const char *between_half_and_single(c_unit *u, dtype half, int lanes, bool narrow) {
-  if (has_instruction(u, half, lanes)) {
-    define_shorts(u, lanes);
+  if (has_instruction(u, half, lanes))
     return narrow ? narrow_by_instruction(u, lanes) : widen_by_instruction(u, lanes);
-  }
   if (half == DTYPE_BF16) return narrow ? bf16_of_f32(u, lanes) : f32_of_bf16(u, lanes);
   return narrow ? f16_of_f32(u, lanes) : f32_of_f16(u, lanes);
 }
