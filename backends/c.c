@@ -14,7 +14,7 @@ void c_write_target_check(writer *w, const target *t) {
   const char *flags = "";
   for (int i = 0; t->flags[i]; i++) flags = arena_printf(w->arena, "%s %s", flags, t->flags[i]);
   writer_line(w, "#error \"compile with%s\"", flags);
-  writer_line(w, "#endif");
+  writer_line(w, "#else");
 }
 
 /* No product is contracted with a sum, whatever flags the file is compiled with. Vectors that the
@@ -36,6 +36,7 @@ bool c_unit_write(const c_unit *u, FILE *out, const char *head, const char *rest
     if (parts[i]->length)
       fprintf(out, "%s%s", parts[i]->text[0] == '\n' ? "" : "\n", parts[i]->text);
   fprintf(out, "%s%s", rest[0] == '\n' ? "" : "\n", rest);
+  if (u->target->macros && u->target->macros[0]) fputs("#endif\n", out); /* of the check */
   return !ferror(out);
 }
 

@@ -125,7 +125,8 @@ bool c_has_tasks(const loop_kernel *k);
 /* The whole file: the head, then types, helpers, kernels and the given rest. */
 bool c_unit_write(const c_unit *u, FILE *out, const char *head, const char *rest);
 
-/* The check that the compiler has what the target needs. */
+/* The check that the compiler has what the target needs, without which it shall see nothing else:
+ * c_unit_write ends what this begins. */
 void c_write_target_check(writer *w, const target *t);
 
 /* runtime/dnn_abi.h, made by the build (tools/embed_text.sh). */

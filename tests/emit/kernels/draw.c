@@ -225,3 +225,4 @@ void kernel_call(const dnn_threads *threads, void *const *arguments) {
   (void)threads;
   draw((float *)arguments[0], (const int64_t *)arguments[1]);
 }
+#endif

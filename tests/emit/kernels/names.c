@@ -53,3 +53,4 @@ void kernel_call(const dnn_threads *threads, void *const *arguments) {
   names((int64_t *)arguments[0], (const int32_t *)arguments[1], (uint8_t *)arguments[2],
       (const uint8_t *)arguments[3]);
 }
+#endif

@@ -104,3 +104,4 @@ void kernel_call(const dnn_threads *threads, void *const *arguments) {
   (void)threads;
   product(threads, (float *)arguments[0], (const float *)arguments[1], (const float *)arguments[2]);
 }
+#endif

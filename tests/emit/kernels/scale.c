@@ -54,3 +54,4 @@ void kernel_call(const dnn_threads *threads, void *const *arguments) {
   (void)threads;
   scale((float *)arguments[0], (const uint8_t *)arguments[1], (const float *)arguments[2]);
 }
+#endif

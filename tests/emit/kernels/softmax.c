@@ -142,3 +142,4 @@ void kernel_call(const dnn_threads *threads, void *const *arguments) {
   (void)threads;
   softmax((float *)arguments[0], (const float *)arguments[1]);
 }
+#endif
