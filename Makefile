@@ -1,5 +1,6 @@
 # make          build/dnnc, build/dnn, build/libdnnrt.a, build/libdnntool.a
 # make demo     train LeNet-5 on Fashion-MNIST
+# make fuzz     random programs, N=… of them from seed SEED=…
 # make check    build and run every test; with SANITIZE=1 under gcc's sanitizers, in a folder of its own
 
 ifeq ($(origin CC),default)
@@ -32,7 +33,7 @@ MUTANTS          := $(MUTATIONS:tests/diff/mutations/%.sed=$(B)/mutants/%)
 TEST_OBJECTS     := $(patsubst %.c,$(B)/%.o,$(wildcard tests/*.c))
 JOBS             ?= 2
 
-.PHONY: all demo check tests clean install-missing
+.PHONY: all demo check tests fuzz clean install-missing
 all: $(PROGRAMS) $(B)/libdnnc.a $(B)/libdnnrt.a $(B)/libdnntool.a
 
 install-missing:
@@ -49,6 +50,12 @@ check: install-missing
 	@$(MAKE) --no-print-directory -j$(JOBS) all tests
 	@JOBS=$(JOBS) tests/run.sh $(B)/tests/logs $(TESTS)
 tests: $(TESTS) $(MUTANTS)
+
+# N random programs from seed SEED on; what fails is reduced and shown.
+N    ?= 1000
+SEED ?= 0
+fuzz: $(B)/tests/diff/test_random_programs
+	FUZZ_N=$(N) FUZZ_FIRST=$(SEED) FUZZ_REPORT=1 $<
 
 clean:
 	rm -rf $(B)

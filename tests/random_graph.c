@@ -106,16 +106,20 @@ static node *random_reshape(generator *r) {
   return build_reshape(r->graph, x, x->type.rank + 1, dims);
 }
 
-static node *random_slice(generator *r) {
-  node *x = pick(r);
+static node *slice_of(generator *r, node *x) {
   int64_t starts[MAX_RANK], limits[MAX_RANK], steps[MAX_RANK];
   for (int i = 0; i < x->type.rank; i++) {
     int64_t extent = x->type.dims[i].maximum;
-    starts[i] = draw(r, 3) ? 0 : draw(r, extent);
+    starts[i] = draw(r, 2) ? 0 : draw(r, extent);
     limits[i] = draw(r, 3) ? extent : starts[i] + 1 + draw(r, extent - starts[i]);
-    steps[i] = 1 + (draw(r, 4) == 0);
+    steps[i] = 1 + (draw(r, 3) == 0);
   }
   return build_slice(r->graph, x, starts, limits, steps);
+}
+
+static node *random_slice(generator *r) {
+  node *x = slice_of(r, pick(r));
+  return draw(r, 2) ? slice_of(r, x) : x;
 }
 
 static node *random_pad(generator *r) {
