@@ -13,7 +13,7 @@
 #include "../golden.h"
 #include "arena.h"
 
-enum { GRAPHS = 600, LEAST_MUTATIONS = 10 };
+enum { GRAPHS = 1000, LEAST_MUTATIONS = 10 };
 
 /* build/mutants/NAME, two folders above build/tests/diff/. */
 static const char *mutant_path(arena *a, const char *name) {

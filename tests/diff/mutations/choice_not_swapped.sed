@@ -1,2 +1,2 @@
-# compiler/simplify_map.c: not c ? x : y becomes c ? x : y
-s/return build_map3(g, SCALAR_SELECT, condition->operands\[0\], y, x);/return build_map3(g, SCALAR_SELECT, condition->operands[0], x, y);/
+# compiler/simplify_logic.c: not c ? x : y becomes c ? x : y
+/^static node \*select_by_not/,/^}/s/n->operands\[2\], n->operands\[1\]/n->operands[1], n->operands[2]/

@@ -1,2 +1,2 @@
-# compiler/simplify_map.c: 0 - y becomes y
-s/if (simplify_is(x, 0)) return build_map1(g, SCALAR_NEG, y);/if (simplify_is(x, 0)) return y;/
+# compiler/simplify_algebra.c: 0 - y becomes y
+/^static node \*subtract_from_zero/,/^}/s/return build_map1(g, SCALAR_NEG, right(n));/return right(n);/

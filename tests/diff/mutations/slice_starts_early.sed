@@ -1,2 +1,2 @@
-# compiler/simplify_view.c: a slice of a slice with steps starts too early
-s/starts\[i\] = node_ints(x, 0, NULL)\[i\] + first \* inner;/starts[i] = node_ints(x, 0, NULL)[i] + first;/
+# compiler/simplify_slice.c: a slice of a slice with steps starts too early
+s/inner.starts\[i\] + outer.starts\[i\] \* inner.steps\[i\]/inner.starts[i] + outer.starts[i]/
