@@ -155,6 +155,59 @@ static void values_that_are_not_there_are_caught(void **state) {
   arena_free(a);
 }
 
+/* Two parts, their whole, and readers of the whole and of a part. */
+static plan joined_parts(arena *a) {
+  plan p = {0};
+  int x = value(a, &p, 128), y = value(a, &p, 64), whole = value(a, &p, 192);
+  for (int part = x; part <= y; part++) {
+    p.values[part].whole = whole;
+    p.values[part].start = part == x ? 0 : 128;
+    step(a, &p, -1, -1, part);
+  }
+  step(a, &p, x, y, whole);
+  p.steps[2].join = true;
+  step(a, &p, whole, y, value(a, &p, 64));
+  plan_place(&p);
+  assert_null(plan_check(a, &p));
+  return p;
+}
+
+static void joins_take_no_room(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  plan p = joined_parts(a);
+  assert_int_equal(p.scratch_bytes, 256);
+  assert_int_equal(p.values[1].place.offset, p.values[2].place.offset + 128);
+  arena_free(a);
+}
+
+static void wrong_joins_are_caught(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  plan p = joined_parts(a);
+  p.values[1].start = 64; /* it lies elsewhere */
+  assert_non_null(plan_check(a, &p));
+  p.values[1].place.offset -= 64; /* there, but over the other part */
+  assert_non_null(plan_check(a, &p));
+  p = joined_parts(a);
+  p.values[0].bytes = 64; /* a gap */
+  assert_non_null(plan_check(a, &p));
+  p = joined_parts(a);
+  p.steps[2].read_count = 1; /* a part is missing */
+  assert_non_null(plan_check(a, &p));
+  p = joined_parts(a);
+  p.steps[2].join = false; /* a kernel would write over what it reads */
+  assert_non_null(plan_check(a, &p));
+  p = joined_parts(a);
+  p.steps[2].join = false; /* or write the whole beside its parts */
+  p.steps[2].read_count = 0;
+  assert_non_null(plan_check(a, &p));
+  p = joined_parts(a);
+  p.values[3].place = p.values[0].place; /* the last result, before its operands end */
+  assert_non_null(plan_check(a, &p));
+  arena_free(a);
+}
+
 /* ---- order ----------------------------------------------------------------------------------- */
 
 static order *ordered(arena *a, const char *text, const fusion **f) {
@@ -210,6 +263,8 @@ int main(void) {
       cmocka_unit_test(a_partial_overlap_is_caught),
       cmocka_unit_test(bad_places_are_caught),
       cmocka_unit_test(values_that_are_not_there_are_caught),
+      cmocka_unit_test(joins_take_no_room),
+      cmocka_unit_test(wrong_joins_are_caught),
       cmocka_unit_test(readers_come_before_the_writer),
       cmocka_unit_test(an_exchange_gets_a_copy),
   };
