@@ -122,6 +122,11 @@ module *compile_module(program *p, diagnostics *d, const compile_options *option
   const char *cpu = options->target_cpu ? options->target_cpu : default_cpu;
   const target *t = find_target(p->arena, d, cpu);
   if (!t || !name_is_free(p, d)) return NULL;
+  if (p->entry_count == 0) {
+    diag_error(d, (location){0}, "%s has no entry that could be compiled; write `entry name(…) { … }`",
+               p->name);
+    return NULL;
+  }
   if (!compile_passes(p, d, options, NULL) || !memory_fits(p, d) ||
       !program_lowers(p, d))
     return NULL;

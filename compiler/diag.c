@@ -1,5 +1,6 @@
 #include "diag.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,14 +106,44 @@ static const char *line_of(const source *s, int line, int *length) {
 static int at_least(int value, int least) { return value < least ? least : value; }
 static int at_most(int value, int most) { return value > most ? most : value; }
 
+/* Of UTF-8 (RFC 3629): the bytes of the character at text[0], or 0 where none is, or one that
+ * controls a terminal or the direction of writing. */
+static int character_bytes(const char *text, int length) {
+  unsigned char first = (unsigned char)text[0];
+  if (first < 0x80) return first >= ' ' && first <= '~';
+  int bytes = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  static const uint32_t least[] = {0, 0, 0xa0, 0x800, 0x10000};
+  if (first < 0xc2 || first > 0xf4 || bytes > length) return 0;
+  uint32_t code = first & (0x7fu >> bytes);
+  for (int i = 1; i < bytes; i++) {
+    if (((unsigned char)text[i] & 0xc0) != 0x80) return 0;
+    code = code << 6 | ((unsigned char)text[i] & 0x3f);
+  }
+  bool surrogate = code >= 0xd800 && code < 0xe000;
+  bool direction = (code >= 0x200e && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
+                   (code >= 0x2066 && code <= 0x2069);
+  return code < least[bytes] || code > 0x10ffff || surrogate || direction ? 0 : bytes;
+}
+
+/* The bytes that take one column: a character, or a byte that is shown as '?'. */
+static int step(const char *text, int at, int length) {
+  return at_least(character_bytes(text + at, length - at), 1);
+}
+
 static void print_line(FILE *out, const char *text, int from, int to, int length, bool cut) {
   fputs(cut ? "... " : "    ", out);
-  for (int i = from; i < to; i++) {
-    unsigned char c = (unsigned char)text[i];
-    putc(c == '\t' ? ' ' : c < ' ' || c > '~' ? '?' : c, out);
+  for (int i = from, bytes; i < to; i += bytes) {
+    bytes = step(text, i, to);
+    if (character_bytes(text + i, to - i))
+      fwrite(text + i, 1, (size_t)bytes, out);
+    else
+      putc(text[i] == '\t' ? ' ' : '?', out);
   }
   fputs(to < length ? " ...\n" : "\n", out);
 }
+
+/* Is the byte the second or a later one of a character? */
+static bool continues(char byte) { return ((unsigned char)byte & 0xc0) == 0x80; }
 
 /* The part of the caret's line that is shown, and under it the span with the caret in it. All
  * positions are offsets in the line. */
@@ -129,12 +160,17 @@ static void print_excerpt(FILE *out, location at) {
   if (to - from > SHOWN_COLUMNS) {
     from = at_least(at_most(caret - SHOWN_COLUMNS / 2, length - SHOWN_COLUMNS), from);
     to = at_most(from + SHOWN_COLUMNS, length);
+    while (from < caret && continues(text[from])) from++;
+    while (to < length && to > caret + 1 && continues(text[to])) to--;
   }
   print_line(out, text, from, to, length, from > at_most(indent, caret));
   start = at_most(at_least(start, from), caret);
   end = at_least(at_most(end, to), caret + 1);
-  fprintf(out, "    %*s", start - from, "");
-  for (int i = start; i < end; i++) putc(i == caret ? '^' : '~', out);
+  fputs("    ", out);
+  for (int i = from, bytes; i < end; i += bytes) {
+    bytes = i < to ? step(text, i, to) : 1;
+    putc(i + bytes <= start ? ' ' : i <= caret && caret < i + bytes ? '^' : '~', out);
+  }
   putc('\n', out);
 }
 

@@ -25,7 +25,7 @@ typedef enum option_code {
 
 static const row rows[OPTIONS] = {
     [TASK] = {"task", 0, "NAME", TRAIN, "the task to follow; default: the first of the file"},
-    [OUT] = {"out", 'o', "FOLDER", TRAIN | RUN, "where results go; train: MODEL-TASK"},
+    [OUT] = {"out", 'o', "FOLDER", TRAIN | RUN, "where results go; when training, MODEL-TASK by default"},
     [DATA] = {"data", 0, "FOLDERS", TRAIN, "where data sets lie (a:b), before DNN_DATA"},
     [WEIGHTS] = {"weights", 'w', "FILE", TRAIN | RUN, "start from the parameters of a checkpoint"},
     [RESUME] = {"resume", 0, NULL, TRAIN, "go on from the checkpoint in the folder"},
@@ -169,10 +169,15 @@ int options_parse(arena *a, command c, int argc, char **argv, options *o) {
   struct option longs[OPTIONS + 1];
   char letters[2 * OPTIONS + 1];
   getopt_tables(c, longs, letters);
+  const char *name = argv[0];
+  argv[0] = (char *)arena_printf(a, "dnn %s", name); /* what getopt's messages begin with */
   optind = 1;
   for (int value; (value = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
     option_code code = code_of(value);
-    if (code == OPTIONS) return wrong_use("%s", "wrong option"); /* getopt said which */
+    if (code == OPTIONS) { /* getopt said which */
+      fprintf(stderr, "Try 'dnn %s --help'.\n", name);
+      return STATUS_USAGE;
+    }
     if (code == HELP) {
       print_help(c);
       return 0;

@@ -117,6 +117,20 @@ static void test_odd_lines_and_places(void **state) {
   expect_one(text_named("e", ""), on_line(NULL, 1, 1, 1), "e:1:1: error: m?\n    \n    ^\n");
 }
 
+/* Characters take one column each; bytes that are none, and what steers a terminal, a '?'. */
+static void test_characters_beyond_ascii(void **state) {
+  (void)state;
+  source s = text_named("f", "\"\u00e9\u4e2d\U0001f600\" + x\n\"\xc3(\xe2\x82\xed\xa0\x80\u202e\xc2\x85\" y\n");
+  expect_one(s, on_line(NULL, 1, 1, 12),
+             "f:1:1: error: m?\n    \"\u00e9\u4e2d\U0001f600\" + x\n    ^~~~~\n");
+  expect_one(s, on_line(NULL, 1, 15, 16),
+             "f:1:15: error: m?\n    \"\u00e9\u4e2d\U0001f600\" + x\n            ^\n");
+  expect_one(s, on_line(NULL, 1, 4, 7),
+             "f:1:4: error: m?\n    \"\u00e9\u4e2d\U0001f600\" + x\n      ^\n");
+  expect_one(s, on_line(NULL, 2, 16, 17),
+             "f:2:16: error: m?\n    \"?(??????????\" y\n                   ^\n");
+}
+
 static void test_long_lines_are_cut(void **state) {
   (void)state;
   char *line = calloc(1, 1000001);
@@ -199,6 +213,7 @@ int main(void) {
       cmocka_unit_test(test_order_and_repetition),
       cmocka_unit_test(test_only_the_first_are_shown),
       cmocka_unit_test(test_odd_lines_and_places),
+      cmocka_unit_test(test_characters_beyond_ascii),
       cmocka_unit_test(test_long_lines_are_cut),
       cmocka_unit_test(test_spans),
       cmocka_unit_test(test_nearest_name),

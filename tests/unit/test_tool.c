@@ -58,7 +58,8 @@ static void help_and_wrong_use(void **state) {
   expect("", 2, "--help");
   expect("fly", 2, "no command 'fly'");
   expect("train", 2, "no file was given");
-  expect("train --fly x.dnn", 2, "fly");
+  expect("train --fly x.dnn", 2, "dnn train: unrecognized option '--fly'\nTry 'dnn train --help'");
+  expect("check --steps", 2, "dnn check: option '--steps' requires an argument");
   expect("info --task=fit x.dnn", 2, "task"); /* not an option of info */
   expect("train --threads=0 x.dnn", 2, "--threads wants N");
   expect("train --seed=-1 x.dnn", 2, "--seed wants N");
@@ -75,6 +76,16 @@ static void missing_files(void **state) {
   expect("info no-such.so", 1, "no-such.so");
   expect("info Makefile", 1, "Makefile");
   expect(arena_printf(memory, "train %s", path_of("model.so")), 1, "holds no task");
+}
+
+static void nothing_to_compile(void **state) {
+  (void)state;
+  FILE *out = fopen(path_of("empty.dnn"), "w");
+  assert_non_null(out);
+  fputs("const N = 3\nfn f(x) { N * x }\n", out);
+  assert_int_equal(fclose(out), 0);
+  expect(arena_printf(memory, "info %s", path_of("empty.dnn")), 1, "empty has no entry");
+  expect(arena_printf(memory, "check %s", path_of("empty.dnn")), 1, "empty has no entry");
 }
 
 static void describes_a_library(void **state) {
@@ -199,6 +210,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(help_and_wrong_use),
       cmocka_unit_test(missing_files),
+      cmocka_unit_test(nothing_to_compile),
       cmocka_unit_test(describes_a_library),
       cmocka_unit_test(runs_an_entry),
       cmocka_unit_test(sixteen_bits_through_files),
