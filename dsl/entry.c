@@ -100,8 +100,8 @@ static const char *batch_constant(const elaborator *e, const ast *entry) {
 static void run_body(elaborator *e, const ast *entry, bool training_set) {
   if (!training_set) e->frame->training = training_reaches(e, entry);
   for (int i = 0; i < entry->parameters.count; i++) add_input(e, entry->parameters.items[i]);
-  value v = statement_block(e, entry->body, entry->type != NULL);
-  if (entry->type) add_output(e, entry->body, "value", entry->type, v);
+  value v = statement_block(e, entry->body, entry->type || !entry->results.count);
+  if (!value_is(v, VALUE_NONE) || entry->type) add_output(e, entry->body, "value", entry->type, v);
   add_results(e, entry);
   add_updates(e);
   if (!training_set && e->training_used && e->param_written && !e->frame->training)

@@ -179,7 +179,7 @@ static value choice_value(elaborator *e, const ast *n) {
   if (value_is(condition, VALUE_TRUTH))
     return expression_value(e, condition.truth ? n->then : n->otherwise);
   bool boolean = value_is(condition, VALUE_TENSOR) && condition.node->type.element == DTYPE_BOOL;
-  if (!boolean)
+  if (!boolean && !value_is(condition, VALUE_TUPLE)) /* leaf by leaf */
     return elaborator_error(e, n->condition->at, "the condition is a truth value, not %s",
                             value_words(e->arena, condition));
   value then = expression_value(e, n->then), otherwise = expression_value(e, n->otherwise);

@@ -146,14 +146,16 @@ static bool along(elaborator *e, location at, const gradients *s, value wanted, 
   if (value_is_poison(direction)) return false;
   if (value_is(wanted, VALUE_TUPLE)) {
     const tuple *x = wanted.tuple, *v = value_is(direction, VALUE_TUPLE) ? direction.tuple : NULL;
-    if (!v || v->count != x->count) {
+    bool spread = value_is(direction, VALUE_NUMBER);
+    if (!spread && (!v || v->count != x->count)) {
       elaborator_error(e, at, "the direction is a tuple of %d, not %s", x->count,
                        value_words(e->arena, direction));
       return false;
     }
     for (int i = 0; i < x->count; i++) {
-      int found = x->keys && x->keys[i] ? tuple_find(v, x->keys[i]) : -1;
-      if (!along(e, at, s, x->items[i], v->items[found >= 0 ? found : i], sum)) return false;
+      int found = v && x->keys && x->keys[i] ? tuple_find(v, x->keys[i]) : -1;
+      value leaf = v ? v->items[found >= 0 ? found : i] : direction;
+      if (!along(e, at, s, x->items[i], leaf, sum)) return false;
     }
     return true;
   }

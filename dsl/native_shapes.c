@@ -22,13 +22,22 @@ static value fill(elaborator *e, const native_call *c) {
   return elaborator_node(e, n);
 }
 
-/* zeros_like(x), ones_like(x): x's type; only the type is read, so x may be of another graph. */
-static value fill_like(elaborator *e, const native_call *c) {
-  value v = c->arguments.items[0].value;
+static value filled_like(elaborator *e, const native_call *c, value v) {
+  if (value_is(v, VALUE_TUPLE)) {
+    tuple *t = tuple_like(e->arena, v.tuple);
+    for (int i = 0; i < t->count; i++) t->items[i] = filled_like(e, c, v.tuple->items[i]);
+    return (value){.kind = VALUE_TUPLE, .tuple = t};
+  }
   if (!value_is(v, VALUE_TENSOR))
-    return elaborator_error(e, c->at, "%s takes a tensor, not %s", c->native->name,
-                            value_words(e->arena, v));
+    return elaborator_error(e, c->at, "%s takes a tensor or a tuple of them, not %s",
+                            c->native->name, value_words(e->arena, v));
   return elaborator_node(e, build_splat(e->graph, &v.node->type, c->native->code));
+}
+
+/* zeros_like(x), ones_like(x): x's type, leaf by leaf; only the type is read, so x may be of another
+ * graph. */
+static value fill_like(elaborator *e, const native_call *c) {
+  return filled_like(e, c, c->arguments.items[0].value);
 }
 
 /* iota[n, m, axis: 1](): i32, each element its index along the axis (0 by default). */

@@ -334,9 +334,17 @@ static bool wants_float(scalar_function f) {
   return real[f];
 }
 
+static bool is_truth_like(value v) {
+  return value_is(v, VALUE_TRUTH) ||
+         (value_is(v, VALUE_TENSOR) && v.node->type.element == DTYPE_BOOL);
+}
+
 value operate_map(elaborator *e, location at, scalar_function f, int count,
                   const value *operands) {
   if (first_tuple(count, operands)) return by_leaf(e, at, map_leaf, (int)f, count, operands);
+  if (f == SCALAR_SELECT && !is_truth_like(operands[0]) && !value_is_poison(operands[0]))
+    return elaborator_error(e, at, "the condition is a truth value, not %s",
+                            value_words(e->arena, operands[0]));
   value folded = fold_numbers(f, count, operands);
   if (!value_is_poison(folded)) return folded;
   value adapted[3];
@@ -477,11 +485,6 @@ static const scalar_function functions[AST_OPERATOR_COUNT] = {
 
 static value binary_leaf(elaborator *e, location at, int code, const value *operands) {
   return operate_binary(e, at, (ast_operator)code, operands[0], operands[1], NULL);
-}
-
-static bool is_truth_like(value v) {
-  return value_is(v, VALUE_TRUTH) ||
-         (value_is(v, VALUE_TENSOR) && v.node->type.element == DTYPE_BOOL);
 }
 
 value operate_binary(elaborator *e, location at, ast_operator op, value left, value right,

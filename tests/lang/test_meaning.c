@@ -500,6 +500,44 @@ static void test_wrong_options_are_refused(void **state) {
   arena_free(a);
 }
 
+/* --- leaf by leaf, and what an entry gives --------------------------------------------------- */
+
+static void test_tuples_go_leaf_by_leaf(void **state) {
+  (void)state;
+  model *m = model_new("entry f(x: f32[2], y: f32[2]) -> (chosen, ones, along) {\n"
+                       "  t = (a: x, b: (y, 3 * y))\n"
+                       "  chosen = sum(flat(t > 2 ? t : -t))\n"
+                       "  ones = sum(flat(ones_like(t) * t))\n"
+                       "  along = jvp(sum(x * x * y), (x, y), 2)\n"
+                       "}\n", NULL);
+  const double x[] = {1, 3}, y[] = {2, -1};
+  const tensor *inputs[] = {model_tensor(m->arena, 1, (int64_t[]){2}, x),
+                            model_tensor(m->arena, 1, (int64_t[]){2}, y)};
+  tensor **outputs = model_run(m, "f", inputs);
+  expect_real(outputs[0]->reals[0], (-1 + 3) + (-2 + 1) + (6 + 3), near);
+  expect_real(outputs[1]->reals[0], (1 + 3) + (2 - 1) + (6 - 3), near);
+  /* 2 sum(2 x y + x^2) */
+  expect_real(outputs[2]->reals[0], 2 * (2 * (1 * 2 + 3 * -1) + (1 + 9)), near);
+  model_free(m);
+}
+
+static void test_an_entry_gives_its_last_expression(void **state) {
+  (void)state;
+  model *m = model_new("state n: f32 = 5\n"
+                       "entry f(x: f32[2]) { sum(x) }\n"
+                       "entry g(x: f32[2]) { n <- n + x[0] }\n", NULL);
+  const double x[] = {1, 3};
+  const tensor *inputs[] = {model_tensor(m->arena, 1, (int64_t[]){2}, x)};
+  expect_real(model_real(m, "f", inputs), 4, near);
+  model_run(m, "g", inputs);
+  expect_real(model_slot_real(m, "n", 0), 6, near);
+  for (int i = 0; i < m->program->entry_count; i++) {
+    const graph *g = m->program->entries[i];
+    assert_int_equal(g->output_count, strcmp(g->name, "f") == 0);
+  }
+  model_free(m);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_regression_steps_downhill),
@@ -524,6 +562,8 @@ int main(void) {
       cmocka_unit_test(test_files_beside_the_model),
       cmocka_unit_test(test_real_f64_widens_everything),
       cmocka_unit_test(test_wrong_options_are_refused),
+      cmocka_unit_test(test_tuples_go_leaf_by_leaf),
+      cmocka_unit_test(test_an_entry_gives_its_last_expression),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
