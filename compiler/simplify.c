@@ -72,9 +72,11 @@ static tensor *known_value(arena *a, node *n) {
   return t;
 }
 
-/* An operator on constants, by the interpreter. Broadcasts stay: they cost nothing. */
+/* An operator on constants, by the interpreter. Broadcasts stay: they cost nothing; so do loops, whose
+ * turns nothing bounds. */
 static node *fold(graph *g, node *n) {
-  if (n->operand_count == 0 || n->op == OP_BROADCAST || !is_small(&n->type)) return NULL;
+  if (n->operand_count == 0 || n->op == OP_BROADCAST || op_has(n->op, LOOP)) return NULL;
+  if (!is_small(&n->type)) return NULL;
   if (n->op == OP_MAP && !folds(n)) return NULL;
   for (int i = 0; i < n->operand_count; i++) {
     node *scalar = simplify_scalar(n->operands[i]);
