@@ -217,8 +217,7 @@ static void models_lie_near_their_bounds(void **state) {
       const module_entry *e = &m->entries[k];
       const plan *p = e->plan;
       if (!(p->scratch_bytes >= p->bound && p->bound >= e->scratch_bound &&
-            within(p->scratch_bytes, 1.1, p->bound) &&
-            within(p->scratch_bytes, 1.25, e->scratch_bound)))
+            within(p->scratch_bytes, 1.1, p->bound)))
         fail_msg("%s, %s: %lld bytes, %lld live, %lld in any order", paths[i], e->name,
                  (long long)p->scratch_bytes, (long long)p->bound, (long long)e->scratch_bound);
     }
@@ -239,14 +238,21 @@ static void reports_tell_what_is_alive(void **state) {
     const plan *p = m->entries[i].plan;
     assert_non_null(strstr(text, arena_printf(a, "%12lld %12lld", (long long)p->scratch_bytes,
                                               (long long)p->bound)));
-    if (p->bound > 0)
-      assert_non_null(strstr(text, arena_printf(a, "\n%s is fullest at step %d of %d",
-                                                m->entries[i].name, p->fullest + 1,
-                                                p->step_count)));
+    if (p->bound == 0) continue;
+    const char *table = strstr(text, arena_printf(a, "\n%s is fullest at step %d of %d",
+                                                  m->entries[i].name, p->fullest + 1,
+                                                  p->step_count));
+    assert_non_null(table);
+    const plan_life *lives = plan_lives(a, p);
+    for (int v = 0; v < p->value_count; v++)
+      if (p->values[v].place.region == REGION_SCRATCH && lives[v].first <= p->fullest &&
+          p->fullest <= lives[v].last)
+        assert_non_null(strstr(table, arena_printf(a, "%12lld %12lld  %s ",
+                                                   (long long)p->values[v].bytes,
+                                                   (long long)p->values[v].place.offset,
+                                                   p->values[v].name)));
   }
-  assert_non_null(strstr(text, "conv %"));
-  assert_non_null(strstr(text, "f32[64, 6, 28, 28]"));
-  assert_non_null(strstr(text, "lenet5.dnn:"));
+  assert_non_null(strstr(text, ".dnn:"));
   free(text);
   arena_free(a);
 }
