@@ -44,7 +44,7 @@ static const char *attributes_violation(arena *a, const node *n) {
   bool endless = turns->count == 0 && condition && sequences->ints[0] == 0 &&
                  reverse->ints[0] == 0 && body->output_count == carries->ints[0];
   if (!endless && (turns->count != 1 || turns->ints[0] < 1))
-    return "loop C3: no number of turns, but sequences, stacks, reverse or no condition";
+    return "loop C3: neither a number of turns, from 1, nor a condition with carries alone";
   return NULL;
 }
 
@@ -92,16 +92,15 @@ static const char *body_outputs_violation(const node *n, const loop_shape *s) {
 }
 
 /* C8 */
-static const char *condition_violation(const node *n, const loop_shape *s) {
+static const char *condition_violation(const loop_shape *s) {
   const graph *c = s->condition;
   if (!c) return NULL;
   tensor_type truth = type_scalar(DTYPE_BOOL);
-  bool fit = takes_turn(c) && c->input_count == 1 + s->carries + s->invariants &&
-             c->output_count == 1 && type_equal(&c->outputs[0].node->type, &truth);
-  for (int i = 0; i < s->carries && fit; i++) fit = has_type(c, 1 + i, &n->operands[i]->type);
-  for (int i = 0; i < s->invariants && fit; i++)
-    fit = has_type(c, 1 + s->carries + i, &n->operands[s->carries + s->sequences + i]->type);
-  return fit ? NULL : "loop C8: the condition does not take turn, carries, invariants to one bool";
+  bool fit = c->input_count == s->body->input_count && c->output_count == 1 &&
+             type_equal(&c->outputs[0].node->type, &truth);
+  for (int i = 0; i < c->input_count && fit; i++)
+    fit = has_type(s->body, i, &c->inputs[i].node->type);
+  return fit ? NULL : "loop C8: the condition does not take the body's inputs to one bool";
 }
 
 /* The type of a result, by its number. */
@@ -122,7 +121,7 @@ static tensor_type result_type(const loop_shape *s, int number) {
  *   C5  the body's inputs are the turn (i64), the carries, the sequences' parts, the invariants
  *   C6  the first axis of each sequence has the size of the number of turns
  *   C7  the body's outputs are the carries, of the same types, then what is stacked; at least one
- *   C8  the condition's inputs are the turn, the carries, the invariants; its output is a bool scalar
+ *   C8  the condition has inputs as the body, and its one output is a bool scalar
  *   C9  with the turns' axis a stack has at most 8 axes */
 static const char *loop_type(arena *a, const node *n, tensor_type *result) {
   const char *message = attributes_violation(a, n);
@@ -130,7 +129,7 @@ static const char *loop_type(arena *a, const node *n, tensor_type *result) {
   loop_shape s = shape_of(n);
   message = body_inputs_violation(a, n, &s);
   if (!message) message = body_outputs_violation(n, &s);
-  if (!message) message = condition_violation(n, &s);
+  if (!message) message = condition_violation(&s);
   if (!message) *result = result_type(&s, 0);
   return message;
 }
@@ -167,18 +166,18 @@ static void put_part(tensor *whole, int64_t part, const tensor *value) {
   memcpy(whole->reals + (size_t)part * elements, value->reals, elements * sizeof *value->reals);
 }
 
-/* The inputs of the body in one turn; of the condition: without sequences. */
-static const tensor **turn_inputs(arena *a, const loop_shape *s, const graph *g, int64_t turn,
+/* The inputs of body and condition in one turn. */
+static const tensor **turn_inputs(arena *a, const loop_shape *s, int64_t turn,
                                   const tensor *const *operands, tensor *const *results) {
-  const tensor **inputs = arena_array_of(a, g->input_count, const tensor *);
+  const tensor **inputs = arena_array_of(a, s->body->input_count, const tensor *);
   tensor_type scalar = type_scalar(DTYPE_I64);
   tensor *number = tensor_new(a, &scalar);
   int count = 0;
   number->ints[0] = turn;
   inputs[count++] = number;
   for (int i = 0; i < s->carries; i++) inputs[count++] = results[i];
-  for (int i = 0; i < s->sequences && g == s->body; i++) {
-    tensor *part = tensor_new(a, &g->inputs[count].node->type);
+  for (int i = 0; i < s->sequences; i++) {
+    tensor *part = tensor_new(a, &s->body->inputs[count].node->type);
     size_t elements = (size_t)type_elements(&part->type);
     memcpy(part->reals, operands[s->carries + i]->reals + (size_t)turn * elements,
            elements * sizeof *part->reals);
@@ -195,16 +194,13 @@ static bool run_turn(const evaluation *e, const loop_shape *s, int64_t turn,
   arena *scratch = arena_new();
   evaluation own = *e;
   own.arena = scratch;
+  const tensor **inputs = turn_inputs(scratch, s, turn, operands, results);
   tensor *goes_on = NULL;
-  if (s->condition)
-    graph_eval(&own, s->condition,
-               turn_inputs(scratch, s, s->condition, turn, operands, results), NULL, NULL,
-               &goes_on, NULL);
+  if (s->condition) graph_eval(&own, s->condition, inputs, NULL, NULL, &goes_on, NULL);
   bool runs = !goes_on || goes_on->ints[0];
   if (runs) {
     tensor **outputs = arena_array_of(scratch, s->body->output_count, tensor *);
-    graph_eval(&own, s->body, turn_inputs(scratch, s, s->body, turn, operands, results), NULL,
-               NULL, outputs, NULL);
+    graph_eval(&own, s->body, inputs, NULL, NULL, outputs, NULL);
     for (int i = 0; i < s->body->output_count; i++)
       put_part(results[i], i < s->carries ? 0 : turn, outputs[i]);
   }

@@ -227,11 +227,11 @@ static const type_case cases[] = {
     {"loop", 7, "w: f32[4]",
      "loop %0 turns=[7] carries=[0] sequences=[0] reverse=[0] body=(turn: i64, w: f32[4]) {}: f32"},
     {"loop", 8, "h: f32[4], x: f32[7, 4]",
-     "loop %0, %1 turns=[7] carries=[1] sequences=[1] reverse=[0] condition=(turn: i64, h: f32[4], "
-     "x: f32[4]) { %3 = constant ints=[1]: bool return more = %3 } " BODY ": f32[4]"},
-    {"loop", 8, "h: f32[4], x: f32[7, 4]",
      "loop %0, %1 turns=[7] carries=[1] sequences=[1] reverse=[0] condition=(turn: i64, h: f32[4]) "
-     "{ return more = %0 } " BODY ": f32[4]"},
+     "{ %2 = constant ints=[1]: bool return more = %2 } " BODY ": f32[4]"},
+    {"loop", 8, "h: f32[4], x: f32[7, 4]",
+     "loop %0, %1 turns=[7] carries=[1] sequences=[1] reverse=[0] condition=(turn: i64, h: f32[4], "
+     "x: f32[4]) { return more = %0 } " BODY ": f32[4]"},
     {"loop", 9, "w: f32[1, 1, 1, 1, 1, 1, 1, 1]",
      "loop %0 turns=[2] carries=[0] sequences=[0] reverse=[0] body=(turn: i64, "
      "w: f32[1, 1, 1, 1, 1, 1, 1, 1]) { return w = %1 }: f32"},
