@@ -57,8 +57,10 @@ const char *scalar_type(arena *a, scalar_function f, const dtype *operands, dtyp
   return NULL;
 }
 
-/* The result has the sign of the divisor, as the language's % has. */
+/* The result has the sign of the divisor, as the language's % has; 0 where neighbouring x lie further
+ * apart than y. */
 static double real_mod(double x, double y) {
+  if (y != 0 && isfinite(x) && fabs(x / y) >= 0x1p53) return 0;
   double r = fmod(x, y);
   return r != 0 && (r < 0) != (y < 0) ? r + y : r;
 }

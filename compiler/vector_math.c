@@ -148,9 +148,11 @@ static expr make_expm1(maker *m, expr x) {
 
 /* ---- log, log1p ---------------------------------------------------------------------------- */
 
-/* x = 2^e (1 + f) with 1 + f from √½ to √2; log(1 + f) = 2 artanh s, s = f / (2 + f), as
- * f - f²/2 + s (f²/2 + R(s²)). */
-static expr make_log(maker *m, expr x) {
+typedef struct scaled {
+  expr e, f; /* x = 2^e (1 + f) with 1 + f from √½ to √2, for x above 0 */
+} scaled;
+
+static scaled scale_log(maker *m, expr x) {
   double least_normal = is_single(m) ? 0x1p-126 : 0x1p-1022;
   double up = ldexp(1, m->mantissa + 1);
   int64_t root_half = is_single(m) ? 0x3f3504f3 : 0x3fe6a09e667f3bcd;
@@ -163,6 +165,13 @@ static expr make_log(maker *m, expr x) {
   expr e = let(m, "e", loop_cast(m->arena, sub(m, exponent, lost), m->type.element));
   expr fraction = op2(m, SCALAR_BITAND, shifted, integer(m, (INT64_C(1) << m->mantissa) - 1));
   expr f = let(m, "f", sub(m, as_real(m, add(m, fraction, integer(m, root_half))), real(m, 1)));
+  return (scaled){e, f};
+}
+
+/* log(1 + f) = 2 artanh s, s = f / (2 + f), as f - f²/2 + s (f²/2 + R(s²)). */
+static expr make_log(maker *m, expr x) {
+  scaled z = scale_log(m, x);
+  expr e = z.e, f = z.f;
   expr s = let(m, "s", quotient(m, f, add(m, real(m, 2), f)));
   expr s2 = let(m, "s2", mul(m, s, s));
   double coefficients[12];
@@ -249,15 +258,97 @@ static expr through_double(maker *m, scalar_function f, expr x, expr y) {
   return loop_cast(m->arena, result, DTYPE_F32);
 }
 
+/* ---- pairs of f64, twice as exact (Dekker, 1971) --------------------------------------------- */
+
+typedef struct pair {
+  expr high, low; /* an unevaluated sum */
+} pair;
+
+/* x + y without error, where |x| >= |y| or x is 0. */
+static pair pair_sum(maker *m, expr x, expr y) {
+  expr high = let(m, "high", add(m, x, y));
+  return (pair){high, let(m, "low", sub(m, y, sub(m, high, x)))};
+}
+
+/* x as two numbers of 26 bits (Veltkamp, 1968); |x| below 2^996. */
+static pair pair_split(maker *m, expr x) {
+  expr spread = let(m, "spread", mul(m, x, real(m, 0x1.0000002p+27)));
+  expr high = let(m, "high", sub(m, spread, sub(m, spread, x)));
+  return (pair){high, let(m, "low", sub(m, x, high))};
+}
+
+/* x y without error. */
+static pair pair_product(maker *m, expr x, expr y) {
+  pair a = pair_split(m, x), b = pair_split(m, y);
+  expr high = let(m, "high", mul(m, x, y));
+  expr rest = sub(m, mul(m, a.high, b.high), high);
+  rest = add(m, add(m, rest, mul(m, a.high, b.low)), mul(m, a.low, b.high));
+  return (pair){high, let(m, "low", add(m, rest, mul(m, a.low, b.low)))};
+}
+
+/* a b within some 2^-104. */
+static pair pair_multiply(maker *m, pair a, pair b) {
+  pair p = pair_product(m, a.high, b.high);
+  expr cross = add(m, mul(m, a.high, b.low), mul(m, a.low, b.high));
+  return pair_sum(m, p.high, add(m, p.low, cross));
+}
+
+/* f / (2 + f) */
+static pair pair_artanh_argument(maker *m, expr f) {
+  pair t = pair_sum(m, real(m, 2), f);
+  expr high = let(m, "s", quotient(m, f, t.high));
+  pair back = pair_product(m, high, t.high);
+  expr rest = sub(m, sub(m, sub(m, f, back.high), back.low), mul(m, high, t.low));
+  return pair_sum(m, high, quotient(m, rest, t.high));
+}
+
+/* log x within some 2^-63 of itself, for finite x above 0: e log 2 + 2 s (1 + s²/3 + s⁴/5 + …), of which the
+ * first two terms are pairs. */
+static pair pair_log(maker *m, expr x) {
+  scaled z = scale_log(m, x);
+  pair s = pair_artanh_argument(m, z.f), square = pair_multiply(m, s, s);
+  pair third = pair_multiply(m, square, (pair){real(m, 0x1.5555555555555p-2), real(m, 0x1.5555555555555p-56)});
+  double coefficients[10];
+  for (int i = 0; i < 10; i++) coefficients[i] = 1.0 / (2 * i + 5);
+  expr tail = mul(m, mul(m, square.high, square.high), polynomial(m, square.high, 10, coefficients));
+  pair series = pair_sum(m, real(m, 1), third.high);
+  series = pair_sum(m, series.high, add(m, series.low, add(m, third.low, tail)));
+  pair part = pair_multiply(m, s, series);
+  expr whole = let(m, "whole", mul(m, z.e, real(m, 0x1.62e42feep-1))); /* log 2 in 33 bits, and the rest */
+  pair sum = pair_sum(m, whole, add(m, part.high, part.high));
+  expr low = add(m, mul(m, z.e, real(m, 0x1.a39ef35793c76p-33)), add(m, part.low, part.low));
+  return pair_sum(m, sum.high, add(m, sum.low, low));
+}
+
 /* ---- pow ----------------------------------------------------------------------------------- */
 
-/* e^(y log |x|) with the sign of x where y is odd; NaN for a root of a negative number. */
-static expr make_pow(maker *m, expr x, expr y) {
+/* e^(y log x) for x of at least 0, in f64: the product as a pair, as e^high (1 + low). From |y| = 2^65 on
+ * every power of an x other than 1 is 0 or infinite. */
+static expr pair_power(maker *m, expr x, expr y) {
+  expr exponent = op2(m, SCALAR_MAXIMUM, op2(m, SCALAR_MINIMUM, y, real(m, 0x1p65)), real(m, -0x1p65));
+  exponent = let(m, "exponent", exponent);
+  expr above = op2(m, SCALAR_GT, x, real(m, 0)), finite = op2(m, SCALAR_LT, x, real(m, INFINITY));
+  expr ordinary = let(m, "ordinary", op2(m, SCALAR_AND, above, finite));
+  pair power = pair_multiply(m, pair_log(m, x), (pair){exponent, real(m, 0)});
+  expr edge = choose(m, op2(m, SCALAR_EQ, x, real(m, 0)), real(m, -INFINITY), x);
+  expr high = choose(m, ordinary, power.high, mul(m, exponent, edge));
+  expr size = let(m, "size", call(m, SCALAR_EXP, m->type, high, NULL));
+  expr within = op2(m, SCALAR_AND, ordinary, op2(m, SCALAR_LT, size, real(m, INFINITY)));
+  return choose(m, within, add(m, size, mul(m, size, power.low)), size);
+}
+
+/* The same for f32, in f64. */
+static expr plain_power(maker *m, expr x, expr y) {
+  expr power = mul(m, y, call(m, SCALAR_LOG, m->type, x, NULL));
+  return call(m, SCALAR_EXP, m->type, power, NULL);
+}
+
+/* |x|^y with the sign of x where y is odd; NaN for a root of a negative number. */
+static expr make_pow(maker *m, expr x, expr y, bool narrow) {
   expr zero = real(m, 0), one = real(m, 1);
   expr magnitude = let(m, "magnitude", op1(m, SCALAR_ABS, x));
-  expr log = call(m, SCALAR_LOG, m->type, magnitude, NULL);
-  expr power = choose(m, op2(m, SCALAR_EQ, magnitude, one), zero, mul(m, y, log));
-  expr size = let(m, "size", call(m, SCALAR_EXP, m->type, power, NULL));
+  expr size = narrow ? plain_power(m, magnitude, y) : pair_power(m, magnitude, y);
+  size = let(m, "power", choose(m, op2(m, SCALAR_EQ, magnitude, one), one, size));
   expr whole = let(m, "whole", op2(m, SCALAR_EQ, call(m, SCALAR_FLOOR, m->type, y, NULL), y));
   expr half = let(m, "half", mul(m, y, real(m, 0.5)));
   expr odd = op2(m, SCALAR_NE, call(m, SCALAR_FLOOR, m->type, half, NULL), half);
@@ -266,8 +357,17 @@ static expr make_pow(maker *m, expr x, expr y) {
   expr finite = op2(m, SCALAR_GT, x, real(m, -INFINITY));
   expr root = op2(m, SCALAR_AND, op2(m, SCALAR_LT, x, zero), op1(m, SCALAR_NOT, whole));
   result = choose(m, op2(m, SCALAR_AND, root, finite), real(m, NAN), result);
+  expr unknown = choose(m, op2(m, SCALAR_EQ, y, y), result, real(m, NAN));
   expr is_one = op2(m, SCALAR_OR, op2(m, SCALAR_EQ, y, zero), op2(m, SCALAR_EQ, x, one));
-  return choose(m, is_one, one, result);
+  return choose(m, is_one, one, unknown);
+}
+
+static expr narrow_pow(maker *m, expr x, expr y) {
+  maker wide = *m;
+  wide.type = loop_vector(DTYPE_F64, m->type.lanes);
+  wide.bits = DTYPE_I64, wide.mantissa = 52, wide.bias = 1023;
+  expr x_wide = let(m, "x", loop_cast(m->arena, x, DTYPE_F64)), y_wide = let(m, "y", loop_cast(m->arena, y, DTYPE_F64));
+  return loop_cast(m->arena, make_pow(&wide, x_wide, y_wide, true), DTYPE_F32);
 }
 
 /* ---- rounding and signs -------------------------------------------------------------------- */
@@ -290,16 +390,42 @@ static expr make_floordiv(maker *m, expr x, expr y) {
   return call(m, SCALAR_FLOOR, m->type, quotient(m, x, y), NULL);
 }
 
+/* x - y ⌊x / y⌋ for quotients from 1 to 2^53 in size, exact: the rounded quotient is the right one or one
+ * above. Scaled so that splitting neither overflows nor loses bits. */
+static expr remainder_of(maker *m, expr x, expr y, expr quotient_floor) {
+  expr size = let(m, "size", op1(m, SCALAR_ABS, y));
+  expr up = choose(m, op2(m, SCALAR_LT, size, real(m, 0x1p-500)), real(m, 0x1p500), real(m, 1));
+  expr scale = let(m, "scale", choose(m, op2(m, SCALAR_GT, size, real(m, 0x1p500)), real(m, 0x1p-500), up));
+  expr divisor = let(m, "divisor", mul(m, y, scale));
+  pair taken = pair_product(m, quotient_floor, divisor);
+  expr rest = let(m, "rest", sub(m, sub(m, mul(m, x, scale), taken.high), taken.low));
+  expr apart = op2(m, SCALAR_LT, mul(m, call(m, SCALAR_SIGN, m->type, rest, NULL), divisor), real(m, 0));
+  expr mended = choose(m, apart, add(m, rest, divisor), rest);
+  return quotient(m, mended, scale);
+}
+
+/* In f64. Where x is below y in size it is x, or x + y where the signs differ. From a quotient of 2^53 on
+ * neighbouring x lie further apart than y, and the result is 0. */
 static expr make_mod(maker *m, expr x, expr y) {
-  expr whole = call(m, SCALAR_FLOORDIV, m->type, x, y);
-  return sub(m, x, mul(m, whole, y));
+  expr zero = real(m, 0), ratio = let(m, "ratio", quotient(m, x, y));
+  expr whole = let(m, "whole", call(m, SCALAR_FLOOR, m->type, ratio, NULL));
+  expr below = op2(m, SCALAR_LT, op1(m, SCALAR_ABS, x), op1(m, SCALAR_ABS, y));
+  expr negative = op2(m, SCALAR_LT, x, zero), against = op2(m, SCALAR_NE, negative, op2(m, SCALAR_LT, y, zero));
+  expr differ = op2(m, SCALAR_AND, against, op2(m, SCALAR_NE, x, zero));
+  expr near = choose(m, differ, add(m, x, y), x);
+  expr far = choose(m, op2(m, SCALAR_EQ, y, zero), real(m, NAN), zero);
+  far = choose(m, op2(m, SCALAR_EQ, op1(m, SCALAR_ABS, x), real(m, INFINITY)), real(m, NAN), far);
+  expr is_far = op2(m, SCALAR_GE, op1(m, SCALAR_ABS, whole), real(m, 0x1p53));
+  expr result = choose(m, is_far, far, remainder_of(m, x, y, whole));
+  return choose(m, below, near, result);
 }
 
 /* ---- the library --------------------------------------------------------------------------- */
 
 static expr make(maker *m, scalar_function f, expr x, expr y) {
-  bool narrow = is_single(m) && (f == SCALAR_SIN || f == SCALAR_COS || f == SCALAR_POW);
+  bool narrow = is_single(m) && (f == SCALAR_SIN || f == SCALAR_COS || f == SCALAR_MOD);
   if (narrow) return through_double(m, f, x, y);
+  if (is_single(m) && f == SCALAR_POW) return narrow_pow(m, x, y);
   switch (f) {
     case SCALAR_FLOOR: return make_floor(m, x);
     case SCALAR_FLOORDIV: return make_floordiv(m, x, y);
@@ -314,7 +440,7 @@ static expr make(maker *m, scalar_function f, expr x, expr y) {
     case SCALAR_SIGMOID: return make_sigmoid(m, x);
     case SCALAR_SIN: return sine(m, x, 0);
     case SCALAR_COS: return sine(m, x, 1);
-    case SCALAR_POW: return make_pow(m, x, y);
+    case SCALAR_POW: return make_pow(m, x, y, false);
     default: internal_error("no own %s", scalar_infos[f].name);
   }
 }

@@ -18,7 +18,7 @@ typedef struct math_library {
  *
  * Errors, in units of the last place: 1 to 3 (tests/unit/test_vector_math.c measures them), but
  * SIN and COS beyond |x| = 10^6, whose argument reduction loses a bit with every further doubling
- * (they stay within [-1, 1]); and POW in f64, whose error grows with |y log x| up to 2^10. */
+ * (they stay within [-1, 1]). MOD is exact, but for the one rounding of x + y where the signs differ. */
 const loop_function *math_function(math_library *m, scalar_function f, loop_type type);
 
 /* True where math_function has one. */

@@ -177,14 +177,13 @@ static double spread_of_division(const double *x, const double *e, double value)
   return spread_at_corners(SCALAR_DIV, 2, x, e, value);
 }
 
-static double spread_of_power(const double *x, const double *e, const format *own, double value) {
+static double spread_of_power(const double *x, const double *e, double value) {
   bool whole = e[1] == 0 && floor(x[1]) == x[1];
   bool root_of_infinity = isinf(x[0]) && x[0] < 0 && !whole; /* pass.h */
   if (root_of_infinity || (x[0] == 0 && isinf(value))) return INFINITY;
   if (x[0] - e[0] < 0 && (e[0] > 0 || e[1] > 0) && !whole) return INFINITY;
   if (crosses_zero(x[0], e[0]) && x[1] - e[1] < 0) return INFINITY;
-  double wide = isfinite(value) && value != 0 ? fabs(x[1] * log(fabs(x[0]))) : 0; /* vector_math.h */
-  return spread_at_corners(SCALAR_POW, 2, x, e, value) + own->unit * wide * fabs(value);
+  return spread_at_corners(SCALAR_POW, 2, x, e, value);
 }
 
 static double spread_of_wave(const double *x, const double *e, double value) {
@@ -207,10 +206,10 @@ static double spread(scalar_function f, int count, const format *own, const doub
     case SCALAR_DIV: return spread_of_division(x, e, value);
     case SCALAR_FLOORDIV: return floor_is_certain(own, x, e) ? 0 : INFINITY;
     case SCALAR_MOD:
-      if (isinf(x[1]) || !floor_is_certain(own, x, e)) return INFINITY;
-      return e[0] + fabs(floor(x[0] / x[1])) * e[1] + own->unit * fabs(x[0]);
+      if (e[0] == 0 && e[1] == 0) return 0;
+      return floor_is_certain(own, x, e) ? e[0] + fabs(floor(x[0] / x[1])) * e[1] : INFINITY;
     case SCALAR_FMA: return spread_of_fma(x, e, own, value);
-    case SCALAR_POW: return spread_of_power(x, e, own, value);
+    case SCALAR_POW: return spread_of_power(x, e, value);
     case SCALAR_SIN: case SCALAR_COS: return spread_of_wave(x, e, value);
     case SCALAR_RSQRT:
       return x[0] == 0 ? INFINITY : spread_at_corners(f, count, x, e, value);

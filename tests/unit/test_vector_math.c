@@ -32,6 +32,12 @@ static const loop_machine with_fma = {.fma = true}, without_fma = {.fma = false}
 
 /* ---- references ---------------------------------------------------------------------------- */
 
+static long double modulo(long double x, long double y) {
+  if (y != 0 && isfinite(x) && fabsl(x / y) >= 0x1p53L) return 0;
+  long double r = fmodl(x, y);
+  return r != 0 && (r < 0) != (y < 0) ? r + y : r;
+}
+
 static long double reference(scalar_function f, long double x, long double y) {
   switch (f) {
     case SCALAR_FLOOR: return floorl(x);
@@ -47,6 +53,7 @@ static long double reference(scalar_function f, long double x, long double y) {
     case SCALAR_SIN: return sinl(x);
     case SCALAR_COS: return cosl(x);
     case SCALAR_POW: return powl(x, y);
+    case SCALAR_MOD: return modulo(x, y);
     default: fail_msg("no reference for %s", scalar_infos[f].name); return 0;
   }
 }
@@ -120,7 +127,8 @@ static void test_f32_errors(void **state) {
       {SCALAR_EXP, -103, 88.7, 2},   {SCALAR_EXPM1, -20, 88, 3}, {SCALAR_LOG, 0, 3e38, 2},
       {SCALAR_LOG, 0.5, 2, 2},       {SCALAR_LOG1P, -0.999, 9, 3}, {SCALAR_TANH, -12, 12, 4},
       {SCALAR_SIGMOID, -80, 80, 4},  {SCALAR_SIN, -1e6, 1e6, 1}, {SCALAR_COS, -1e6, 1e6, 1},
-      {SCALAR_POW, 0, 100, 1},       {SCALAR_FLOOR, -1e9, 1e9, 0}, {SCALAR_RSQRT, 0, 1e30, 2},
+      {SCALAR_POW, 0, 100, 1},  {SCALAR_MOD, -1e9, 1e9, 0.5}, {SCALAR_MOD, -9, 9, 0.5},
+          {SCALAR_FLOOR, -1e9, 1e9, 0}, {SCALAR_RSQRT, 0, 1e30, 2},
       {SCALAR_SIGN, -5, 5, 0}};
   check_ranges(true, ranges, sizeof ranges / sizeof *ranges);
 }
@@ -131,7 +139,8 @@ static void test_f64_errors(void **state) {
       {SCALAR_EXP, -744, 709, 2},   {SCALAR_EXPM1, -40, 700, 3}, {SCALAR_LOG, 0, 1e308, 2},
       {SCALAR_LOG, 0.5, 2, 2},      {SCALAR_LOG1P, -0.999, 9, 3}, {SCALAR_TANH, -30, 30, 4},
       {SCALAR_SIGMOID, -700, 700, 4}, {SCALAR_SIN, -1e6, 1e6, 2}, {SCALAR_COS, -1e6, 1e6, 2},
-      {SCALAR_POW, 0, 4, 256},       {SCALAR_FLOOR, -1e18, 1e18, 0}, {SCALAR_RSQRT, 0, 1e300, 2},
+      {SCALAR_POW, 0, 4, 2}, {SCALAR_POW, 0, 1e70, 2}, {SCALAR_MOD, -1e12, 1e12, 0.5}, {SCALAR_MOD, -9, 9, 0.5},
+            {SCALAR_FLOOR, -1e18, 1e18, 0}, {SCALAR_RSQRT, 0, 1e300, 2},
       {SCALAR_SIGN, -5, 5, 0}};
   check_ranges(false, ranges, sizeof ranges / sizeof *ranges);
 }
@@ -142,11 +151,11 @@ static void test_special_values(void **state) {
                                   0.5, -2.5, 2, 3, 1e-30};
   static const scalar_function functions[] = {
       SCALAR_EXP, SCALAR_EXPM1, SCALAR_LOG, SCALAR_LOG1P, SCALAR_TANH, SCALAR_SIGMOID, SCALAR_FLOOR,
-      SCALAR_RSQRT, SCALAR_SIGN, SCALAR_POW};
+      SCALAR_RSQRT, SCALAR_SIGN, SCALAR_POW, SCALAR_MOD};
   enum { VALUES = sizeof values / sizeof *values };
   for (size_t f = 0; f < sizeof functions / sizeof *functions; f++)
     for (int i = 0; i < VALUES; i++)
-      for (int j = 0; j < (functions[f] == SCALAR_POW ? VALUES : 1); j++) {
+      for (int j = 0; j < (scalar_infos[functions[f]].operands > 1 ? VALUES : 1); j++) {
         bench *b = bench_new();
         bool edge = functions[f] == SCALAR_RSQRT && values[i] < 0;
         long double want = reference(functions[f], (float)values[i], (float)values[j]);
