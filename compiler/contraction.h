@@ -44,10 +44,13 @@ struct contraction_operand {
   loop_buffer *buffer; /* of rank 1; not needed to find a schedule */
   int64_t base;
 
-  /* Any other operand: the stored element at an index, as an expression. */
-  const loop_expr *(*element)(arena *a, const contraction_operand *operand,
-                              const loop_expr *const *index);
+  /* Any other operand: `lanes` stored elements along a coordinate, the first at an index, as an
+   * expression; what is needed for it may be appended to the block. */
+  const loop_expr *(*element)(arena *a, const contraction_operand *operand, loop_block *block,
+                              const loop_expr *const *index, int along, int lanes);
   void *context;
+  bool runs[MAX_RANK];   /* by coordinate: several lanes along it cost less than one by one */
+  double element_cycles; /* estimated, for each */
 };
 
 /* Complete sums: vectors along vector_axis, or scalars. They are a box: along every axis `count`

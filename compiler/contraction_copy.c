@@ -17,71 +17,65 @@ static bool linear(const copy *k) { return k->operand->element == NULL; }
 
 /* ---- single runs --------------------------------------------------------------------------- */
 
+/* Stored elements from k->index on; several lie side by side in a linear operand's buffer. */
+static const loop_expr *stored_elements(const copy *k, loop_block *block, int along, int lanes) {
+  arena *a = k->nest->arena;
+  if (!linear(k)) return k->operand->element(a, k->operand, block, k->index, along, lanes);
+  const loop_expr *at = loop_int(a, k->operand->base);
+  for (int i = 0; i < k->operand->rank; i++)
+    at = contraction_scaled(a, k->index[i], k->operand->coordinates[i].stride, at);
+  return loop_load(a, k->operand->buffer, &at, lanes, NULL);
+}
+
 /* A run of consecutive elements, to be filled with zeros or copied. */
 typedef struct stretch {
-  arena *arena;
-  loop_buffer *to, *from; /* from NULL: zeros */
-  const loop_expr *to_at, *from_at;
-  dtype element;
+  copy *copy;
+  int along; /* -1: zeros */
+  const loop_expr *from, *to;
 } stretch;
 
 static void stretch_piece(void *context, loop_block *block, const loop_expr *at, int lanes) {
   const stretch *s = context;
-  arena *a = s->arena;
-  const loop_expr *value;
-  if (s->from) {
-    const loop_expr *from = loop_add(a, s->from_at, at);
-    value = loop_load(a, s->from, &from, lanes, NULL);
+  const contraction_nest *n = s->copy->nest;
+  arena *a = n->arena;
+  const loop_expr *to = loop_add(a, s->to, at), *value;
+  if (s->along >= 0) {
+    s->copy->index[s->along] = loop_add(a, s->from, at);
+    value = stored_elements(s->copy, block, s->along, lanes);
   } else {
-    value = loop_splat(a, loop_constant(a, s->element, 0, 0), lanes);
+    value = loop_splat(a, loop_constant(a, n->contraction->element, 0, 0), lanes);
   }
-  const loop_expr *to = loop_add(a, s->to_at, at);
-  loop_store(a, block, s->to, &to, value, NULL);
+  loop_store(a, block, s->copy->local, &to, value, NULL);
 }
 
-static void fill(const copy *k, loop_block *block, const loop_expr *at, int64_t count) {
-  const contraction_nest *n = k->nest;
-  stretch s = {.arena = n->arena, .to = k->local, .to_at = at, .element = n->contraction->element};
+static void fill_stretch(stretch *s, loop_block *block, int64_t count) {
+  const contraction_nest *n = s->copy->nest;
   contraction_pieces(n->arena, block, count, contraction_full_lanes(n->contraction, n->target),
-                     stretch_piece, &s);
+                     stretch_piece, s);
 }
 
-/* ---- elements ------------------------------------------------------------------------------ */
-
-static const loop_expr *stored_offset(const copy *k) {
-  arena *a = k->nest->arena;
-  const loop_expr *at = loop_int(a, k->operand->base);
-  for (int i = 0; i < k->operand->rank; i++)
-    at = contraction_scaled(a, k->index[i], k->operand->coordinates[i].stride, at);
-  return at;
-}
-
-static const loop_expr *stored_element(const copy *k) {
-  arena *a = k->nest->arena;
-  if (!linear(k)) return k->operand->element(a, k->operand, k->index);
-  const loop_expr *at = stored_offset(k);
-  return loop_load(a, k->operand->buffer, &at, 1, NULL);
+static void fill(copy *k, loop_block *block, const loop_expr *at, int64_t count) {
+  stretch s = {.copy = k, .along = -1, .to = at};
+  fill_stretch(&s, block, count);
 }
 
 /* Copies stored elements [low, low + count) of the innermost coordinate, `apart` elements apart. */
 static void copy_run(copy *k, loop_block *block, int coordinate, const loop_expr *low,
                      int64_t count, const loop_expr *to, int64_t apart) {
-  const contraction_nest *n = k->nest;
-  arena *a = n->arena;
-  k->index[coordinate] = low;
-  if (linear(k) && apart == 1 && k->operand->coordinates[coordinate].stride == 1) {
-    stretch s = {.arena = a, .to = k->local, .from = k->operand->buffer, .to_at = to,
-                 .from_at = stored_offset(k), .element = n->contraction->element};
-    contraction_pieces(a, block, count, contraction_full_lanes(n->contraction, n->target),
-                       stretch_piece, &s);
+  arena *a = k->nest->arena;
+  bool runs = linear(k) ? k->operand->coordinates[coordinate].stride == 1
+                        : k->operand->runs[coordinate];
+  if (apart == 1 && runs) {
+    stretch s = {.copy = k, .along = coordinate, .from = low, .to = to};
+    fill_stretch(&s, block, count);
     return;
   }
   const loop_variable *v = loop_variable_new(a, "e", loop_scalar(DTYPE_I64));
-  loop_for_kind kind = count <= 16 ? LOOP_UNROLL : LOOP_SEQ;
+  loop_for_kind kind = count <= 16 && linear(k) ? LOOP_UNROLL : LOOP_SEQ;
   loop_stmt *loop = loop_for(a, block, kind, v, loop_int(a, 0), loop_int(a, count), 1);
   k->index[coordinate] = loop_add(a, low, loop_var(a, v));
   const loop_expr *at = contraction_scaled(a, loop_var(a, v), apart, to);
-  loop_store(a, &loop->body, k->local, &at, stored_element(k), NULL);
+  loop_store(a, &loop->body, k->local, &at, stored_elements(k, &loop->body, coordinate, 1), NULL);
 }
 
 /* ---- walks over the box -------------------------------------------------------------------- */
@@ -163,7 +157,7 @@ static void copy_guarded(copy *k, loop_block *block, int depth, const loop_expr 
 static void copy_from(copy *k, loop_block *block, int depth, const loop_expr *to) {
   arena *a = k->nest->arena;
   if (depth == k->operand->rank) {
-    loop_store(a, block, k->local, &to, stored_element(k), NULL);
+    loop_store(a, block, k->local, &to, stored_elements(k, block, 0, 1), NULL);
     return;
   }
   int coordinate = k->order[depth];

@@ -107,6 +107,11 @@ static void walk_from(walk *w, int depth) {
   w->number = number;
 }
 
+static void append_block(nest *k, loop_block *block) {
+  loop_block made = nest_close(k);
+  for (int i = 0; i < made.count; i++) loop_append(k->arena, block, made.statements[i]);
+}
+
 static void emit_epilogue(void *context, const contraction_sums *sums, loop_block *block) {
   nest *k = context;
   const contraction *c = k->group->contraction;
@@ -122,8 +127,7 @@ static void emit_epilogue(void *context, const contraction_sums *sums, loop_bloc
       w.axes[w.axis_count++] = a;
   nest_open(k);
   walk_from(&w, 0);
-  loop_block made = nest_close(k);
-  for (int i = 0; i < made.count; i++) loop_append(k->arena, block, made.statements[i]);
+  append_block(k, block);
 }
 
 static bool changes_by_part(const group *g, const node *output) {
@@ -133,11 +137,16 @@ static bool changes_by_part(const group *g, const node *output) {
   return false;
 }
 
-static nest *epilogue_nest(lowering *l, const group *g, loop_buffer **buffers,
-                           loop_buffer *context) {
+static nest *new_nest(lowering *l, const group *g, loop_buffer **buffers, loop_buffer *context) {
   nest *k = arena_new_of(l->arena, nest);
   *k = (nest){.lowering = l, .arena = l->arena, .group = g, .buffers = buffers,
               .context = context, .lanes = 1, .vector_axis = -1};
+  return k;
+}
+
+static nest *epilogue_nest(lowering *l, const group *g, loop_buffer **buffers,
+                           loop_buffer *context) {
+  nest *k = new_nest(l, g, buffers, context);
   k->output_pass = arena_array_of(l->arena, g->output_count, int);
   for (int i = 0; i < g->output_count; i++) 
     k->output_pass[i] = changes_by_part(g, g->outputs[i]) ? PARTS : POINTS;
@@ -153,6 +162,41 @@ static bool is_short(const group *g) {
   return weight + g->output_count + g->input_count - 2 <= SHORT;
 }
 
+/* ---- prologues ------------------------------------------------------------------------------- */
+
+typedef struct prologue {
+  nest *nest;
+  node *operand;
+} prologue;
+
+static const loop_expr *emit_prologue(arena *a, const contraction_operand *o, loop_block *block,
+                                      const loop_expr *const *index, int along, int lanes) {
+  const prologue *p = o->context;
+  nest *k = p->nest;
+  const index_expr **at = arena_array_of(a, MAX_RANK, const index_expr *);
+  k->lanes = lanes;
+  k->vector_axis = lanes > 1 ? along : -1;
+  nest_open(k);
+  for (int i = 0; i < o->rank; i++) {
+    at[i] = index_variable(a, i, o->coordinates[i].extent);
+    k->variables[i] = index[i];
+    k->variable_scope[i] = k->scope_count - 1;
+  }
+  const loop_expr *value = nest_operand(k, p->operand, at);
+  append_block(k, block);
+  return value;
+}
+
+static prologue *new_prologue(lowering *l, const group *g, int side, loop_buffer **buffers,
+                              loop_buffer *context) {
+  const group *maps = g->prologues[side];
+  loop_buffer **own = arena_array_of(l->arena, maps->input_count, loop_buffer *);
+  for (int i = 0; i < maps->input_count; i++) own[i] = buffers[group_input(g, maps->inputs[i])];
+  prologue *p = arena_new_of(l->arena, prologue);
+  *p = (prologue){new_nest(l, maps, own, context), g->heart->operands[side]};
+  return p;
+}
+
 /* ---- the kernel ------------------------------------------------------------------------------ */
 
 static loop_kernel *contraction_kernel(lowering *l, const group *g) {
@@ -161,7 +205,15 @@ static loop_kernel *contraction_kernel(lowering *l, const group *g) {
   loop_buffer *context = lower_context(l, g, kernel);
   contraction *c = arena_new_of(l->arena, contraction);
   *c = *g->contraction;
-  for (int i = 0; i < 2; i++) c->operands[i].buffer = buffers[group_input(g, g->operands[i].root)];
+  for (int i = 0; i < 2; i++) {
+    contraction_operand *o = &c->operands[i];
+    if (g->prologues[i]) {
+      o->element = emit_prologue;
+      o->context = new_prologue(l, g, i, buffers, context);
+    } else {
+      o->buffer = buffers[group_input(g, g->operands[i].root)];
+    }
+  }
   int output = g->member_count == 1 ? 0 : g->partial_sums;
   if (output >= 0) c->output = buffers[g->input_count + output];
   if (g->member_count > 1) {

@@ -20,7 +20,7 @@ enum {
   WAY_BYTES = 4096 /* of the first cache: its size by its ways */
 };
 
-static const double element_copy_cycles = 1.3, computed_copy_cycles = 4, tile_cycles = 12,
+static const double element_copy_cycles = 1.3, tile_cycles = 12,
                     block_cycles = 20, far_load_cycles = 1, colliding_store_cycles = 8;
 
 /* A tile of one side: at most two axes have more than one unit. */
@@ -192,7 +192,7 @@ static double copy_cycles(const contraction *c, const contraction_schedule *s, i
   for (int a = 0; a < c->axis_count; a++)
     if (contraction_depends(o, a) && (s->outer[a] || a == s->block_axis))
       elements *= (double)contraction_cut_of(c, s, a).tiles;
-  if (o->element) return elements * computed_copy_cycles;
+  if (o->element) return elements * (element_copy_cycles + o->element_cycles);
   int innermost = s->vector_axis < 0 ? -1 : contraction_coordinate_of(o, s->vector_axis);
   if (innermost < 0) innermost = o->rank - 1;
   bool runs = o->rank == 0 || (o->coordinates[innermost].stride == 1 &&

@@ -276,6 +276,46 @@ static void merge_all(fusion *f) {
   }
 }
 
+/* ---- prologues ------------------------------------------------------------------------------- */
+
+static bool is_result(const graph *g, const node *n) {
+  for (int i = 0; i < g->output_count; i++)
+    if (g->outputs[i].node == n) return true;
+  for (int i = 0; i < g->update_count; i++)
+    if (g->updates[i].node == n) return true;
+  return false;
+}
+
+/* Where contractions alone read what maps make, and computing it while they copy it takes less time
+ * than storing it, the maps are their prologue. */
+static void absorb(fusion *f, const group *maps) {
+  const node *n = maps->outputs[0];
+  int count = f->reader_count[n->id];
+  if (maps->kind != GROUP_MAP || maps->output_count != 1 || is_result(f->graph, n)) return;
+  group **products = arena_array_of(f->arena, count, group *);
+  double gain = group_cost(f, maps);
+  for (int i = 0; i < count; i++) {
+    const node *reader = f->readers[n->id][i];
+    int id = f->group_of[reader->id];
+    double longer;
+    if (id < 0 || f->groups[id]->heart != reader) return;
+    products[i] = group_absorb(f->arena, f, f->groups[id], maps, &longer);
+    if (!products[i]) return;
+    gain -= longer;
+  }
+  if (gain <= 0) return;
+  for (int i = 0; i < count; i++) f->groups[products[i]->id] = products[i];
+  for (int i = 0; i < maps->member_count; i++) f->group_of[maps->members[i]->id] = -1;
+  f->groups[maps->id] = NULL;
+}
+
+static void absorb_all(fusion *f) {
+  for (int i = 0; i < f->group_count; i++)
+    if (f->groups[i]) absorb(f, f->groups[i]);
+}
+
+/* ---- numbers --------------------------------------------------------------------------------- */
+
 /* Numbers what is left in the order of the first members, and forms each anew: homes and inputs are
  * those of the final groups. */
 static void renumber(fusion *f) {
@@ -303,6 +343,7 @@ fusion *fuse(arena *a, const graph *g, const target *t) {
   *f = (fusion){.arena = a, .graph = g, .target = t};
   start(f);
   merge_all(f);
+  absorb_all(f);
   renumber(f);
   for (int i = 0; i < f->group_count; i++)
     if (f->groups[i]->heart) group_complete(f, f->groups[i]);

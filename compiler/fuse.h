@@ -7,6 +7,8 @@
 #include "index.h"
 #include "target.h"
 
+enum { GROUP_BUFFERS = 16 }; /* inputs and outputs of a kernel at most */
+
 typedef enum group_kind {
   GROUP_MAP,         /* one domain, any number of outputs */
   GROUP_ROW,         /* outer × inner, reductions over the inner axes */
@@ -57,6 +59,8 @@ typedef struct group {
   node *heart;
   contraction *contraction;         /* without buffers */
   operand_root operands[2];
+  struct group *prologues[2];       /* maps that compute an operand when it is copied, in place of
+                                       reading its root (group_of_operand); NULL: none */
   contraction_schedule schedule;    /* of a group that is complete */
   int partial_sums;                 /* the output that holds sums over some of the blocks that a
                                        reduced axis is cut into; -1: none does */
@@ -93,6 +97,11 @@ fusion *fuse(arena *a, const graph *g, const target *t);
  * one kernel. */
 group *group_form(arena *a, const fusion *f, node *const *members, int member_count);
 
+/* Maps as they compute the elements of a contraction's operand: the domain has the operand's axes, and
+ * nothing is stored. NULL where that cannot be. */
+group *group_of_operand(arena *a, const fusion *f, node *const *members, int member_count,
+                        node *operand);
+
 /* Finds accesses, inputs and operations anew from the homes; false where they do not fit. */
 bool group_survey(arena *a, const fusion *f, group *g);
 
@@ -114,6 +123,11 @@ typedef struct group_cut {
   int axis;       /* of the contraction */
   int64_t inside; /* contraction_cover */
 } group_cut;
+
+/* The contraction's group with the maps of another group, which have one output, as the prologue of
+ * the operand whose root that is; NULL where that cannot be. *cycles is what it takes longer. */
+group *group_absorb(arena *a, const fusion *f, const group *product, const group *maps,
+                    double *cycles);
 
 /* Those that the slices among some nodes suggest, at most `most`. */
 int group_cuts(const group *g, node *const *nodes, int count, group_cut *cuts, int most);

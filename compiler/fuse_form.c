@@ -7,7 +7,7 @@
 #include "lower.h"
 #include "scalar.h"
 
-enum { MOST_BUFFERS = 16, MOST_VISITS = 160 };
+enum { MOST_VISITS = 160 };
 
 static int find(node *const *sorted, int count, const node *n) {
   int low = 0, high = count;
@@ -478,7 +478,31 @@ bool group_survey(arena *a, const fusion *f, group *g) {
     read_element(&s, n, g->homes[i], false);
     add_access(&s, n, true, false, g->homes[i]);
   }
-  return s.fits && g->input_count + g->output_count <= MOST_BUFFERS;
+  return s.fits && g->input_count + g->output_count <= GROUP_BUFFERS;
+}
+
+static group *new_group(arena *a, node *const *members, int member_count) {
+  group *g = arena_new_of(a, group);
+  g->members = arena_grow(a, members, (size_t)member_count, (size_t)member_count, sizeof *members);
+  g->member_count = member_count;
+  g->partial_sums = -1;
+  g->homes = arena_array_of(a, member_count, const index_expr *const *);
+  g->reduced = arena_array_of(a, member_count, const index_expr *const *);
+  return g;
+}
+
+group *group_of_operand(arena *a, const fusion *f, node *const *members, int member_count,
+                        node *operand) {
+  group *g = new_group(a, members, member_count);
+  const index_expr **at = arena_array_of(a, MAX_RANK, const index_expr *);
+  g->outer_rank = operand->type.rank;
+  for (int i = 0; i < g->outer_rank; i++) {
+    g->outer[i] = operand->type.dims[i].maximum;
+    at[i] = index_variable(a, i, g->outer[i]);
+  }
+  survey s = {.arena = a, .fusion = f, .group = g, .fits = true};
+  read_element(&s, operand, at, false);
+  return s.fits ? g : NULL;
 }
 
 /* ---- forming --------------------------------------------------------------------------------- */
@@ -503,12 +527,7 @@ static bool is_alone(const node *n) {
  * are listed. */
 static group *form(arena *a, const fusion *f, node *const *members, int member_count,
                    const group_cut *cut, former *k) {
-  group *g = arena_new_of(a, group);
-  g->members = arena_grow(a, members, (size_t)member_count, (size_t)member_count, sizeof *members);
-  g->member_count = member_count;
-  g->partial_sums = -1;
-  g->homes = arena_array_of(a, member_count, const index_expr *const *);
-  g->reduced = arena_array_of(a, member_count, const index_expr *const *);
+  group *g = new_group(a, members, member_count);
   for (int i = 0; i < member_count; i++)
     if (is_output(f, g, members[i])) arena_push(a, g->outputs, g->output_count) = members[i];
   for (int i = 0; i < member_count; i++)
@@ -540,7 +559,9 @@ bool group_reads_in_place(const group *g, const node *input, const node *output)
   if (g->kind > GROUP_CONTRACTION || type_elements(&input->type) != type_elements(&output->type) ||
       dtype_size(input->type.element) != dtype_size(output->type.element))
     return false;
-  if (g->heart && (g->operands[0].root == input || g->operands[1].root == input)) return false;
+  for (int i = 0; i < 2 && g->heart; i++)
+    if (g->prologues[i] ? group_input(g->prologues[i], input) >= 0 : g->operands[i].root == input)
+      return false;
   if (g->partial_sums >= 0 && g->outputs[g->partial_sums] == output) return false;
   for (int i = 0; i < g->access_count; i++)
     if (g->accesses[i].store && g->accesses[i].node == output) stored = g->accesses[i].position;

@@ -60,6 +60,75 @@ int group_cuts(const group *g, node *const *nodes, int count, group_cut *cuts, i
   return found;
 }
 
+/* ---- prologues ------------------------------------------------------------------------------- */
+
+/* The operand that alone has the root, of which no other part of the kernel reads anything. */
+static int operand_with(const group *g, const node *root) {
+  int found = -1;
+  for (int i = 0; i < 2; i++)
+    if (!g->prologues[i] && g->operands[i].root == root) found = found < 0 ? i : 2;
+  for (int i = 0; i < g->access_count; i++)
+    if (g->accesses[i].node == root) return -1;
+  return found < 2 ? found : -1;
+}
+
+/* Inputs of the product without the root, and with those of the maps. */
+static void join_inputs(arena *a, group *g, const group *product, const node *root,
+                        const group *maps) {
+  g->inputs = NULL;
+  g->input_count = 0;
+  for (int i = 0; i < product->input_count + maps->input_count; i++) {
+    node *n = i < product->input_count ? product->inputs[i]
+                                       : maps->inputs[i - product->input_count];
+    if (n != root && group_input(g, n) < 0) arena_push(a, g->inputs, g->input_count) = n;
+  }
+}
+
+static const loop_expr *no_kernel(arena *a, const contraction_operand *o, loop_block *block,
+                                  const loop_expr *const *index, int along, int lanes) {
+  (void)a, (void)block, (void)index, (void)along, (void)lanes;
+  internal_error("an operand of %d axes is computed before it has a kernel", o->rank);
+}
+
+/* True where all that the maps read lies side by side along an axis of the operand, or in one place. */
+static bool runs_along(const group *maps, int axis) {
+  for (int i = 0; i < maps->access_count; i++) {
+    int64_t factor;
+    if (!index_linear(maps->accesses[i].position, axis, &factor) || factor < 0 || factor > 1)
+      return false;
+  }
+  return true;
+}
+
+static void compute_operand(contraction_operand *o, const group *maps, const target *t) {
+  int weight = 0;
+  for (int i = 0; i < maps->member_count; i++) weight += group_weight(maps->members[i]);
+  o->element = no_kernel;
+  o->element_cycles = (double)weight * 4 / t->vector_bytes;
+  for (int i = 0; i < o->rank; i++) o->runs[i] = runs_along(maps, i);
+}
+
+group *group_absorb(arena *a, const fusion *f, const group *product, const group *maps,
+                    double *cycles) {
+  const node *root = maps->outputs[0];
+  int side = operand_with(product, root);
+  if (side < 0) return NULL;
+  node *operand = product->heart->operands[side];
+  group *prologue = group_of_operand(a, f, maps->members, maps->member_count, operand);
+  if (!prologue || product->contraction->operands[side].rank != operand->type.rank) return NULL;
+  group *g = arena_new_of(a, group);
+  *g = *product;
+  g->prologues[side] = prologue;
+  g->context = g->context || prologue->context;
+  g->contraction = arena_new_of(a, contraction);
+  *g->contraction = *product->contraction;
+  join_inputs(a, g, product, root, prologue);
+  compute_operand(&g->contraction->operands[side], prologue, f->target);
+  *cycles = contraction_schedule_find(g->contraction, f->target).cycles -
+            contraction_schedule_find(product->contraction, f->target).cycles;
+  return g->input_count + g->output_count <= GROUP_BUFFERS ? g : NULL;
+}
+
 /* ---- completion ------------------------------------------------------------------------------ */
 
 /* An output of the sums' type that is stored where they belong, in memory that it cannot have in

@@ -30,12 +30,14 @@ static int64_t layout_strides(const tensor_type *type, operand_layout layout,
   return first;
 }
 
-static const loop_expr *computed_element(arena *a, const contraction_operand *o,
-                                         const loop_expr *const *index) {
+static const loop_expr *computed_element(arena *a, const contraction_operand *o, loop_block *block,
+                                         const loop_expr *const *index, int along, int lanes) {
+  (void)block;
+  (void)along;
   const loop_expr *at = loop_int(a, 0);
   for (int i = 0; i < o->rank; i++)
     at = loop_add(a, loop_mul(a, index[i], loop_int(a, o->coordinates[i].stride)), at);
-  return loop_load(a, o->context, &at, 1, NULL);
+  return loop_load(a, o->context, &at, lanes, NULL);
 }
 
 static loop_buffer *parameter(arena *a, loop_kernel *k, const char *name, const tensor_type *type,
@@ -61,6 +63,7 @@ static void lay_out(arena *a, contraction_case *k, int operand, operand_layout l
     o->buffer = NULL;
     o->context = b;
     o->element = computed_element;
+    for (int i = 0; i < o->rank; i++) o->runs[i] = o->coordinates[i].stride == 1;
   }
   k->stored[operand] = root.root;
   k->layouts[operand] = layout;

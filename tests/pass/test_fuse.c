@@ -59,7 +59,7 @@ static const fuse_case cases[] = {
     {"a sum of sums", 2,
      "entry f(x: f32[20, 30]) { %1 = exp %0: f32[20, 30] %2 = sum %1 axes=[1]: f32[20] "
      "%3 = tanh %2: f32[20] %4 = sum %3 axes=[0]: f32 return y = %4 }"},
-    {"a product between maps", 2,
+    {"a product between maps", 1,
      "entry f(x: f32[9, 20], w: f32[20, 5]) { %2 = exp %0: f32[9, 20] "
      "%3 = dot %2, %1 left_contract=[1] right_contract=[0]: f32[9, 5] %4 = tanh %3: f32[9, 5] "
      "return y = %4 }"},
