@@ -1,7 +1,9 @@
 # make          build/dnnc, build/dnn, build/libdnnrt.a, build/libdnntool.a
 # make demo     train LeNet-5 on Fashion-MNIST
 # make fuzz     random programs, N=… of them from seed SEED=…
-# make check    build and run every test; with SANITIZE=1 under gcc's sanitizers, in a folder of its own
+# make check    build and run every test; with SANITIZE=1 under gcc's sanitizers, with HOSTILE=1 so and
+#               with each allocation a block of its own, heap memory filled with garbage, and every
+#               fault of tests/hostile; each in a folder of its own
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -13,10 +15,16 @@ SECTIONS := -ffunction-sections -fdata-sections
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(SECTIONS) -MMD -MP -I. -Icompiler -Idsl -Igrammar -Ibackends -Iruntime -Itools -I$(B)
 B := build
 
-ifeq ($(SANITIZE),1)
+ifneq ($(filter 1,$(SANITIZE) $(HOSTILE)),)
 B := build/sanitize
 CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 export LSAN_OPTIONS ?= suppressions=tests/leaks.txt:print_suppressions=0
+endif
+ifeq ($(HOSTILE),1)
+B := build/hostile
+CFLAGS += -DARENA_BLOCK_BYTES=0
+export HOSTILE
+export ASAN_OPTIONS ?= max_malloc_fill_size=2147483647:max_free_fill_size=2147483647
 endif
 
 COMPILER_SOURCES := $(filter-out compiler/main.c,$(wildcard compiler/*.c compiler/ops/*.c dsl/*.c grammar/*.c backends/*.c))
@@ -49,7 +57,7 @@ demo: install-missing
 check: install-missing
 	@$(MAKE) --no-print-directory -j$(JOBS) all tests
 	@JOBS=$(JOBS) tests/run.sh $(B)/tests/logs $(TESTS)
-tests: $(TESTS) $(MUTANTS)
+tests: $(TESTS) $(MUTANTS) $(B)/tests/libfault.so
 
 # N random programs from seed SEED on; what fails is reduced and shown.
 N    ?= 1000
@@ -96,6 +104,10 @@ $(B)/%.o: %.c
 	@$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(B)/tests/libtests.a: $(TEST_OBJECTS)
+$(B)/tests/libfault.so: tests/hostile/fault.c tests/hostile/fault.h
+	@mkdir -p $(@D)
+	@echo "  link  $@"
+	@$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -shared -fPIC -o $@ $< -ldl
 $(TESTS) $(BENCHES): %: %.o $(B)/tests/libtests.a $(B)/libdnntool.a $(B)/libdnnc.a $(B)/libdnnrt.a
 	@echo "  link  $@"
 	@$(CC) $(CFLAGS) -o $@ $^ -lcmocka -lcjson -lcairo -lz -lm -ldl -lpthread

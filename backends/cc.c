@@ -6,7 +6,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,46 +21,25 @@ static bool failed(diagnostics *d, const char *what, const char *path) {
 
 /* ---- files --------------------------------------------------------------------------------- */
 
-/* A file without a name, at its start, holding the text; -1 with errno. */
-static int nameless_file(const char *text) {
-  FILE *file = tmpfile();
-  if (!file) return -1;
-  size_t length = strlen(text);
-  bool good = fwrite(text, 1, length, file) == length && fflush(file) == 0;
-  int copy = good ? fcntl(fileno(file), F_DUPFD_CLOEXEC, 3) : -1;
-  fclose(file);
-  if (copy >= 0 && lseek(copy, 0, SEEK_SET) != 0) {
-    close(copy);
-    return -1;
+static bool write_text(int file, const char *text) {
+  off_t length = (off_t)strlen(text);
+  for (off_t at = 0; at < length;) {
+    ssize_t written = pwrite(file, text + at, (size_t)(length - at), at);
+    if (written < 0 && errno != EINTR) return false;
+    if (written > 0) at += written;
   }
+  return true;
+}
+
+/* A file in memory, at its start, holding the text. Its number is none of those that a child's
+ * standard files get. -1 with errno. */
+static int nameless_file(const char *text) {
+  int file = memfd_create("dnnc", MFD_CLOEXEC);
+  int copy = file >= 0 && write_text(file, text) ? fcntl(file, F_DUPFD_CLOEXEC, 3) : -1;
+  int reason = errno;
+  if (file >= 0) close(file);
+  errno = reason;
   return copy;
-}
-
-static const char *folder_of(arena *a, const char *path) {
-  const char *slash = strrchr(path, '/');
-  if (!slash) return ".";
-  return slash == path ? "/" : arena_text_n(a, path, (size_t)(slash - path));
-}
-
-/* On disk before it gets its name, with the usual permissions. */
-static bool settle(int file, mode_t mode) {
-  mode_t mask = umask(0);
-  umask(mask);
-  return fchmod(file, mode & ~mask) == 0 && fsync(file) == 0;
-}
-
-bool cc_write_file(arena *a, diagnostics *d, const char *text, size_t length, const char *output) {
-  char *path = arena_printf(a, "%s.XXXXXX", output);
-  int descriptor = mkstemp(path);
-  if (descriptor < 0) return failed(d, "write", output);
-  FILE *file = fdopen(descriptor, "wb");
-  bool good = file && fwrite(text, 1, length, file) == length && fflush(file) == 0 &&
-              settle(descriptor, 0666);
-  if (file ? fclose(file) != 0 : close(descriptor) != 0) good = false;
-  if (good && rename(path, output) == 0) return true;
-  failed(d, "write", output);
-  unlink(path);
-  return false;
 }
 
 /* ---- child processes ----------------------------------------------------------------------- */
@@ -92,19 +71,27 @@ static int wait_for(pid_t child) {
   return status;
 }
 
+/* Starts a program with these files as its standard input, output and errors. 0, or errno's number. */
+static int start(const char *const *arguments, int input, int errors, pid_t *child) {
+  posix_spawn_file_actions_t actions;
+  int error = posix_spawn_file_actions_init(&actions);
+  if (error) return error;
+  error = posix_spawn_file_actions_adddup2(&actions, input, 0);
+  if (!error) error = posix_spawn_file_actions_adddup2(&actions, errors, 1);
+  if (!error) error = posix_spawn_file_actions_adddup2(&actions, errors, 2);
+  if (!error)
+    error = posix_spawnp(child, arguments[0], &actions, NULL, (char *const *)arguments, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  return error;
+}
+
 /* Runs a program with the file as its standard input; false after an error. */
 static bool run(arena *a, diagnostics *d, const char *const *arguments, int input) {
   int errors = nameless_file("");
   if (errors < 0) return failed(d, "make a temporary file for", arguments[0]);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, input, 0);
-  posix_spawn_file_actions_adddup2(&actions, errors, 1);
-  posix_spawn_file_actions_adddup2(&actions, errors, 2);
   pid_t child;
-  int error = posix_spawnp(&child, arguments[0], &actions, NULL, (char *const *)arguments, environ);
-  posix_spawn_file_actions_destroy(&actions);
-  int status = 0;
+  int status = 0, error = start(arguments, input, errors, &child);
+  if (error == ENOMEM) arena_exhausted(a, 0);
   if (error) {
     errno = error;
     failed(d, "run", arguments[0]);
@@ -168,28 +155,9 @@ static bool archive(arena *a, diagnostics *d, const cc_options *o, const char *o
   return good;
 }
 
-/* Gives a finished file its name. */
-static bool publish(diagnostics *d, const char *path, const char *output, mode_t mode) {
-  int file = open(path, O_RDONLY | O_CLOEXEC);
-  bool good = file >= 0 && settle(file, mode);
-  if (file >= 0) close(file);
-  return (good && rename(path, output) == 0) || failed(d, "write", output);
-}
-
 bool cc_compile(arena *a, diagnostics *d, const cc_options *options, const char *text,
                 const char *output) {
-  char *folder = arena_printf(a, "%s/.dnnc-XXXXXX", folder_of(a, output));
-  if (!mkdtemp(folder)) return failed(d, "write", output);
-  const char *member = options->member ? options->member : "model";
-  const char *object = arena_printf(a, "%s/%s.o", folder, member);
-  const char *library = arena_printf(a, "%s/%s.a", folder, member);
-  bool archives = options->kind == CC_ARCHIVE;
-  bool good = compile(a, d, options, text, object) &&
-              (!archives || archive(a, d, options, object, library)) &&
-              publish(d, archives ? library : object, output,
-                      options->kind == CC_SHARED ? 0777 : 0666);
-  unlink(object);
-  unlink(library);
-  rmdir(folder);
-  return good;
+  if (options->kind != CC_ARCHIVE) return compile(a, d, options, text, output);
+  return compile(a, d, options, text, options->object) &&
+         archive(a, d, options, options->object, output);
 }

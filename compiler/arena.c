@@ -5,7 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNMENT = 16, BLOCK_BYTES = 64 * 1024 };
+/* With 0 every allocation is a block of its own and of its exact size, so that tools which watch the
+ * heap see each overrun (make HOSTILE=1). */
+#ifndef ARENA_BLOCK_BYTES
+#define ARENA_BLOCK_BYTES (64 * 1024)
+#endif
+
+enum { ALIGNMENT = 16, BLOCK_BYTES = ARENA_BLOCK_BYTES };
 
 typedef struct block {
   struct block *next;
@@ -13,24 +19,45 @@ typedef struct block {
   _Alignas(ALIGNMENT) unsigned char bytes[];
 } block;
 
+typedef struct ending {
+  struct ending *next;
+  void (*run)(void *argument);
+  void *argument;
+} ending;
+
 struct arena {
   block *blocks;
+  ending *endings; /* the last first */
   size_t used;
 };
 
-static _Noreturn void out_of_memory(size_t bytes) {
-  fprintf(stderr, "error: out of memory (%zu more bytes were wanted)\n", bytes);
+static void run_endings(arena *a) {
+  for (ending *e = a->endings; e; e = e->next) e->run(e->argument);
+  a->endings = NULL;
+}
+
+_Noreturn void arena_exhausted(arena *a, size_t bytes) {
+  if (a) run_endings(a);
+  if (bytes) fprintf(stderr, "error: out of memory (%zu more bytes were wanted)\n", bytes);
+  else fputs("error: out of memory\n", stderr);
   exit(71);
 }
 
 arena *arena_new(void) {
   arena *a = calloc(1, sizeof *a);
-  if (!a) out_of_memory(sizeof *a);
+  if (!a) arena_exhausted(NULL, sizeof *a);
   return a;
+}
+
+void arena_at_end(arena *a, void (*run)(void *argument), void *argument) {
+  ending *e = arena_new_of(a, ending);
+  *e = (ending){a->endings, run, argument};
+  a->endings = e;
 }
 
 void arena_free(arena *a) {
   if (!a) return;
+  run_endings(a);
   for (block *b = a->blocks, *next; b; b = next) {
     next = b->next;
     free(b);
@@ -40,9 +67,9 @@ void arena_free(arena *a) {
 
 static block *block_new(arena *a, size_t bytes) {
   size_t size = bytes > BLOCK_BYTES ? bytes : BLOCK_BYTES;
-  if (size > SIZE_MAX - sizeof(block)) out_of_memory(bytes);
+  if (size > SIZE_MAX - sizeof(block)) arena_exhausted(a, bytes);
   block *b = calloc(1, sizeof(block) + size);
-  if (!b) out_of_memory(bytes);
+  if (!b) arena_exhausted(a, bytes);
   b->size = size;
   if (a->blocks && size > BLOCK_BYTES) { /* a large one: the current block stays in front */
     b->next = a->blocks->next;
@@ -55,19 +82,20 @@ static block *block_new(arena *a, size_t bytes) {
 }
 
 void *arena_alloc(arena *a, size_t bytes) {
-  if (bytes > SIZE_MAX - ALIGNMENT) out_of_memory(bytes);
-  bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   block *b = a->blocks;
-  if (!b || b->size - b->used < bytes) b = block_new(a, bytes);
-  void *result = b->bytes + b->used;
-  b->used += bytes;
+  size_t start = b ? (b->used + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT : 0;
+  if (!b || b->size < start || b->size - start < bytes || !BLOCK_BYTES) {
+    b = block_new(a, bytes);
+    start = 0;
+  }
+  b->used = start + bytes;
   a->used += bytes;
-  return result;
+  return b->bytes + start;
 }
 
 void *arena_array(arena *a, size_t count, size_t size) {
   size_t bytes;
-  if (__builtin_mul_overflow(count, size, &bytes)) out_of_memory(SIZE_MAX);
+  if (__builtin_mul_overflow(count, size, &bytes)) arena_exhausted(a, SIZE_MAX);
   return arena_alloc(a, bytes);
 }
 

@@ -10,7 +10,8 @@ typedef struct arena arena;
 /* A new, empty arena. Ends the process with a message (status 71) when memory is out. */
 arena *arena_new(void);
 
-/* Frees the arena and everything allocated from it. NULL is allowed. */
+/* Frees the arena and everything allocated from it, after what arena_at_end asked for. NULL is
+ * allowed. */
 void arena_free(arena *a);
 
 /* Zeroed memory, aligned to 16 bytes, that lives as long as the arena. Never NULL: when memory
@@ -28,6 +29,14 @@ char *arena_text(arena *a, const char *text);
 char *arena_text_n(arena *a, const char *text, size_t length);
 char *arena_printf(arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 char *arena_vprintf(arena *a, const char *format, va_list arguments);
+
+/* Calls run(argument) when the arena is freed, or when memory runs out for it and the process ends:
+ * for what must not outlive it, such as a temporary file. What was asked for last is done first. */
+void arena_at_end(arena *a, void (*run)(void *argument), void *argument);
+
+/* Ends the process as an arena does for which memory runs out: for memory that is not an arena's.
+ * bytes: what was wanted; 0 where unknown. */
+_Noreturn void arena_exhausted(arena *a, size_t bytes);
 
 /* Bytes handed out so far. */
 size_t arena_used(const arena *a);

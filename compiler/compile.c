@@ -1,6 +1,6 @@
 #include "compile.h"
 
-#include <stdlib.h>
+#include <errno.h>
 #include <string.h>
 
 #include "c.h"
@@ -8,6 +8,8 @@
 #include "cc.h"
 #include "op.h"
 #include "pass.h"
+#include "staging.h"
+#include "text_stream.h"
 
 static const char default_cpu[] = "x86-64-v3";
 
@@ -135,80 +137,106 @@ module *compile_module(program *p, diagnostics *d, const compile_options *option
 
 /* ---- files --------------------------------------------------------------------------------- */
 
-/* The model's text: source, and the header's where a name for it is given. */
-typedef struct model_text {
-  char *source, *header; /* from malloc */
-} model_text;
-
-static model_text emit(const module *m, const char *header_name) {
-  model_text text = {0};
-  size_t sizes[2];
-  FILE *into = open_memstream(&text.source, &sizes[0]);
-  FILE *header = header_name ? open_memstream(&text.header, &sizes[1]) : NULL;
-  if (!into || (header_name && !header) || !c_emit(m, header_name, header, into))
-    internal_error("writing to memory failed");
-  fclose(into);
-  if (header) fclose(header);
-  return text;
-}
-
-static void text_free(model_text *text) {
-  free(text->source);
-  free(text->header);
-}
-
-/* The path with another suffix; both have a dot. */
-static const char *with_suffix(arena *a, const char *path, const char *suffix) {
-  return arena_printf(a, "%.*s%s", (int)(strrchr(path, '.') - path), path, suffix);
-}
-
 static const char *base_name(const char *path) {
   return strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
 }
 
-static bool write_header(arena *a, diagnostics *d, const model_text *text, const char *output) {
-  return cc_write_file(a, d, text->header, strlen(text->header), with_suffix(a, output, ".h"));
+static const char *folder_of(arena *a, const char *path) {
+  const char *slash = strrchr(path, '/');
+  if (!slash) return ".";
+  return slash == path ? "/" : arena_text_n(a, path, (size_t)(slash - path));
 }
 
-static bool write_c(arena *a, diagnostics *d, const module *m, const char *output) {
-  model_text text = emit(m, base_name(with_suffix(a, output, ".h")));
-  bool good = write_header(a, d, &text, output) &&
-              cc_write_file(a, d, text.source, strlen(text.source), output);
-  text_free(&text);
-  return good;
+/* What an output is made of, by its suffix. */
+typedef struct output_kind {
+  const char *suffix;
+  bool compiled, headed; /* by the C compiler; with a header beside it */
+  cc_output kind;
+  mode_t mode;
+} output_kind;
+
+static const output_kind *kind_of(const char *output) {
+  static const output_kind kinds[] = {{".c", false, true, CC_OBJECT, 0666},
+                                      {".o", true, true, CC_OBJECT, 0666},
+                                      {".a", true, true, CC_ARCHIVE, 0666},
+                                      {".so", true, false, CC_SHARED, 0777}};
+  const char *suffix = strrchr(base_name(output), '.');
+  for (size_t i = 0; suffix && i < sizeof kinds / sizeof *kinds; i++)
+    if (strcmp(suffix, kinds[i].suffix) == 0) return &kinds[i];
+  return NULL;
 }
 
-static bool write_code(arena *a, diagnostics *d, const module *m, const compile_options *options,
-                       cc_output kind, const char *output) {
-  cc_options how = {
-      .program = options->cc, .member = m->program->name, .target = m->target, .kind = kind};
-  model_text code = emit(m, NULL);
-  bool good = cc_compile(a, d, &how, code.source, output);
-  text_free(&code);
-  if (!good || kind == CC_SHARED) return good;
-  model_text text = emit(m, base_name(with_suffix(a, output, ".h")));
-  good = write_header(a, d, &text, output);
-  text_free(&text);
+static bool not_written(diagnostics *d, const char *path) {
+  diag_error(d, (location){0}, "cannot write %s: %s", path, strerror(errno));
+  return false;
+}
+
+static bool write_text(diagnostics *d, const char *text, const char *staged, const char *path) {
+  return staging_write(staged, text, strlen(text)) || not_written(d, path);
+}
+
+/* A model as text: to be compiled alone, or beside its header. */
+typedef struct model_text {
+  const char *whole, *source, *header;
+} model_text;
+
+static model_text emit(arena *a, const module *m, const output_kind *kind, const char *header_name) {
+  text_stream whole, code, header;
+  text_stream_open(&whole, a);
+  text_stream_open(&code, a);
+  text_stream_open(&header, a);
+  if (kind->compiled) c_emit(m, NULL, NULL, whole.out);
+  if (kind->headed) c_emit(m, header_name, header.out, code.out);
+  return (model_text){text_stream_close(&whole), text_stream_close(&code),
+                      text_stream_close(&header)};
+}
+
+static bool compile_text(arena *a, diagnostics *d, const module *m, const compile_options *options,
+                         cc_output kind, const char *text, staging *s, const char *staged) {
+  cc_options how = {.program = options->cc, .target = m->target, .kind = kind};
+  how.object = staging_path(s, arena_printf(a, "%s.o", m->program->name));
+  return cc_compile(a, d, &how, text, staged);
+}
+
+static bool write_model(arena *a, diagnostics *d, const module *m, const compile_options *options,
+                        const output_kind *kind, const char *output) {
+  int stem = (int)(strlen(output) - strlen(kind->suffix));
+  const char *header = arena_printf(a, "%.*s.h", stem, output), *fault;
+  model_text text = emit(a, m, kind, base_name(header));
+  staging *s = staging_new(a, folder_of(a, output)); /* last, when little memory is wanted yet */
+  if (!s) return not_written(d, output);
+  const staged_file files[] = {{staging_path(s, base_name(output)), output, kind->mode},
+                               {staging_path(s, base_name(header)), header, 0666}};
+  bool good = kind->compiled ? compile_text(a, d, m, options, kind->kind, text.whole, s,
+                                            files[0].staged)
+                             : write_text(d, text.source, files[0].staged, output);
+  if (kind->headed) good = good && write_text(d, text.header, files[1].staged, header);
+  if (good && (fault = staging_publish(s, 1 + kind->headed, files))) good = not_written(d, fault);
+  staging_remove(s);
   return good;
 }
 
 bool compile_program(program *p, diagnostics *d, const compile_options *options,
                      const char *output) {
-  const char *suffix = strrchr(base_name(output), '.');
-  const struct {
-    const char *suffix;
-    cc_output kind;
-  } codes[] = {{".o", CC_OBJECT}, {".a", CC_ARCHIVE}, {".so", CC_SHARED}};
-  bool c = suffix && strcmp(suffix, ".c") == 0;
-  int code = 0;
-  while (code < 3 && !(suffix && strcmp(suffix, codes[code].suffix) == 0)) code++;
-  if (!c && code == 3) {
+  const output_kind *kind = kind_of(output);
+  if (!kind) {
     diag_error(d, (location){0}, "the name of the output, %s, does not end with .c, .o, .a or .so",
                output);
     return false;
   }
   module *m = compile_module(p, d, options);
+  return m && write_model(p->arena, d, m, options, kind, output);
+}
+
+bool compile_library(program *p, diagnostics *d, const compile_options *options, const char *folder,
+                     bool (*use)(void *context, const char *path), void *context) {
+  module *m = compile_module(p, d, options);
   if (!m) return false;
-  if (c) return write_c(p->arena, d, m, output);
-  return write_code(p->arena, d, m, options, codes[code].kind, output);
+  const char *text = emit(p->arena, m, kind_of(".so"), NULL).whole;
+  staging *s = staging_new(p->arena, folder);
+  if (!s) return not_written(d, folder);
+  const char *path = staging_path(s, "model.so");
+  bool good = compile_text(p->arena, d, m, options, CC_SHARED, text, s, path) && use(context, path);
+  staging_remove(s);
+  return good;
 }

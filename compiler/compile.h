@@ -22,8 +22,13 @@ bool compile_passes(program *p, diagnostics *d, const compile_options *options, 
 module *compile_module(program *p, diagnostics *d, const compile_options *options);
 
 /* Writes the model to a file by its suffix: .c (and .h beside it), .o or .a (and .h),
- * .so. Each file appears whole or not at all. False after an error. */
+ * .so. The files appear together and whole, or not at all. False after an error. */
 bool compile_program(program *p, diagnostics *d, const compile_options *options,
                      const char *output);
+
+/* Makes a shared library below a folder for temporary files, gives its path to `use`, and removes it.
+ * False after an error in the diagnostics, or where `use` gives false. */
+bool compile_library(program *p, diagnostics *d, const compile_options *options, const char *folder,
+                     bool (*use)(void *context, const char *path), void *context);
 
 #endif

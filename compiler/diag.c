@@ -7,6 +7,7 @@
 enum {
   KEPT = 10 * DIAG_MOST, /* errors remembered, of which the first DIAG_MOST by place are shown */
   SHOWN_COLUMNS = 96,    /* of a source line */
+  SHOWN_BYTES = 600,     /* of a message or a note */
   LONGEST_NAME = 64,     /* that diag_nearest compares */
 };
 
@@ -100,6 +101,7 @@ static const char *line_of(const source *s, int line, int *length) {
   }
   const char *stop = memchr(text, '\n', (size_t)(end - text));
   *length = (int)((stop ? stop : end) - text);
+  if (*length > 0 && text[*length - 1] == '\r') --*length;
   return text;
 }
 
@@ -174,10 +176,16 @@ static void print_excerpt(FILE *out, location at) {
   putc('\n', out);
 }
 
-/* Messages quote what users wrote: control characters do not reach the terminal. */
+/* Messages quote what users wrote: control characters do not reach the terminal, and only the
+ * beginning and the end of a long one. */
 static void print_message(FILE *out, const char *message) {
-  for (; *message; message++) {
-    unsigned char c = (unsigned char)*message;
+  size_t length = strlen(message), half = SHOWN_BYTES / 2;
+  for (size_t i = 0; i < length; i++) {
+    if (length > SHOWN_BYTES && i == half) {
+      fputs(" ... ", out);
+      i = length - half;
+    }
+    unsigned char c = (unsigned char)message[i];
     putc((c < ' ' && c != '\n') || c == 127 ? '?' : c, out);
   }
   putc('\n', out);

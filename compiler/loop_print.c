@@ -1,10 +1,10 @@
 #include <ctype.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "loop_text.h"
 #include "scalar.h"
+#include "text_stream.h"
 
 /* A variable or buffer and the name that it is printed with. */
 typedef struct name {
@@ -235,22 +235,18 @@ void loop_print_function(FILE *out, const loop_function *f) {
   arena_free(p.arena);
 }
 
-static char *numbered_text(const loop_kernel *k) {
-  char *text = NULL;
-  size_t length = 0;
-  FILE *out = open_memstream(&text, &length);
-  if (!out) internal_error("no memory for a kernel's text");
-  print_kernel(out, k, true);
-  fclose(out);
-  return text;
+static char *numbered_text(arena *a, const loop_kernel *k) {
+  text_stream s;
+  text_stream_open(&s, a);
+  print_kernel(s.out, k, true);
+  return text_stream_close(&s);
 }
 
 bool loop_equal(const loop_kernel *a, const loop_kernel *b) {
   if (a == b) return true;
   if (a->parameter_count != b->parameter_count || a->body.count != b->body.count) return false;
-  char *left = numbered_text(a), *right = numbered_text(b);
-  bool equal = !strcmp(left, right);
-  free(left);
-  free(right);
+  arena *memory = arena_new();
+  bool equal = !strcmp(numbered_text(memory, a), numbered_text(memory, b));
+  arena_free(memory);
   return equal;
 }

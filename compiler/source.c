@@ -12,6 +12,7 @@ static const source *unreadable(diagnostics *d, const char *path, const char *wh
 
 const source *source_read(arena *a, diagnostics *d, const char *path) {
   FILE *file = fopen(path, "rb");
+  if (!file && errno == ENOMEM) arena_exhausted(a, 0);
   if (!file) return unreadable(d, path, strerror(errno));
   size_t length = 0, capacity = 1 << 16;
   char *text = arena_alloc(a, capacity);
@@ -27,6 +28,7 @@ const source *source_read(arena *a, diagnostics *d, const char *path) {
   }
   const char *why = ferror(file) ? strerror(errno) : length > MOST_BYTES ? "larger than 64 MiB" : NULL;
   fclose(file);
+  if (!why && memchr(text, 0, length)) why = "it has bytes 0x00, so it is no text";
   if (why) return unreadable(d, path, why);
   text[length] = 0;
   source *result = arena_new_of(a, source);

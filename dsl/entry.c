@@ -115,8 +115,11 @@ static instance *entry_instance(elaborator *e, const ast *entry, const char *nam
     elaborator_error(e, entry->at, "no entry can be named `init`: a model has one of this name, "
                      "which gives the initial values");
   instance *i = instance_child(e, e->model, name);
-  if (i->definition || i->unnamed_in_entry || instance_find_slot(e->model, name)) {
-    elaborator_error(e, entry->at, "two things are named `%s`", name);
+  const slot_record *own = instance_find_slot(e->model, name);
+  if (i->definition || i->unnamed_in_entry || own) {
+    location before = i->definition ? i->definition->at : own ? own->slot.at : entry->at;
+    elaborator_error(e, entry->at, "`%s` is defined already, at %s; give one of them another name",
+                     name, diag_place(e->arena, before));
     return NULL;
   }
   i->definition = entry;

@@ -1,26 +1,22 @@
 #include "operate.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "build.h"
 #include "half.h"
 #include "slots.h"
 #include "stable.h"
+#include "text_stream.h"
 
 /* --- messages --------------------------------------------------------------------------- */
 
 static const char *node_source(arena *a, const ast *n) {
-  char *text = NULL;
-  size_t length = 0;
-  FILE *out = open_memstream(&text, &length);
-  if (!out) return "?";
-  ast_print_node(out, n);
-  fclose(out);
-  const char *copy = arena_text_n(a, text, length < 40 ? length : 40);
-  free(text);
-  return strchr(copy, '\n') || length > 40 ? NULL : copy;
+  text_stream s;
+  text_stream_open(&s, a);
+  ast_print_node(s.out, n);
+  const char *text = text_stream_close(&s);
+  return strchr(text, '\n') || strlen(text) > 40 ? NULL : text;
 }
 
 static const char *operand_note(elaborator *e, const ast *n, value v) {
@@ -64,7 +60,9 @@ bool operate_reachable(elaborator *e, location at, value v) {
 static node *real_node(elaborator *e, location at, number n, dtype element) {
   double rounded = element == DTYPE_F32 ? (double)(float)n.real : half_round(element, n.real);
   if (isinf(rounded) && !isinf(n.real)) {
-    elaborator_error(e, at, "%s does not fit %s", number_text(e->arena, n), dtype_name(element));
+    elaborator_error(e, at, "%s does not fit %s, where it is infinite; write inf, or compute in %s",
+                     number_text(e->arena, n), dtype_name(element),
+                     element == DTYPE_F32 ? "f64" : "f32");
     return NULL;
   }
   return build_real(e->graph, element, n.real);
@@ -84,7 +82,9 @@ static node *number_node(elaborator *e, location at, number n, dtype element) {
   }
   dtype_range(element, &smallest, &largest);
   if (n.numerator < smallest || n.numerator > largest) {
-    elaborator_error(e, at, "%s does not fit %s", number_text(e->arena, n), dtype_name(element));
+    elaborator_error(e, at, "%s does not fit %s, which holds %lld to %lld",
+                     number_text(e->arena, n), dtype_name(element), (long long)smallest,
+                     (long long)largest);
     return NULL;
   }
   return build_int(e->graph, element, n.numerator);

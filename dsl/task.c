@@ -1,6 +1,5 @@
 #include "task.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "build.h"
@@ -10,6 +9,7 @@
 #include "operate.h"
 #include "statement.h"
 #include "subscript.h"
+#include "text_stream.h"
 
 /* --- data ----------------------------------------------------------------------------------- */
 
@@ -239,14 +239,10 @@ static void set_text(elaborator *e, const ast *n, const char **text) {
 
 /* `as: grid[8, 8]` is kept as it is written. */
 static void set_source(elaborator *e, const ast *n, const char **text) {
-  char *written = NULL;
-  size_t length = 0;
-  FILE *out = open_memstream(&written, &length);
-  if (!out) return;
-  ast_print_node(out, n->value);
-  fclose(out);
-  *text = arena_text(e->arena, written);
-  free(written);
+  text_stream s;
+  text_stream_open(&s, e->arena);
+  ast_print_node(s.out, n->value);
+  *text = text_stream_close(&s);
 }
 
 static void set_option(elaborator *e, const ast *n, task_run *run) {

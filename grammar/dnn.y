@@ -14,12 +14,23 @@
 #include "parser.h"
 }
 %code {
+#include <stdlib.h>
+
 enum { MOST_STATES = 10000 };
 #define YYMAXDEPTH MOST_STATES
 #define YYSTACK_USE_ALLOCA 0
+#define YYMALLOC memory_for_stack
+#define YYFREE free
 #define YYLLOC_DEFAULT(at, parts, count)                                                          \
   ((at) = (count) ? diag_span(YYRHSLOC(parts, 1), YYRHSLOC(parts, count))                         \
                   : end_of(YYRHSLOC(parts, 0)))
+
+/* So that a stack without memory is not taken for one that is full. */
+static void *memory_for_stack(size_t bytes) {
+  void *memory = malloc(bytes);
+  if (!memory) arena_exhausted(NULL, bytes);
+  return memory;
+}
 
 static location end_of(location at) {
   at.line = at.end_line;

@@ -10,10 +10,9 @@
 
 static void parse(parser *p) {
   yyscan_t scanner;
-  if (dnn_scan_lex_init_extra(p, &scanner)) internal_error("no memory for the scanner");
+  ensure(!dnn_scan_lex_init_extra(p, &scanner));
   p->scanner = scanner;
-  if (!dnn_scan__scan_bytes(p->source->text, (int)p->source->length, scanner))
-    internal_error("no memory for the scanner");
+  ensure(dnn_scan__scan_bytes(p->source->text, (int)p->source->length, scanner));
   if (dnn_parse(p) != 0 && diag_count(p->diagnostics) == p->errors_before)
     internal_error("a file was refused without an error");
   dnn_scan_lex_destroy(scanner);

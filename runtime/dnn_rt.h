@@ -63,8 +63,8 @@ typedef struct dnn_library {
 enum { DNN_MESSAGE_BYTES = 512 };
 
 /* Loads the model of a shared library, whatever the file is called. False with a message (path,
- * reason) when the file cannot be loaded, has no model, or was made for another ABI. The model is
- * valid until dnn_unload. */
+ * reason) when the file cannot be loaded, has no model, or was made for another ABI; errno is then
+ * ENOMEM where memory was out. The model is valid until dnn_unload. */
 bool dnn_load(dnn_library *library, const char *path, char message[DNN_MESSAGE_BYTES]);
 void dnn_unload(dnn_library *library);
 

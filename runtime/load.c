@@ -1,6 +1,7 @@
 #include "dnn_rt.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,6 +90,7 @@ static bool is_whole(const char *path) {
 
 bool dnn_load(dnn_library *library, const char *path, char message[DNN_MESSAGE_BYTES]) {
   *library = (dnn_library){0};
+  errno = 0;
   /* Without a slash dlopen would search the system's folders instead of the current one. */
   char local[4096];
   int length = snprintf(local, sizeof local, "%s%s", strchr(path, '/') ? "" : "./", path);
@@ -100,9 +102,16 @@ bool dnn_load(dnn_library *library, const char *path, char message[DNN_MESSAGE_B
     snprintf(message, DNN_MESSAGE_BYTES, "cannot load %.200s: the file is cut off", path);
     return false;
   }
+  errno = 0;
   void *handle = dlopen(local, RTLD_NOW | RTLD_LOCAL);
   if (!handle) {
-    snprintf(message, DNN_MESSAGE_BYTES, "cannot load %.200s: %.250s", path, dlerror());
+    int reason = errno;
+    const char *why = dlerror();
+    if (why && strncmp(why, local, strlen(local)) == 0 && why[strlen(local)] == ':')
+      why += strlen(local) + 2; /* the path, again */
+    snprintf(message, DNN_MESSAGE_BYTES, "cannot load %.200s: %.250s", path,
+             why ? why : "no reason is known");
+    errno = reason;
     return false;
   }
   const dnn_model *(*describe)(void) = NULL;

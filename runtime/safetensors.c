@@ -132,6 +132,17 @@ static const char *read_header(arena *a, const cJSON *header, const char *data,
   return check_whole(a, file, data, data_bytes);
 }
 
+static void *memory_or_end(size_t bytes) {
+  void *memory = malloc(bytes);
+  if (!memory) arena_exhausted(NULL, bytes);
+  return memory;
+}
+
+/* cJSON does not tell text that is no JSON from memory that is out. */
+static void set_up_json(void) {
+  cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = memory_or_end, .free_fn = free});
+}
+
 static const char *parse(arena *a, const char *bytes, size_t size, safetensors *file) {
   uint64_t length;
   if (size < LENGTH_BYTES) return "too short for a header";
@@ -139,6 +150,7 @@ static const char *parse(arena *a, const char *bytes, size_t size, safetensors *
   if (length > MOST_HEADER_BYTES) return "the header is longer than 100 MB";
   if (length > size - LENGTH_BYTES) return "the header is longer than the file";
   const char *text = bytes + LENGTH_BYTES, *data = text + length, *end = data;
+  set_up_json();
   cJSON *header = cJSON_ParseWithLengthOpts(text, length, &end, false);
   while (header && end < data && *end == ' ') end++;
   if (!header || end != data) {
@@ -181,6 +193,7 @@ static void write_member(cJSON *header, const safetensor *t, int64_t begin) {
 /* The header as text, padded with blanks so that the data begins at a multiple of 8. */
 static const char *write_header(arena *a, const safetensors *file, const safetensor *const *list,
                                 size_t *length) {
+  set_up_json();
   cJSON *header = cJSON_CreateObject();
   if (file->metadata_count) {
     cJSON *metadata = cJSON_AddObjectToObject(header, "__metadata__");
@@ -192,7 +205,6 @@ static const char *write_header(arena *a, const safetensors *file, const safeten
     write_member(header, list[i], begin);
   char *text = cJSON_PrintUnformatted(header);
   cJSON_Delete(header);
-  if (!text) return NULL;
   *length = (strlen(text) + 7) / 8 * 8;
   const char *padded = arena_printf(a, "%-*s", (int)*length, text);
   cJSON_free(text);
@@ -203,10 +215,6 @@ bool safetensors_write(arena *a, const char *path, const safetensors *file, cons
   const safetensor **list = sorted(a, file, by_layout);
   size_t length;
   const char *header = write_header(a, file, list, &length);
-  if (!header) {
-    *error = arena_printf(a, "cannot write %s: out of memory", path);
-    return false;
-  }
   uint64_t stored_length = length;
   file_part *parts = arena_array_of(a, file->tensor_count + 2, file_part);
   parts[0] = (file_part){&stored_length, LENGTH_BYTES};

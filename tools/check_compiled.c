@@ -198,7 +198,7 @@ static void compare_initial(arena *a, pair *p) {
 
 static bool compare_all(arena *a, pair *p, const dnn_threads *threads) {
   random_numbers r = random_new(p->options->seed, 1 + p->real_f64);
-  if (!model_start(&p->instance, p->model, threads, p->options->seed)) return false;
+  if (!model_start(a, &p->instance, p->model, threads, p->options->seed)) return false;
   compare_initial(a, p);
   for (int i = 0; i < p->program->entry_count; i++)
     if (!compare_entry(p, p->program->entries[i], &r)) return false;
@@ -207,11 +207,8 @@ static bool compare_all(arena *a, pair *p, const dnn_threads *threads) {
 
 int check_model(arena *a, const program *p, const dnn_model *compiled, const options *o,
                 bool real_f64) {
-  dnn_threads *threads = dnn_threads_new(o->threads);
-  if (!threads) {
-    tool_error("cannot start threads");
-    return -1;
-  }
+  dnn_threads *threads = model_threads(a, o);
+  if (!threads) return -1;
   printf("compiled code against the interpreter, in %s\n", real_f64 ? "f64" : "f32");
   pair sides = {.program = p, .model = compiled, .options = o, .real_f64 = real_f64};
   bool done = compare_all(a, &sides, threads);

@@ -19,6 +19,7 @@ data_stream *data_stream_open(arena *a, const char *path, const char **error) {
   struct stat status;
   errno = 0;
   gzFile file = stat(path, &status) == 0 && S_ISREG(status.st_mode) ? gzopen(path, "rb") : NULL;
+  if (!file && errno == ENOMEM) arena_exhausted(a, 0);
   if (!file) {
     *error = arena_printf(a, "cannot read %s: %s", path,
                           errno ? strerror(errno) : "not a regular file");
@@ -47,6 +48,7 @@ static const char *stream_fault(data_stream *s) {
   const char *text = gzerror(s->file, &code);
   if (code == Z_OK || code == Z_BUF_ERROR) return "the file ends early";
   if (code == Z_ERRNO) return strerror(errno);
+  if (code == Z_MEM_ERROR) arena_exhausted(s->arena, 0);
   return arena_printf(s->arena, "the compressed data is damaged (%s)", text);
 }
 

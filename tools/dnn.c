@@ -40,7 +40,7 @@ static int run_command(int index, int argc, char **argv) {
   return status;
 }
 
-int main(int argc, char **argv) {
+static int run_named(int argc, char **argv) {
   const char *name = argc > 1 ? argv[1] : "";
   for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
     if (strcmp(name, commands[i].name) == 0) return run_command((int)i, argc - 1, argv + 1);
@@ -55,4 +55,11 @@ int main(int argc, char **argv) {
   if (*name) fprintf(stderr, "dnn: there is no command '%s'\n", name);
   fputs("Try 'dnn --help'.\n", stderr);
   return STATUS_USAGE;
+}
+
+int main(int argc, char **argv) {
+  int status = run_named(argc, argv);
+  if (fflush(stdout) == 0 && !ferror(stdout)) return status;
+  perror("dnn: standard output");
+  return status ? status : STATUS_ERROR;
 }

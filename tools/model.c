@@ -1,12 +1,15 @@
 #include "model.h"
 
+#include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "compile.h"
+#include "file.h"
 #include "source.h"
 
 _Static_assert((int)DTYPE_BOOL == (int)DNN_BOOL && (int)DTYPE_U8 == (int)DNN_U8 &&
@@ -22,42 +25,48 @@ program *model_elaborate(arena *a, diagnostics *d, const options *o, elaborate_o
   return elaborate(a, d, text, &how);
 }
 
-/* Loads and removes the library: once loaded, the file's name is not needed. */
-static bool load_and_remove(const char *folder, const char *path, dnn_library *library) {
-  char message[DNN_MESSAGE_BYTES];
-  bool loaded = dnn_load(library, path, message);
-  if (!loaded) tool_error("%s", message);
-  unlink(path);
-  rmdir(folder);
-  return loaded;
-}
+typedef struct loading {
+  arena *arena;
+  dnn_library *library;
+} loading;
 
-bool model_compile(arena *a, program *p, diagnostics *d, const options *o, dnn_library *library) {
-  const char *parent = getenv("TMPDIR");
-  char *folder = arena_printf(a, "%s/dnn-XXXXXX", parent && *parent ? parent : "/tmp");
-  if (!mkdtemp(folder)) {
-    tool_error("cannot make a folder like %s: %s", folder, strerror(errno));
-    return false;
-  }
-  const char *path = arena_printf(a, "%s/model.so", folder);
-  compile_options compile = {.target_cpu = "native", .cc = o->cc};
-  if (compile_program(p, d, &compile, path)) return load_and_remove(folder, path, library);
-  rmdir(folder);
-  if (diag_count(d)) tool_diagnostics(d);
-  else tool_error("%s could not be compiled", o->file);
+static bool load(void *context, const char *path) {
+  loading *l = context;
+  char message[DNN_MESSAGE_BYTES];
+  if (dnn_load(l->library, path, message)) return true;
+  if (errno == ENOMEM) arena_exhausted(l->arena, 0);
+  tool_error("%s", message);
   return false;
 }
 
+bool model_compile(arena *a, program *p, diagnostics *d, const options *o, dnn_library *library) {
+  const char *folder = getenv("TMPDIR");
+  compile_options compile = {.target_cpu = "native", .cc = o->cc};
+  bool good = compile_library(p, d, &compile, folder && *folder ? folder : "/tmp", load,
+                              &(loading){a, library});
+  if (!good) tool_diagnostics(d);
+  return good;
+}
+
+static bool has_suffix(const char *path, const char *suffix) {
+  size_t length = strlen(path), end = strlen(suffix);
+  return length > end && strcmp(path + length - end, suffix) == 0;
+}
+
+/* Whether the file begins as a shared library does, whatever its name. */
 static bool is_library(const char *path) {
-  size_t length = strlen(path);
-  return length > 3 && strcmp(path + length - 3, ".so") == 0;
+  char start[SELFMAG] = "";
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  bool is = read(file, start, SELFMAG) == SELFMAG && memcmp(start, ELFMAG, SELFMAG) == 0;
+  close(file);
+  return is;
 }
 
 bool model_open(arena *a, const options *o, dnn_library *library) {
-  if (is_library(o->file)) {
-    char message[DNN_MESSAGE_BYTES];
-    if (dnn_load(library, o->file, message)) return true;
-    tool_error("%s", message);
+  if (is_library(o->file)) return load(&(loading){a, library}, o->file);
+  if (file_exists(o->file) && !has_suffix(o->file, ".dnn")) {
+    tool_error("%s is neither a shared library made by dnnc nor a model's text (.dnn)", o->file);
     return false;
   }
   diagnostics *d = diag_new(a);
@@ -76,14 +85,18 @@ static bool status_ok(const char *what, int status) {
   return !status;
 }
 
-bool model_start(dnn_instance *instance, const dnn_model *model, const dnn_threads *threads,
-                 uint64_t seed) {
-  if (!dnn_instance_init(instance, model, threads, seed)) {
-    tool_error("out of memory for the model's %llu bytes",
-               (unsigned long long)(model->parameter_bytes + model->constant_bytes +
-                                    model->state_bytes + model->scratch_bytes));
-    return false;
-  }
+dnn_threads *model_threads(arena *a, const options *o) {
+  dnn_threads *threads = dnn_threads_new(o->threads);
+  if (!threads && errno == ENOMEM) arena_exhausted(a, 0);
+  if (!threads) tool_error("cannot start threads: %s", strerror(errno));
+  return threads;
+}
+
+bool model_start(arena *a, dnn_instance *instance, const dnn_model *model,
+                 const dnn_threads *threads, uint64_t seed) {
+  if (!dnn_instance_init(instance, model, threads, seed))
+    arena_exhausted(a, model->parameter_bytes + model->constant_bytes + model->state_bytes +
+                           model->scratch_bytes);
   return status_ok("init", model->init(&instance->context)) &&
          status_ok("prepare", model->prepare(&instance->weights));
 }

@@ -13,15 +13,19 @@ program *model_elaborate(arena *a, diagnostics *d, const options *o, elaborate_o
  * error, which has been printed. The program's graphs are replaced by simplified ones. */
 bool model_compile(arena *a, program *p, diagnostics *d, const options *o, dnn_library *library);
 
-/* Opens a .so, or compiles a .dnn. False after an error, which has been printed. */
+/* Opens a shared library, whatever its name, or compiles a .dnn. False after an error, which has been printed. */
 bool model_open(arena *a, const options *o, dnn_library *library);
 
 /* The type of an array at a model's interface. */
 tensor_type model_type(const dnn_tensor *t);
 
-/* Memory, first values and packed constants for a loaded model. False with a message printed. */
-bool model_start(dnn_instance *instance, const dnn_model *model, const dnn_threads *threads,
-                 uint64_t seed);
+/* The threads that the options ask for; NULL with a message printed. */
+dnn_threads *model_threads(arena *a, const options *o);
+
+/* Memory, first values and packed constants for a loaded model. False with a message printed; ends
+ * the process where memory is out, as the arena does. */
+bool model_start(arena *a, dnn_instance *instance, const dnn_model *model,
+                 const dnn_threads *threads, uint64_t seed);
 
 /* Calls an entry; false with a message printed. */
 bool model_call(dnn_instance *instance, const dnn_entry *entry, const void *const *inputs,

@@ -25,6 +25,8 @@ static cairo_status_t collect(void *closure, const unsigned char *data, unsigned
 bool png_write(arena *a, cairo_surface_t *surface, const char *path, const char **error) {
   buffer b = {.arena = a};
   cairo_status_t status = cairo_surface_write_to_png_stream(surface, collect, &b);
+  /* Writing to memory fails for nothing else. */
+  if (status == CAIRO_STATUS_NO_MEMORY || status == CAIRO_STATUS_PNG_ERROR) arena_exhausted(a, 0);
   if (status) {
     *error = arena_printf(a, "cannot draw %s: %s", path, cairo_status_to_string(status));
     return false;

@@ -191,11 +191,10 @@ static bool write_results(arena *a, const options *o, const entry_run *run) {
 }
 
 static bool run_entry(arena *a, const dnn_model *model, const options *o, entry_run *run) {
-  dnn_threads *threads = dnn_threads_new(o->threads);
+  dnn_threads *threads = model_threads(a, o);
   dnn_instance instance = {0};
   const char *error = NULL;
-  bool good = threads && model_start(&instance, model, threads, o->seed);
-  if (!threads) tool_error("cannot start threads");
+  bool good = threads && model_start(a, &instance, model, threads, o->seed);
   if (good && o->weights && !checkpoint_weights(a, o->weights, &instance, true, &error))
     good = tool_error("%s", error) == 0;
   good = good && call_all(a, &instance, run);

@@ -39,11 +39,11 @@ static bool folder_is_free(arena *a, const char *folder, const options *o) {
 
 static int train_model(arena *a, const plan *p, const dnn_model *model, const options *o,
                        const char *folder) {
-  dnn_threads *threads = dnn_threads_new(o->threads);
-  if (!threads) return tool_error("cannot start threads");
+  dnn_threads *threads = model_threads(a, o);
+  if (!threads) return STATUS_ERROR;
   dnn_instance instance;
   int status = STATUS_ERROR;
-  if (model_start(&instance, model, threads, o->seed) && load_weights(a, p, &instance, o))
+  if (model_start(a, &instance, model, threads, o->seed) && load_weights(a, p, &instance, o))
     status = train_plan(a, p, &instance, o, folder);
   dnn_instance_free(&instance);
   dnn_threads_free(threads);
@@ -61,7 +61,8 @@ int command_train(arena *a, const options *o) {
   diagnostics *d = diag_new(a);
   size_t length = strlen(o->file);
   if (length > 3 && strcmp(o->file + length - 3, ".so") == 0)
-    return tool_error("%s: a shared library holds no task; give the .dnn file", o->file);
+    return tool_error("%s: a shared library holds no task; give the .dnn file it was made of",
+                      o->file);
   program *described = model_elaborate(a, d, o, (elaborate_options){0});
   if (!described) return tool_diagnostics(d);
   const task *t = plan_task(described, o->task);
