@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "element.h"
+#include "input_range.h"
 
 /* Errors stand at the data set, so that a set that is missing is reported once. */
 static const array *cached(arena *a, diagnostics *d, data_cache *cache, const data_set *set,
@@ -86,6 +87,27 @@ static void take_slice(diagnostics *d, feed *f) {
   f->rows = last - run->first;
 }
 
+static int64_t row_elements(const array *x) { return array_elements(x) / x->extents[0]; }
+
+/* Numbers that the entry uses as indices are indices: of the rows that the run takes. */
+static void check_indices(arena *a, diagnostics *d, const feed *f, int input) {
+  const array *x = f->inputs[input].column;
+  index_use use = input_index_use(f->entry, f->entry->inputs[input].node);
+  if (!x || !use.extent) return;
+  int64_t width = row_elements(x), last = (f->first + f->rows) * width;
+  for (int64_t i = f->first * width; i < last; i++) {
+    int64_t value = element_int(x->element, x->data, i);
+    if (value >= 0 && value < use.extent) continue;
+    diag_error(d, f->run->at, "input %s of entry %s takes 0 to %lld, but row %lld of the data is %lld",
+               f->entry->inputs[input].name, f->entry->name, (long long)use.extent - 1,
+               (long long)(i / width), (long long)value);
+    diag_note(d, "    the data is %s", x->path);
+    diag_note(d, "    each is the number of one of %lld, at %s", (long long)use.extent,
+              diag_place(a, use.at));
+    return;
+  }
+}
+
 /* "evaluate", or "evaluate(fashion.train[55000:60000])" where the task feeds the entry from more
  * than one place. */
 static const char *label_of(arena *a, const task *t, const feed *f) {
@@ -118,6 +140,7 @@ feed *feed_new(arena *a, diagnostics *d, data_cache *cache, const program *p, co
   f->pointers = arena_array_of(a, f->input_count, const void *);
   for (int i = 0; i < f->input_count; i++) connect(a, d, cache, t, f, i);
   if (diag_count(d) == errors) take_slice(d, f);
+  for (int i = 0; i < f->input_count && diag_count(d) == errors; i++) check_indices(a, d, f, i);
   f->label = label_of(a, t, f);
   return diag_count(d) == errors ? f : NULL;
 }

@@ -113,7 +113,7 @@ static int train(const char *name, const program *p, options o) {
   const char *out = path_of(name), *error = NULL;
   dnn_instance instance;
   assert_true(folder_make(memory, out, &error));
-  assert_true(model_start(&instance, library.model, NULL, o.seed));
+  assert_true(model_start(memory, &instance, library.model, NULL, o.seed));
   int status = train_plan(memory, line_plan(p, &o), &instance, &o, out);
   dnn_instance_free(&instance);
   return status;
@@ -248,7 +248,7 @@ static void damaged_checkpoints_are_refused(void **state) {
   assert_int_equal(train("foreign", p, o), STATUS_ERROR);
 
   dnn_instance instance;
-  assert_true(model_start(&instance, library.model, NULL, 0));
+  assert_true(model_start(memory, &instance, library.model, NULL, 0));
   assert_true(checkpoint_weights(memory, path, &instance, false, &error));
   assert_false(checkpoint_weights(memory, path, &instance, true, &error));
   assert_non_null(strstr(error, "has no b"));
