@@ -37,15 +37,13 @@ static arena *memory;
 static tree given;
 static const char *folder, *compiled, *binaries, *library, *compiler;
 
-static void add_file(arena *a, tree *t, const char *base, const char *path, mode_t mode) {
+static void add_file(arena *a, tree *t, const char *base, const char *path,
+                     const struct stat *status) {
   FILE *in = fopen(arena_printf(a, "%s/%s", base, path), "rb");
   assert_non_null(in);
-  item i = {.path = path, .content = arena_alloc(a, 1), .mode = mode};
-  char block[4096];
-  for (size_t got; (got = fread(block, 1, sizeof block, in)) > 0; i.bytes += got) {
-    i.content = arena_grow(a, i.content, i.bytes, i.bytes + got + 1, 1);
-    memcpy(i.content + i.bytes, block, got);
-  }
+  item i = {.path = path, .bytes = (size_t)status->st_size, .mode = status->st_mode};
+  i.content = arena_alloc(a, i.bytes + 1);
+  assert_int_equal(fread(i.content, 1, i.bytes, in), i.bytes);
   fclose(in);
   arena_push(a, t->items, t->item_count) = i;
 }
@@ -63,7 +61,7 @@ static void add_folder(arena *a, tree *t, const char *base, const char *prefix) 
     struct stat status;
     assert_int_equal(lstat(arena_printf(a, "%s/%s", base, path), &status), 0);
     if (!S_ISDIR(status.st_mode)) {
-      add_file(a, t, base, path, status.st_mode);
+      add_file(a, t, base, path, &status);
       continue;
     }
     arena_push(a, t->items, t->item_count) = (item){.path = path};

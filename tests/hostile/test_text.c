@@ -35,6 +35,7 @@ static void refuse_folder(const char *folder, const char *prefix) {
     fault_case_file(name, text, strlen(text));
     fault_case_restore();
     golden_compare(arena_printf(memory, "%s/%s.err", folder, names[i]), refusal(name));
+    fault_case_forget(name);
   }
 }
 
