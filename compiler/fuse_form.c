@@ -557,7 +557,7 @@ group *group_form(arena *a, const fusion *f, node *const *members, int member_co
 bool group_reads_in_place(const group *g, const node *input, const node *output) {
   const index_expr *stored = NULL;
   if (g->kind > GROUP_CONTRACTION || type_elements(&input->type) != type_elements(&output->type) ||
-      dtype_size(input->type.element) != dtype_size(output->type.element))
+      input->type.element != output->type.element)
     return false;
   for (int i = 0; i < 2 && g->heart; i++)
     if (g->prologues[i] ? group_input(g->prologues[i], input) >= 0 : g->operands[i].root == input)

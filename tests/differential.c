@@ -29,10 +29,10 @@ enum { THREADS = 3, MOST_SECONDS = 300, SEED = 5, STEP = 2 };
 typedef struct trial {
   arena *arena;
   const differential *how;
-  graph **graphs;          /* of the entries, before the passes */
+  graph **graphs; /* of the entries, before the passes */
   graph *initial;
   const module *module;
-  module_memory *memory;   /* of the loop interpreter */
+  module_memory *memory; /* of the loop interpreter */
   dnn_library library;
   dnn_instance instance;
   dnn_threads *threads;
@@ -147,7 +147,7 @@ typedef struct call {
   const graph *graph;
   const module_entry *entry;
   const tensor **inputs;
-  tensor **slots;          /* before the call, one per slot of the module */
+  tensor **slots; /* before the call, one per slot of the module */
   void **input_arrays, **loop_outputs, **c_outputs;
   expectation expected;
 } call;
@@ -176,7 +176,8 @@ static tensor *rounded(arena *a, const tensor *t) {
 
 /* One element in eight becomes one of those that arithmetic stumbles over. */
 static void add_special_values(tensor *t, uint64_t seed) {
-  static const double reals[] = {NAN, INFINITY, -INFINITY, -0.0, 0, 1e-42, -1e-42, 1e30, -1e30, 1e19};
+  static const double reals[] = {NAN,   INFINITY, -INFINITY, -0.0,  0,
+                                 1e-42, -1e-42,   1e30,      -1e30, 1e19};
   const uint32_t key[2] = {(uint32_t)seed, 13};
   int64_t smallest = 0, largest = 1;
   bool real = dtype_is_float(t->type.element);
@@ -348,8 +349,7 @@ static const char *compare_with_graph(const trial *t, const call *c, void *const
   for (int i = 0; i < t->module->slot_count; i++) {
     bounded expected = expected_slot(t, c, i);
     const char *wrong = compare_value(t, latest_slot(t, i), &expected);
-    if (wrong)
-      return arena_printf(t->arena, "slot %s: %s", t->module->slots[i].slot->path, wrong);
+    if (wrong) return arena_printf(t->arena, "slot %s: %s", t->module->slots[i].slot->path, wrong);
   }
   return NULL;
 }

@@ -26,13 +26,13 @@ static format format_of(dtype t) {
 
 /* What an elementwise function adds to the errors of its operands, in units of its result: half a
  * unit for a correctly rounded operation and as much again for the interpreter's own rounding,
- * where the result is f64; for the others what vector_math.h states, and one. Powers may have become
- * products (pass.h). Functions that are not named are exact. */
+ * where the result is f64; for the others what vector_math.h states, and one. Powers may have
+ * become products (pass.h). Functions that are not named are exact. */
 static const double units[SCALAR_COUNT] = {
-    [SCALAR_ADD] = 1,     [SCALAR_SUB] = 1,   [SCALAR_MUL] = 1,   [SCALAR_DIV] = 1,
-    [SCALAR_MOD] = 1,     [SCALAR_FMA] = 2,   [SCALAR_SQRT] = 1,  [SCALAR_RSQRT] = 2,
-    [SCALAR_EXP] = 3,     [SCALAR_EXPM1] = 4, [SCALAR_LOG] = 3,   [SCALAR_LOG1P] = 4,
-    [SCALAR_TANH] = 5,    [SCALAR_SIGMOID] = 4, [SCALAR_SIN] = 3, [SCALAR_COS] = 3,
+    [SCALAR_ADD] = 1,  [SCALAR_SUB] = 1,     [SCALAR_MUL] = 1,  [SCALAR_DIV] = 1,
+    [SCALAR_MOD] = 1,  [SCALAR_FMA] = 2,     [SCALAR_SQRT] = 1, [SCALAR_RSQRT] = 2,
+    [SCALAR_EXP] = 3,  [SCALAR_EXPM1] = 4,   [SCALAR_LOG] = 3,  [SCALAR_LOG1P] = 4,
+    [SCALAR_TANH] = 5, [SCALAR_SIGMOID] = 4, [SCALAR_SIN] = 3,  [SCALAR_COS] = 3,
     [SCALAR_POW] = 6};
 
 /* ---- one operator ---------------------------------------------------------------------------- */
@@ -144,8 +144,8 @@ static void gather_rule(step *s) {
 /* ---- elementwise functions ------------------------------------------------------------------- */
 
 /* How far f moves when its operands move by their errors: at the corners of the box, which is exact
- * for functions that are monotone in each operand. INFINITY where it is not finite everywhere, unless
- * it is the same everywhere. */
+ * for functions that are monotone in each operand. INFINITY where it is not finite everywhere,
+ * unless it is the same everywhere. */
 static double spread_at_corners(scalar_function f, int count, const double *x, const double *e,
                                 double value) {
   double spread = 0;
@@ -201,8 +201,11 @@ static double spread_of_fma(const double *x, const double *e, const format *f, d
 static double spread(scalar_function f, int count, const format *own, const double *x,
                      const double *e, double value) {
   switch (f) {
-    case SCALAR_STOP: case SCALAR_NEG: case SCALAR_ABS: return e[0];
-    case SCALAR_MAXIMUM: case SCALAR_MINIMUM: return isnan(value) ? 0 : fmax(e[0], e[1]);
+    case SCALAR_STOP:
+    case SCALAR_NEG:
+    case SCALAR_ABS: return e[0];
+    case SCALAR_MAXIMUM:
+    case SCALAR_MINIMUM: return isnan(value) ? 0 : fmax(e[0], e[1]);
     case SCALAR_DIV: return spread_of_division(x, e, value);
     case SCALAR_FLOORDIV: return floor_is_certain(own, x, e) ? 0 : INFINITY;
     case SCALAR_MOD:
@@ -210,25 +213,25 @@ static double spread(scalar_function f, int count, const format *own, const doub
       return floor_is_certain(own, x, e) ? e[0] + fabs(floor(x[0] / x[1])) * e[1] : INFINITY;
     case SCALAR_FMA: return spread_of_fma(x, e, own, value);
     case SCALAR_POW: return spread_of_power(x, e, value);
-    case SCALAR_SIN: case SCALAR_COS: return spread_of_wave(x, e, value);
-    case SCALAR_RSQRT:
-      return x[0] == 0 ? INFINITY : spread_at_corners(f, count, x, e, value);
-    case SCALAR_SIGN: case SCALAR_FLOOR:
-      return spread_at_corners(f, count, x, e, value) == 0 ? 0 : INFINITY;
+    case SCALAR_SIN:
+    case SCALAR_COS: return spread_of_wave(x, e, value);
+    case SCALAR_RSQRT: return x[0] == 0 ? INFINITY : spread_at_corners(f, count, x, e, value);
+    case SCALAR_SIGN:
+    case SCALAR_FLOOR: return spread_at_corners(f, count, x, e, value) == 0 ? 0 : INFINITY;
     default: return spread_at_corners(f, count, x, e, value);
   }
 }
 
 static bool comparison_is_certain(const double *x, const double *e) {
-  return (e[0] == 0 && e[1] == 0) || isnan(x[0]) || isnan(x[1]) ||
-         fabs(x[0] - x[1]) > e[0] + e[1];
+  return (e[0] == 0 && e[1] == 0) || isnan(x[0]) || isnan(x[1]) || fabs(x[0] - x[1]) > e[0] + e[1];
 }
 
 /* The error of an element whose operands have the errors e, none of them INFINITY. */
 static double map_error(const step *s, const double *x, const double *e, double value) {
   scalar_function f = s->node->function;
   const format operand = format_of(s->x[0].value->type.element);
-  if (scalar_infos[f].kind == SCALAR_KIND_COMPARE) return comparison_is_certain(x, e) ? 0 : INFINITY;
+  if (scalar_infos[f].kind == SCALAR_KIND_COMPARE)
+    return comparison_is_certain(x, e) ? 0 : INFINITY;
   if (scalar_infos[f].kind == SCALAR_KIND_TEST) return 0;
   double moved = spread(f, s->node->operand_count, &operand, x, e, value);
   if (!isfinite(value)) return isfinite(moved) ? 0 : INFINITY;
@@ -242,12 +245,14 @@ static void select_rule(step *s) {
     const bounded *chosen = &s->x[s->x[0].value->ints[i] ? 1 : 2];
     const bounded *other = &s->x[s->x[0].value->ints[i] ? 2 : 1];
     double gap = fabs(value_at(other->value, i) - value_at(chosen->value, i));
-    bool alike = gap == 0 || (isnan(value_at(other->value, i)) && isnan(value_at(chosen->value, i)));
+    bool alike =
+        gap == 0 || (isnan(value_at(other->value, i)) && isnan(value_at(chosen->value, i)));
     s->y.error[i] = chosen->error[i];
     if (s->x[0].error[i] > 0)
-      s->y.error[i] = fmax(chosen->error[i],
-                           alike ? other->error[i]
-                                 : isfinite(gap) && is_real(s->node) ? gap + other->error[i] : INFINITY);
+      s->y.error[i] =
+          fmax(chosen->error[i], alike                               ? other->error[i]
+                                 : isfinite(gap) && is_real(s->node) ? gap + other->error[i]
+                                                                     : INFINITY);
   }
 }
 
@@ -274,7 +279,8 @@ static void map_rule(step *s) {
 static const tensor *shifted(const step *s, double sign) {
   tensor *x = tensor_new(s->evaluation->arena, &s->x[0].value->type);
   tensor *y = tensor_new(s->evaluation->arena, &s->node->type);
-  for (int64_t i = 0; i < s->count; i++) x->reals[i] = s->x[0].value->reals[i] + sign * s->x[0].error[i];
+  for (int64_t i = 0; i < s->count; i++)
+    x->reals[i] = s->x[0].value->reals[i] + sign * s->x[0].error[i];
   op_definitions[s->node->op]->eval(s->evaluation, s->node, (const tensor *[]){x}, y);
   return y;
 }
@@ -374,8 +380,8 @@ static void prod_rule(step *s) {
   }
 }
 
-/* The recurrence of the magnitudes with errors, less that without; and two roundings in each step, which
- * the later factors magnify no more than the magnitudes themselves. */
+/* The recurrence of the magnitudes with errors, less that without; and two roundings in each step,
+ * which the later factors magnify no more than the magnitudes themselves. */
 static void recurrence_rule(step *s) {
   const bounded *x = s->x;
   double *exact[2], *wide[2];
@@ -466,17 +472,34 @@ static void order_rule(step *s) {
 
 /* ---- graphs ---------------------------------------------------------------------------------- */
 
-static void (*const rules[OP_COUNT])(step *s) = {
-    [OP_CONSTANT] = constant_rule,  [OP_IOTA] = exact_rule,      [OP_KEY] = exact_rule,
-    [OP_BITS] = exact_rule,         [OP_MAP] = map_rule,         [OP_CAST] = cast_rule,
-    [OP_RESHAPE] = moved_rule,      [OP_TRANSPOSE] = moved_rule, [OP_BROADCAST] = moved_rule,
-    [OP_SLICE] = moved_rule,        [OP_PAD] = moved_rule,       [OP_REVERSE] = moved_rule,
-    [OP_CONCAT] = moved_rule,       [OP_WINDOW] = moved_rule,
-    [OP_SUM] = sum_rule,            [OP_PROD] = prod_rule,       [OP_CUMSUM] = sum_rule,
-    [OP_CUMPROD] = prod_rule,       [OP_RECURRENCE] = recurrence_rule,
-    [OP_MAX] = extremum_rule,       [OP_MIN] = extremum_rule,    [OP_ARGMAX] = place_rule,
-    [OP_ARGMIN] = place_rule,       [OP_ARGSORT] = order_rule,   [OP_GATHER] = gather_rule,   [OP_SCATTER_ADD] = scatter_rule,
-    [OP_DOT] = contraction_rule,    [OP_CONV] = contraction_rule};
+static void (*const rules[OP_COUNT])(step *s) = {[OP_CONSTANT] = constant_rule,
+                                                 [OP_IOTA] = exact_rule,
+                                                 [OP_KEY] = exact_rule,
+                                                 [OP_BITS] = exact_rule,
+                                                 [OP_MAP] = map_rule,
+                                                 [OP_CAST] = cast_rule,
+                                                 [OP_RESHAPE] = moved_rule,
+                                                 [OP_TRANSPOSE] = moved_rule,
+                                                 [OP_BROADCAST] = moved_rule,
+                                                 [OP_SLICE] = moved_rule,
+                                                 [OP_PAD] = moved_rule,
+                                                 [OP_REVERSE] = moved_rule,
+                                                 [OP_CONCAT] = moved_rule,
+                                                 [OP_WINDOW] = moved_rule,
+                                                 [OP_SUM] = sum_rule,
+                                                 [OP_PROD] = prod_rule,
+                                                 [OP_CUMSUM] = sum_rule,
+                                                 [OP_CUMPROD] = prod_rule,
+                                                 [OP_RECURRENCE] = recurrence_rule,
+                                                 [OP_MAX] = extremum_rule,
+                                                 [OP_MIN] = extremum_rule,
+                                                 [OP_ARGMAX] = place_rule,
+                                                 [OP_ARGMIN] = place_rule,
+                                                 [OP_ARGSORT] = order_rule,
+                                                 [OP_GATHER] = gather_rule,
+                                                 [OP_SCATTER_ADD] = scatter_rule,
+                                                 [OP_DOT] = contraction_rule,
+                                                 [OP_CONV] = contraction_rule};
 
 bool bounded_covers(op_code op) { return op == OP_INPUT || op == OP_SLOT || rules[op]; }
 
@@ -524,7 +547,11 @@ static bounded computed(const evaluation *e, const node *n, const bounded *value
   tensor *value = tensor_new(a, &n->type);
   op_definitions[n->op]->eval(e, n, operands, value);
   dtype element = n->type.element;
-  step s = {e, n, x, bounded_exact(a, value), type_elements(&n->type),
+  step s = {e,
+            n,
+            x,
+            bounded_exact(a, value),
+            type_elements(&n->type),
             format_of(half_is(element) ? DTYPE_F32 : element)};
   if (!rules[n->op]) internal_error("%s has no error bound", op_infos[n->op].name);
   rules[n->op](&s);
@@ -540,14 +567,16 @@ static const tensor *input_of(const graph *g, const tensor *const *inputs, const
 }
 
 void bounded_eval(const evaluation *e, const graph *g, const tensor *const *inputs,
-                  tensor_of_slot slot_value, void *slot_context, bounded *outputs, bounded *updates) {
+                  tensor_of_slot slot_value, void *slot_context, bounded *outputs,
+                  bounded *updates) {
   bounded *values = arena_array_of(e->arena, g->node_count, bounded);
   const int *uses = graph_uses(g, e->arena);
   for (int id = 0; id < g->node_count; id++) {
     const node *n = g->nodes[id];
     if (uses[id] == 0) continue;
     if (n->op == OP_INPUT) values[id] = bounded_exact(e->arena, input_of(g, inputs, n));
-    else if (n->op == OP_SLOT) values[id] = bounded_exact(e->arena, slot_value(slot_context, node_text(n, 0)));
+    else if (n->op == OP_SLOT)
+      values[id] = bounded_exact(e->arena, slot_value(slot_context, node_text(n, 0)));
     else values[id] = computed(e, n, values);
   }
   for (int i = 0; i < g->output_count; i++) outputs[i] = values[g->outputs[i].node->id];

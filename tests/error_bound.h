@@ -5,9 +5,9 @@
 
 #include "tensor.h"
 
-/* |compiled - value| is at most error, element by element. INFINITY where nothing is known: after an
- * overflow, or behind a jump that rounding may move. Of integers and bool, errors are 0 or INFINITY.
- * A NaN or an infinity with error 0 is certain. */
+/* |compiled - value| is at most error, element by element. INFINITY where nothing is known: after
+ * an overflow, or behind a jump that rounding may move. Of integers and bool, errors are 0 or
+ * INFINITY. A NaN or an infinity with error 0 is certain. */
 typedef struct bounded {
   const tensor *value;
   double *error;
@@ -20,7 +20,8 @@ bounded bounded_exact(arena *a, const tensor *value);
  * rounding of its type, by the table in error_bound.c. Sums, products and contractions may be taken
  * in any order. */
 void bounded_eval(const evaluation *e, const graph *g, const tensor *const *inputs,
-                  tensor_of_slot slot_value, void *slot_context, bounded *outputs, bounded *updates);
+                  tensor_of_slot slot_value, void *slot_context, bounded *outputs,
+                  bounded *updates);
 
 /* True where the rules cover the operator. */
 bool bounded_covers(op_code op);

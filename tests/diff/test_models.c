@@ -1,5 +1,5 @@
-/* Whole models in f64: every entry, several steps of training, compiled for each width of vectors, within 1e-9
- * of the interpreter; for the first target the loop interpreter runs too. */
+/* Whole models in f64: every entry, several steps of training, compiled for each width of vectors,
+ * within 1e-9 of the interpreter; for the first target the loop interpreter runs too. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,12 +25,19 @@ static const char *check_model(arena *a, void *context) {
   const model_file *m = context;
   diagnostics *d = diag_new(a);
   const source *text = source_read(a, d, m->path);
-  const elaborate_options options = {.real_f64 = true, .definitions = m->definitions,
-                                     .definition_count = m->definition_count};
+  const elaborate_options options = {
+      .real_f64 = true, .definitions = m->definitions, .definition_count = m->definition_count};
   program *p = text ? elaborate(a, d, text, &options) : NULL;
   if (!p) return "the model was refused";
-  const differential how = {.target = m->target, .ways = m->ways, .seed = 3, .rounds = STEPS, .low = -0.5, .high = 0.5,
-                            .least = 0, .most = 10, .relative = 1e-9};
+  const differential how = {.target = m->target,
+                            .ways = m->ways,
+                            .seed = 3,
+                            .rounds = STEPS,
+                            .low = -0.5,
+                            .high = 0.5,
+                            .least = 0,
+                            .most = 10,
+                            .relative = 1e-9};
   return differential_check(a, p, &how);
 }
 

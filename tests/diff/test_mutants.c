@@ -1,5 +1,5 @@
-/* Faults planted one at a time in passes and lowering (mutations/, built by the Makefile) are all found by
- * random graphs, by the loop interpreter alone. */
+/* Faults planted one at a time in passes and lowering (mutations/, built by the Makefile) are all
+ * found by random graphs, by the loop interpreter alone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,8 +25,8 @@ static const char *mutant_path(arena *a, const char *name) {
   return arena_printf(a, "%s/mutants/%s", self, name);
 }
 
-/* The first line that tells of a difference, NULL where the mutant passed. The mutant itself stops at its
- * first failing batch. */
+/* The first line that tells of a difference, NULL where the mutant passed. The mutant itself stops
+ * at its first failing batch. */
 static const char *found_in(arena *a, const char *name) {
   char line[4096];
   const char *found = NULL;

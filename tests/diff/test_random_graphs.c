@@ -121,7 +121,7 @@ static void report(arena *a, const differential *how, uint64_t first, int count,
 
 static graph *graph_of_seed(arena *a, uint64_t seed) {
   const char *name = arena_printf(a, "g%d", (int)seed);
-  static const dtype reals[] = {DTYPE_F32, DTYPE_F64, DTYPE_F16, DTYPE_F64,
+  static const dtype reals[] = {DTYPE_F32, DTYPE_F64, DTYPE_F16,  DTYPE_F64,
                                 DTYPE_F32, DTYPE_F64, DTYPE_BF16, DTYPE_F64};
   return random_program(a, name, seed, reals[seed % 8], SIZE);
 }
@@ -184,16 +184,23 @@ static void all_ways_agree(void **state) {
       graphs[i] = graph_of_seed(a, (uint64_t)(start + i));
       count_rows(&rows, graphs[i], a);
     }
-    differential how = {.target = targets[turn % targets_count], .seed = 31 + (uint64_t)start,
-                        .rounds = ROUNDS, .low = -2, .high = 2, .least = -2, .most = 2,
+    differential how = {.target = targets[turn % targets_count],
+                        .seed = 31 + (uint64_t)start,
+                        .rounds = ROUNDS,
+                        .low = -2,
+                        .high = 2,
+                        .least = -2,
+                        .most = 2,
                         .random_slots = true};
     how.special_inputs = start / BATCH % 4 == 1;
     how.counts = how.special_inputs ? special : counts;
     how.ways = differential_number("DIFF_LOOPS", 0) ? LOOPS : ALL_WAYS;
     const char *wrong = check(a, &how, number, graphs);
-    if (wrong) print_message("%s, seeds %d to %d: %s\n", how.target->cpu, (int)start,
-                             (int)start + number - 1, wrong);
-    if (wrong && failures++ == 0 && !stops_early()) report(a, &how, (uint64_t)start, number, graphs);
+    if (wrong)
+      print_message("%s, seeds %d to %d: %s\n", how.target->cpu, (int)start,
+                    (int)start + number - 1, wrong);
+    if (wrong && failures++ == 0 && !stops_early())
+      report(a, &how, (uint64_t)start, number, graphs);
     arena_free(a);
   }
   arena_free(all);
@@ -205,18 +212,23 @@ static void all_ways_agree(void **state) {
 static void every_operator_has_a_bound(void **state) {
   (void)state;
   for (int op = 0; op < OP_COUNT; op++)
-    if (!bounded_covers((op_code)op) && !op_has((op_code)op, LOOP)) fail_msg("%s has no error bound", op_infos[op].name);
+    if (!bounded_covers((op_code)op) && !op_has((op_code)op, LOOP))
+      fail_msg("%s has no error bound", op_infos[op].name);
 }
 
-/* Where a lowered kernel has a fault, or only the C made of it, the comparison notices, and the graph
- * is reduced to what shows it. */
+/* Where a lowered kernel has a fault, or only the C made of it, the comparison notices, and the
+ * graph is reduced to what shows it. */
 static void faults_are_caught(void **state) {
   (void)state;
-  static const char *const expected[] = {[FAULT_IN_LOOPS] = "loops: g1: output",
-                                         [FAULT_IN_C] = "C, one thread: g1: output"};
+  static const char *const expected[] = {
+      [FAULT_IN_LOOPS] = "loops: g1: output", [FAULT_IN_C] = "C, one thread: g1: output"};
   arena *a = arena_new();
   graph *g = graph_of_seed(a, 1);
-  differential how = {.target = test_target(a), .ways = ALL_WAYS, .rounds = 1, .low = -2, .high = 2,
+  differential how = {.target = test_target(a),
+                      .ways = ALL_WAYS,
+                      .rounds = 1,
+                      .low = -2,
+                      .high = 2,
                       .random_slots = true};
   assert_null(check(a, &how, 1, &g));
   for (how.fault = FAULT_IN_LOOPS; how.fault <= FAULT_IN_C; how.fault++) {

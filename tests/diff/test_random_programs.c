@@ -1,9 +1,10 @@
 /* Random programs of the language: through the front end, and then the graph interpreter, the loop
  * interpreter and compiled C agree on every entry, in f32 and with --real=f64.
  *
- * FUZZ_N programs (default 200) from seed FUZZ_FIRST (default 0), in batches that are one file each and go
- * to the targets in turn, or to DIFF_TARGET; DIFF_LOOPS=1 leaves the C out. Every other batch is in f64.
- * A program that fails is reduced and shown as a .dnn file. `make fuzz N=… SEED=…` runs any number. */
+ * FUZZ_N programs (default 200) from seed FUZZ_FIRST (default 0), in batches that are one file each
+ * and go to the targets in turn, or to DIFF_TARGET; DIFF_LOOPS=1 leaves the C out. Every other
+ * batch is in f64. A program that fails is reduced and shown as a .dnn file. `make fuzz N=… SEED=…`
+ * runs any number. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -170,7 +171,8 @@ static int report_occurrence(const occurrence *o, bool told) {
 /* ---- tests ----------------------------------------------------------------------------------- */
 
 /* The first program of a batch that fails alone, reduced. */
-static void report(arena *a, const file *batch, int64_t first, int count, const source_blocks *blocks) {
+static void report(arena *a, const file *batch, int64_t first, int count,
+                   const source_blocks *blocks) {
   reduction r = {.arena = a, .like = batch};
   int i = 0;
   for (; i < count && !r.wrong; i++) r.wrong = check_blocks(a, batch, &blocks[i]);
@@ -197,7 +199,8 @@ static bool check_batch(file *batch, int64_t first, int count, occurrence *o, bo
   const char *wrong = differential_apart(a, check_file, batch);
   if (wrong)
     print_message("%s, %s, seeds %lld to %lld: %.400s\n", batch->how.target->cpu,
-                  batch->real_f64 ? "f64" : "f32", (long long)first, (long long)first + count - 1, wrong);
+                  batch->real_f64 ? "f64" : "f32", (long long)first, (long long)first + count - 1,
+                  wrong);
   if (wrong && shown) report(a, batch, first, count, blocks);
   arena_free(a);
   return !wrong;
@@ -215,8 +218,13 @@ static void all_ways_agree(void **state) {
   assert_true(target_count > 0);
   for (int64_t start = first; start < first + count; start += BATCH, turn++) {
     file batch = {.real_f64 = turn % 2};
-    batch.how = (differential){.target = targets[turn / 2 % target_count], .seed = 31 + (uint64_t)start,
-                               .rounds = ROUNDS, .low = -2, .high = 2, .least = -3, .most = 6,
+    batch.how = (differential){.target = targets[turn / 2 % target_count],
+                               .seed = 31 + (uint64_t)start,
+                               .rounds = ROUNDS,
+                               .low = -2,
+                               .high = 2,
+                               .least = -3,
+                               .most = 6,
                                .counts = counts};
     batch.how.optimisation = turn % 8 == 7 ? "-O2" : "-Og";
     batch.how.ways = differential_number("DIFF_LOOPS", 0) ? LOOPS : ALL_WAYS;
@@ -224,7 +232,8 @@ static void all_ways_agree(void **state) {
     failures += !check_batch(&batch, start, (int)number, &o, failures == 0);
   }
   print_message("%lld elements compared, %.2f %% without a bound, %.2f %% with a loose one\n",
-                (long long)counts->elements, 100.0 * (double)counts->unknown / (double)counts->elements,
+                (long long)counts->elements,
+                100.0 * (double)counts->unknown / (double)counts->elements,
                 100.0 * (double)counts->loose / (double)counts->elements);
   int rare = report_occurrence(&o, getenv("FUZZ_REPORT") != NULL);
   assert_int_equal(failures, 0);
@@ -233,12 +242,19 @@ static void all_ways_agree(void **state) {
   arena_free(a);
 }
 
-/* A fault in a store of the first entry is found, and reduced to a program of a statement or two. */
+/* A fault in a store of the first entry is found, and reduced to a program of a statement or two.
+ */
 static void faults_are_reduced(void **state) {
   (void)state;
   arena *a = arena_new();
-  file f = {.how = {.target = test_target(a), .ways = LOOPS, .rounds = 1, .low = -2, .high = 2, .least = -3,
-                    .most = 6, .fault = FAULT_IN_LOOPS}};
+  file f = {.how = {.target = test_target(a),
+                    .ways = LOOPS,
+                    .rounds = 1,
+                    .low = -2,
+                    .high = 2,
+                    .least = -3,
+                    .most = 6,
+                    .fault = FAULT_IN_LOOPS}};
   reduction r = {.arena = a, .like = &f, .blocks = source_blocks_of_seed(a, 3)};
   r.wrong = check_blocks(a, &f, &r.blocks);
   assert_non_null(r.wrong);

@@ -237,6 +237,14 @@ static const char *const graphs[] = {
     "  return a = %3, b = %4, k = %0 }",
     "entry draw_by(key: i32[2], turn: i64) { %2 = bits %0, %1: i32[29] return a = %2 }",
 
+    /* A result of i32 as large as an operand of f32, which the kernel reads where it would stand. */
+    "entry another_type(i0: f32[1, 2], i1: f32[1, 2], i2: f32[2, 1], i3: f32[1, 1], i4: f32[1, 2]) { "
+    "  %5 = ne %0, %1: bool[1, 2] %6 = argmax %5 axes=[1]: i32[1] %7 = reshape %6: i32[1, 1] "
+    "  %8 = broadcast %7 axes=[0, 1]: i32[1, 2] "
+    "  %9 = dot %0, %2 left_contract=[1] right_contract=[0]: f32[1, 1] %10 = mul %9, %3: f32[1, 1] "
+    "  %11 = broadcast %10 axes=[0, 1]: f32[1, 2] %12 = mul %11, %0: f32[1, 2] "
+    "  %13 = mul %12, %4: f32[1, 2] return a = %8, b = %13 }",
+
     /* The first of equals, in loops that visit the axes in another order. */
     "entry places_across(x: f32[41, 35]) { %1 = constant reals=[3]: f32 %2 = broadcast %1: f32[41, 35] "
     "  %3 = mul %0, %2: f32[41, 35] %4 = cast %3: i8[41, 35] %5 = transpose %4 axes=[1, 0]: i8[35, 41] "
