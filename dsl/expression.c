@@ -270,7 +270,8 @@ bool expression_type(elaborator *e, const ast *type, tensor_type *out) {
     }
   }
   if (good && !type_check(out)) {
-    elaborator_error(e, type->at, "the tensor is too large");
+    elaborator_error(e, type->at, "a tensor of %s is too large: it has 2**60 elements or more",
+                     shape_text(e->arena, out));
     good = false;
   }
   return good;

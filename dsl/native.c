@@ -190,7 +190,8 @@ bool native_sizes(elaborator *e, const native_call *c, int *count, int64_t sizes
     if (!check_size(e, c->at, sizes[i])) return false;
   tensor_type type = type_of(DTYPE_F64, *count, sizes);
   if (type_check(&type)) return true;
-  elaborator_error(e, c->at, "the tensor is too large");
+  elaborator_error(e, c->at, "a tensor of %s is too large: it has 2**60 elements or more",
+                   shape_text(e->arena, &type));
   return false;
 }
 

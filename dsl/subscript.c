@@ -24,8 +24,8 @@ static bool position(elaborator *e, const ast *n, value v, int64_t extent, int64
   int64_t given = *out;
   if (*out < 0) *out += extent;
   if (*out >= 0 && *out <= most) return true;
-  elaborator_error(e, n->at, "%lld is out of range for a length of %lld", (long long)given,
-                   (long long)extent);
+  elaborator_error(e, n->at, "%lld is out of range for a length of %lld: from %lld to %lld",
+                   (long long)given, (long long)extent, (long long)-extent, (long long)most);
   return false;
 }
 
