@@ -192,12 +192,12 @@ static double copy_cycles(const contraction *c, const contraction_schedule *s, i
   for (int a = 0; a < c->axis_count; a++)
     if (contraction_depends(o, a) && (s->outer[a] || a == s->block_axis))
       elements *= (double)contraction_cut_of(c, s, a).tiles;
-  if (o->element) return elements * (element_copy_cycles + o->element_cycles);
   int innermost = s->vector_axis < 0 ? -1 : contraction_coordinate_of(o, s->vector_axis);
   if (innermost < 0) innermost = o->rank - 1;
-  bool runs = o->rank == 0 || (o->coordinates[innermost].stride == 1 &&
-                               o->coordinates[innermost].dilation == 1);
-  return elements * (runs ? 3.0 / s->lanes : element_copy_cycles);
+  bool side_by_side = o->rank == 0 || (o->element ? o->runs[innermost]
+                                                  : o->coordinates[innermost].stride == 1);
+  bool runs = side_by_side && (o->rank == 0 || o->coordinates[innermost].dilation == 1);
+  return elements * ((runs ? 3.0 / s->lanes : element_copy_cycles) + o->element_cycles);
 }
 
 static double estimate(const contraction *c, const contraction_schedule *s, const target *t) {

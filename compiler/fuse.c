@@ -261,6 +261,34 @@ static void make_room(merger *m, int count) {
   m->seen_count = count;
 }
 
+static group *merge(merger *m, const group *x, const group *y) {
+  fusion *f = m->fusion;
+  int count = x->member_count + y->member_count;
+  f->groups[x->id] = f->groups[y->id] = NULL;
+  return add_group(f, joined(f->arena, x, y), count);
+}
+
+static bool is_scalar(const group *g) {
+  for (int i = 0; i < g->output_count; i++)
+    if (type_elements(&g->outputs[i]->type) > 1) return false;
+  return g->kind == GROUP_MAP;
+}
+
+/* Scalars, such as the counters of an optimiser, are computed together though they have nothing in
+ * common. */
+static void merge_scalars(merger *m) {
+  fusion *f = m->fusion;
+  group *into = NULL;
+  for (int i = 0, count = f->group_count; i < count; i++) {
+    group *g = f->groups[i];
+    if (!g || !is_scalar(g)) continue;
+    if (into && gain_of(f, into, g) > 0 && !separated(m, into, g))
+      into = merge(m, into, g);
+    else
+      into = g;
+  }
+}
+
 static void merge_all(fusion *f) {
   merger m = {.fusion = f};
   make_room(&m, 2 * f->group_count + 1);
@@ -269,11 +297,10 @@ static void merge_all(fusion *f) {
     candidate best = heap_pop(&m);
     group *x = f->groups[best.first], *y = f->groups[best.second];
     if (!x || !y || separated(&m, x, y)) continue;
-    int count = x->member_count + y->member_count;
-    f->groups[x->id] = f->groups[y->id] = NULL;
-    group *both = add_group(f, joined(f->arena, x, y), count);
+    const group *both = merge(&m, x, y);
     consider_neighbours(&m, both, 0, both->id);
   }
+  merge_scalars(&m);
 }
 
 /* ---- prologues ------------------------------------------------------------------------------- */

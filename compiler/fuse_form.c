@@ -540,6 +540,8 @@ static group *form(arena *a, const fusion *f, node *const *members, int member_c
     make_contraction_domain(k);
   else
     make_domain(k, seed_of(g));
+  for (int i = 0; i < k->count; i++) /* there is nothing to find out */
+    if (k->nodes[i]->type.rank == 0) settle(k, k->nodes[i], new_at(k));
   spread(k);
   return take_homes(k) && group_survey(a, f, g) ? g : NULL;
 }
