@@ -332,6 +332,17 @@ static c_term insertion(c_body *b, const loop_expr *x) {
                               vector.text, x->lane, text));
 }
 
+static c_term shuffle(c_body *b, const loop_expr *x) {
+  c_term t[2] = {c_expression(b, x->operands[0]), c_expression(b, x->operands[1])};
+  if (t[0].type.truth) match(b, t, 2);
+  const char *picks = "";
+  for (int i = 0; i < x->type.lanes; i++)
+    picks = arena_printf(memory(b), "%s, %d", picks, x->picks[i]);
+  c_type type = {t[0].type.element, x->type.lanes, t[0].type.truth};
+  return primary(type, arena_printf(memory(b), "__builtin_shufflevector(%s, %s%s)", t[0].text,
+                                    t[1].text, picks));
+}
+
 /* ---- memory -------------------------------------------------------------------------------- */
 
 /* "acc_3" for acc[3]. */
@@ -424,6 +435,7 @@ c_term c_expression(c_body *b, const loop_expr *x) {
     case LOOP_REDUCE: return reduction(b, x);
     case LOOP_EXTRACT: return extraction(b, x);
     case LOOP_INSERT: return insertion(b, x);
+    case LOOP_SHUFFLE: return shuffle(b, x);
     case LOOP_CALL: return call_of(b, x);
   }
   internal_error("expression of kind %d", (int)x->kind);

@@ -364,6 +364,14 @@ static void evaluate(machine_state *m, const loop_expr *x, value *r) {
       evaluate(m, x->operands[1], &q);
       r->ints[x->lane] = q.ints[0];
       break;
+    case LOOP_SHUFFLE:
+      evaluate(m, x->operands[0], &p);
+      evaluate(m, x->operands[1], &q);
+      for (int i = 0; i < r->type.lanes; i++) {
+        int pick = x->picks[i], lanes = p.type.lanes;
+        r->ints[i] = pick < lanes ? p.ints[pick] : q.ints[pick - lanes];
+      }
+      break;
     case LOOP_CALL: call(m, x, r); break;
   }
   r->type = x->type;

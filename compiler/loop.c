@@ -277,6 +277,22 @@ const loop_expr *loop_insert(arena *a, const loop_expr *x, int lane, const loop_
   return e;
 }
 
+const loop_expr *loop_shuffle(arena *a, const loop_expr *x, const loop_expr *y, int lanes,
+                              const int *picks) {
+  check_lanes(lanes);
+  ensure(lanes > 1 && x->type.lanes > 1);
+  ensure(x->type.element == y->type.element && x->type.lanes == y->type.lanes);
+  loop_expr *e = expr_new(a, LOOP_SHUFFLE, loop_vector(x->type.element, lanes), 2,
+                          (const loop_expr *[]){x, y});
+  int *copy = arena_array_of(a, lanes, int);
+  for (int i = 0; i < lanes; i++) {
+    ensure(picks[i] >= 0 && picks[i] < 2 * x->type.lanes);
+    copy[i] = picks[i];
+  }
+  e->picks = copy;
+  return e;
+}
+
 /* ---- memory and calls ---------------------------------------------------------------------- */
 
 const loop_expr *loop_load(arena *a, const loop_buffer *b, const loop_expr *const *index, int lanes,

@@ -59,6 +59,7 @@ typedef enum loop_expr_kind {
                      tree: the upper half onto the lower until one is left */
   LOOP_EXTRACT,   /* lane `lane` of operand 0 */
   LOOP_INSERT,    /* operand 0 with lane `lane` replaced by operand 1 */
+  LOOP_SHUFFLE,   /* lane i is lane picks[i] of operand 0 followed by operand 1, vectors of one type */
   LOOP_CALL       /* a loop_function (vector_math.h): operands are its arguments */
 } loop_expr_kind;
 
@@ -69,6 +70,7 @@ struct loop_expr {
   loop_type type;
   scalar_function function;      /* of OP, REDUCE */
   int lane;                      /* of EXTRACT, INSERT */
+  const int *picks;              /* of SHUFFLE: one per lane of the result */
   int64_t integer;               /* of CONSTANT */
   double real;
   const loop_variable *variable; /* of VARIABLE */
@@ -161,6 +163,8 @@ const loop_expr *loop_ramp(arena *a, const loop_expr *base, const loop_expr *ste
 const loop_expr *loop_reduce(arena *a, scalar_function f, const loop_expr *x);
 const loop_expr *loop_extract(arena *a, const loop_expr *x, int lane);
 const loop_expr *loop_insert(arena *a, const loop_expr *x, int lane, const loop_expr *value);
+const loop_expr *loop_shuffle(arena *a, const loop_expr *x, const loop_expr *y, int lanes,
+                              const int *picks);                          /* copies picks */
 const loop_expr *loop_load(arena *a, const loop_buffer *b, const loop_expr *const *index, int lanes,
                            const loop_expr *mask);
 const loop_expr *loop_call(arena *a, const loop_function *f, const loop_expr *const *arguments);

@@ -238,6 +238,25 @@ static const loop_expr *load(parser *p, int lanes) {
   return loop_load(p->arena, b, index, lanes, mask);
 }
 
+/* shuffle.PICK_PICK…(x, y) */
+static const loop_expr *shuffle(parser *p, const char *detail, const loop_expr *x,
+                                const loop_expr *y) {
+  int picks[LOOP_MAX_LANES], lanes = 0;
+  if (x->type.lanes == 1 || x->type.lanes != y->type.lanes || x->type.element != y->type.element)
+    fail(p, "a shuffle is of two vectors of one type");
+  for (const char *at = detail; *at; lanes++) {
+    size_t length = strcspn(at, "_");
+    int pick = length <= 3 ? atoi(at) : -1;
+    if (length == 0 || strspn(at, "0123456789") != length || lanes == LOOP_MAX_LANES ||
+        pick < 0 || pick >= 2 * x->type.lanes)
+      fail(p, arena_printf(p->arena, "shuffle.%s means nothing here", detail));
+    picks[lanes] = pick;
+    at += length + (at[length] == '_');
+  }
+  if (lanes == 1 || !are_lanes(lanes)) fail(p, "the number of lanes is a power of two up to 64");
+  return loop_shuffle(p->arena, x, y, lanes, picks);
+}
+
 /* NAME.DETAIL(operands) */
 static const loop_expr *special(parser *p, const char *kind) {
   arena *a = p->arena;
@@ -254,6 +273,10 @@ static const loop_expr *special(parser *p, const char *kind) {
     if (!callee) fail(p, arena_printf(a, "no function is named %s", detail));
     want_operands(p, count, callee->parameter_count);
     return loop_call(a, callee, x);
+  }
+  if (!strcmp(kind, "shuffle")) {
+    want_operands(p, count, 2);
+    return shuffle(p, detail, x[0], x[1]);
   }
   bool pair = !strcmp(kind, "ramp") || !strcmp(kind, "insert");
   want_operands(p, count, pair ? 2 : 1);

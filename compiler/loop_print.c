@@ -98,6 +98,12 @@ static void print_load(printer *p, const loop_expr *x) {
   if (!plain) fputc(')', p->out);
 }
 
+/* "shuffle.0_2_4_6" */
+static void print_picks(printer *p, const loop_expr *x) {
+  fputs("shuffle", p->out);
+  for (int i = 0; i < x->type.lanes; i++) fprintf(p->out, "%c%d", i ? '_' : '.', x->picks[i]);
+}
+
 static void print_call(printer *p, const loop_expr *x) {
   switch (x->kind) {
     case LOOP_OP: fputs(scalar_infos[x->function].name, p->out); break;
@@ -108,6 +114,7 @@ static void print_call(printer *p, const loop_expr *x) {
     case LOOP_REDUCE: fprintf(p->out, "reduce.%s", scalar_infos[x->function].name); break;
     case LOOP_EXTRACT: fprintf(p->out, "extract.%d", x->lane); break;
     case LOOP_INSERT: fprintf(p->out, "insert.%d", x->lane); break;
+    case LOOP_SHUFFLE: print_picks(p, x); break;
     case LOOP_CALL: fprintf(p->out, "call.%s", x->callee->name); break;
     default: internal_error("no text for expression kind %d", x->kind);
   }

@@ -154,7 +154,8 @@ static int operands_of(const loop_expr *x) {
     case LOOP_CONSTANT:
     case LOOP_VARIABLE: return 0;
     case LOOP_RAMP:
-    case LOOP_INSERT: return 2;
+    case LOOP_INSERT:
+    case LOOP_SHUFFLE: return 2;
     case LOOP_OP: return scalar_infos[x->function].operands;
     case LOOP_CALL: return x->callee->parameter_count;
     default: return 1;
@@ -176,6 +177,16 @@ static void check_lanes(checker *c, const loop_expr *x) {
     violation(c, "an extracted lane is a scalar of its vector's type", NULL);
   if (x->kind == LOOP_INSERT && !(same(x->type, first->type) && is_scalar(x->operands[1], element)))
     violation(c, "an inserted lane is a scalar of its vector's type", NULL);
+}
+
+static void check_shuffle(checker *c, const loop_expr *x) {
+  const loop_type first = x->operands[0]->type;
+  if (!same(first, x->operands[1]->type) || first.lanes == 1 || x->type.lanes == 1 ||
+      x->type.element != first.element)
+    violation(c, "a shuffle is of two vectors of one type", NULL);
+  for (int i = 0; i < x->type.lanes && !c->message; i++)
+    if (x->picks[i] < 0 || x->picks[i] >= 2 * first.lanes)
+      violation(c, "a shuffle picks a lane that is not there", NULL);
 }
 
 static void check_bitcast(checker *c, const loop_expr *x) {
@@ -221,6 +232,7 @@ static void check_expr(checker *c, const loop_expr *x) {
     case LOOP_RAMP:
     case LOOP_EXTRACT:
     case LOOP_INSERT: check_lanes(c, x); break;
+    case LOOP_SHUFFLE: check_shuffle(c, x); break;
     case LOOP_LOAD: break;
   }
 }

@@ -77,14 +77,28 @@ static const loop_expr *conversion(maker *m, dtype t, int lanes, int depth) {
   return bits ? loop_bitcast(m->arena, x, t) : loop_cast(m->arena, x, t);
 }
 
+/* By one shuffle, or by one to half of the lanes and one back. */
+static const loop_expr *shuffled(maker *m, const loop_expr *x, const loop_expr *y) {
+  int lanes = x->type.lanes, picks[LOOP_MAX_LANES];
+  if (lanes == 1) return x;
+  if (lanes > 2 && pick(m, 2)) {
+    for (int i = 0; i < lanes / 2; i++) picks[i] = pick(m, 2 * lanes);
+    x = loop_shuffle(m->arena, x, y, lanes / 2, picks);
+    y = loop_shuffle(m->arena, y, y, lanes / 2, picks);
+  }
+  for (int i = 0; i < lanes; i++) picks[i] = pick(m, 2 * x->type.lanes);
+  return loop_shuffle(m->arena, x, y, lanes, picks);
+}
+
 static const loop_expr *of_lanes(maker *m, dtype t, int lanes, int depth) {
   static const scalar_function numbers[] = {SCALAR_ADD, SCALAR_MUL, SCALAR_MAXIMUM, SCALAR_MINIMUM};
   static const scalar_function truths[] = {SCALAR_AND, SCALAR_OR};
   arena *a = m->arena;
   const loop_expr *x = expression(m, t, lanes, depth);
   int lane = pick(m, lanes);
-  switch (pick(m, 3)) {
+  switch (pick(m, 4)) {
     case 0: return loop_splat(a, loop_extract(a, x, lane), lanes);
+    case 2: return shuffled(m, x, pick(m, 2) ? x : expression(m, t, lanes, depth));
     case 1: return loop_insert(a, x, lane, expression(m, t, 1, depth));
     default: {
       scalar_function f = t == DTYPE_BOOL ? truths[pick(m, 2)] : numbers[pick(m, 4)];

@@ -66,6 +66,14 @@ static const wrong wrongs[] = {
     {"let v: f32 = extract.-1(load.8(x[i]))", "expected a name"},
     {"let v: f32x8 = insert.1(load.8(x[i]), 1)", "an operand of type f32 is wanted"},
     {"let v: f32x8 = insert.1(load.8(x[i]), load.8(x[i]))", "an operand of type f32 is wanted"},
+    {"let v: f32x2 = shuffle.0_16(load.8(x[i]), load.8(x[i]))", "shuffle.0_16 means nothing here"},
+    {"let v: f32x2 = shuffle.0__1(load.8(x[i]), load.8(x[i]))", "shuffle.0__1 means nothing here"},
+    {"let v: f32x2 = shuffle.0_1z(load.8(x[i]), load.8(x[i]))", "shuffle.0_1z means nothing here"},
+    {"let v: f32x2 = shuffle.0_1_2(load.8(x[i]), load.8(x[i]))", "power of two"},
+    {"let v: f32 = shuffle.3(load.8(x[i]), load.8(x[i]))", "power of two"},
+    {"let v: f32x2 = shuffle.0_1(load.8(x[i]), load.4(x[i]))", "two vectors of one type"},
+    {"let v: f32x2 = shuffle.0_1(1:f32, 1:f32)", "two vectors of one type"},
+    {"let v: f32x2 = shuffle.0_1(load.8(x[i]))", "operands"},
     {"let v: f32 = reduce.sub(load.8(x[i]))", "does not reduce these lanes"},
     {"let v: f32 = reduce.and(load.8(x[i]))", "does not reduce these lanes"},
     {"let v: f32 = cast.f99(i)", "cast.f99 means nothing here"},
@@ -172,7 +180,7 @@ static const char *const words[] = {
     "kernel", "in", "out", "inout", "for", "unroll", "task", "step", "if", "else", "let", "store", "reg", "local",
     "f32", "f64x2", "bool", "boolx8", "u8", "i8x64", "i32", "bf16", "0", "1", "-1", "64", "9223372036854775807", "nan:f32",
     "1:i32", "1:bool", "..", "[", "]", "(", ")", "{", "}", ",", "=", ":", "#", "\n", "add(", "exp(", "select(", "splat.8(",
-    "ramp.8(", "reduce.add(", "extract.3(", "insert.0(", "cast.i32(", "bitcast.i32(", "load.8(", "call.tanh_f32x8(",
+    "ramp.8(", "reduce.add(", "extract.3(", "insert.0(", "shuffle.1_0(", "cast.i32(", "bitcast.i32(", "load.8(", "call.tanh_f32x8(",
     "call.philox_i32(", "i", "x", "y", "v", "\x80", "\\", "'"};
 
 /* The text with a few stretches replaced by words, or by other stretches of itself. */

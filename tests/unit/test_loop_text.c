@@ -81,6 +81,7 @@ static void test_every_expression(void **state) {
     const loop_expr *lane = loop_let(a, b.body, "lane", loop_extract(a, v, 7));
     loop_let(a, b.body, "w", loop_insert(a, v, 3, lane));
     loop_let(a, b.body, "w", loop_splat(a, lane, 16));
+    loop_let(a, b.body, "w", loop_shuffle(a, v, v, 4, (int[]){0, 15, 8, 3}));
     if (dtype_is_integer(elements[e])) loop_let(a, b.body, "w", loop_ramp(a, lane, lane, 64));
     if (elements[e] != DTYPE_BOOL) loop_let(a, b.body, "w", loop_reduce(a, SCALAR_MAXIMUM, v));
     if (elements[e] == DTYPE_BOOL) loop_let(a, b.body, "w", loop_reduce(a, SCALAR_OR, v));

@@ -69,6 +69,13 @@ static void use_lane(bench *b, loop_expr_kind kind, dtype element, int lanes, in
   use(b, e);
 }
 
+static void use_shuffle(bench *b, dtype element, int lanes, const loop_expr *y, int last) {
+  static const int picks[2][2] = {{0, 8}, {0, -1}};
+  loop_expr *e = forged(b, LOOP_SHUFFLE, element, lanes, b->vector, y);
+  e->picks = picks[last < 0];
+  use(b, e);
+}
+
 static void use_reduce(bench *b, scalar_function f, dtype element) {
   loop_expr *e = forged(b, LOOP_REDUCE, element, 1, b->vector, NULL);
   e->function = f;
@@ -114,7 +121,7 @@ static void put(bench *b, loop_buffer *to, const loop_expr *value, const loop_ex
 
 /* ---- rules of expressions ------------------------------------------------------------------ */
 
-enum { SHAPES = 8, LANES = 16, OPERATIONS = 12, ACCESSES = 10, STATEMENTS = 16 };
+enum { SHAPES = 8, LANES = 21, OPERATIONS = 12, ACCESSES = 10, STATEMENTS = 16 };
 
 static const char *break_type(bench *b, int rule) {
   switch (rule) {
@@ -149,6 +156,11 @@ static const char *break_lanes(bench *b, int rule) {
     case 13: use_lane(b, LOOP_INSERT, DTYPE_F32, 8, 0, b->real); return "an inserted lane";
     case 14: use_reduce(b, SCALAR_AND, DTYPE_F32); return "and does not reduce these lanes";
     case 15: use_reduce(b, SCALAR_ADD, DTYPE_F64); return "a reduction gives a scalar of its operand's type";
+    case 16: use_shuffle(b, DTYPE_F32, 2, b->real, 8); return "a shuffle is of two vectors";
+    case 17: use_shuffle(b, DTYPE_F64, 2, b->vector, 4); return "a shuffle is of two vectors";
+    case 18: use_shuffle(b, DTYPE_F32, 1, b->vector, 4); return "a shuffle is of two vectors";
+    case 19: use_shuffle(b, DTYPE_F32, 2, b->vector, 8); return "a shuffle picks a lane";
+    case 20: use_shuffle(b, DTYPE_F32, 2, b->vector, -1); return "a shuffle picks a lane";
     default: return NULL;
   }
 }
