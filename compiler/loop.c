@@ -211,8 +211,16 @@ const loop_expr *loop_fma(arena *a, const loop_expr *x, const loop_expr *y, cons
   return loop_op(a, SCALAR_FMA, x, y, z);
 }
 
+/* The same truth in all lanes. */
+static bool is_truth(const loop_expr *x, bool truth) {
+  if (x->kind == LOOP_SPLAT) x = x->operands[0];
+  return x->type.element == DTYPE_BOOL && is_int(x, truth);
+}
+
 const loop_expr *loop_select(arena *a, const loop_expr *c, const loop_expr *x,
                              const loop_expr *y) {
+  if (is_truth(x, true) && is_truth(y, false)) return c;
+  if (is_truth(c, true)) return x;
   return loop_op(a, SCALAR_SELECT, c, x, y);
 }
 

@@ -7,44 +7,11 @@
 
 static int later(int x, int y) { return x > y ? x : y; }
 
-static int scope_of(const nest *k, const index_expr *x) {
+int nest_scope_of(const nest *k, const index_expr *x) {
   int scope = 0;
   for (int v = 0; v < k->group->outer_rank + k->group->inner_rank; v++)
     if (index_depends(x, v)) scope = later(scope, k->variable_scope[v]);
   return scope;
-}
-
-/* True where lanes differ. */
-static bool varies(const nest *k, const index_expr *x) {
-  return k->lanes > 1 && index_depends(x, k->vector_axis);
-}
-
-static const loop_expr *index_of_lane(nest *k, const index_expr *x, int lane) {
-  const loop_expr *base = k->variables[k->vector_axis];
-  k->variables[k->vector_axis] = loop_add(k->arena, base, loop_int(k->arena, lane));
-  const loop_expr *r = index_loop(k->arena, x, k->variables);
-  k->variables[k->vector_axis] = base;
-  return r;
-}
-
-dtype nest_index_type(const index_expr *x) {
-  return x->low >= INT32_MIN && x->high <= INT32_MAX ? DTYPE_I32 : DTYPE_I64;
-}
-
-nest_value nest_index(nest *k, const index_expr *x) {
-  arena *a = k->arena;
-  dtype type = nest_index_type(x);
-  const loop_expr *first = loop_cast(a, index_loop(a, x, k->variables), type);
-  int64_t factor;
-  if (!varies(k, x)) return (nest_value){first, scope_of(k, x)};
-  if (index_linear(x, k->vector_axis, &factor)) {
-    const loop_expr *step = loop_constant(a, type, 0, factor);
-    return (nest_value){loop_ramp(a, first, step, k->lanes), scope_of(k, x)};
-  }
-  const loop_expr *all = loop_splat(a, first, k->lanes);
-  for (int lane = 1; lane < k->lanes; lane++)
-    all = loop_insert(a, all, lane, loop_cast(a, index_of_lane(k, x, lane), type));
-  return (nest_value){all, scope_of(k, x)};
 }
 
 /* ---- masks ----------------------------------------------------------------------------------- */
@@ -62,12 +29,11 @@ static const loop_expr *compared(nest *k, scalar_function f, const loop_expr *x,
 }
 
 static nest_value mask_of_bound(nest *k, const index_bound *bound) {
-  nest_value index = nest_index(k, bound->value);
-  const loop_expr *above = NULL, *below = NULL;
-  if (bound->value->low < 0) above = compared(k, SCALAR_GE, index.value, 0);
-  if (bound->value->high >= bound->extent)
-    below = compared(k, SCALAR_LT, index.value, bound->extent);
-  return (nest_value){both(k, above, below), index.scope};
+  const index_expr *value = nest_at_point(k, bound->value);
+  const loop_expr *index = nest_index(k, value).value, *above = NULL, *below = NULL;
+  if (value->low < 0) above = compared(k, SCALAR_GE, index, 0);
+  if (value->high >= bound->extent) below = compared(k, SCALAR_LT, index, bound->extent);
+  return (nest_value){both(k, above, below), nest_scope_of(k, bound->value)};
 }
 
 /* True where all bounds hold; value NULL where there are none. */
@@ -94,50 +60,13 @@ static loop_buffer *input_buffer(const nest *k, const node *n) {
   return k->buffers[i];
 }
 
-/* One lane of a value that all lanes may share. */
-static const loop_expr *lane_of(nest *k, const loop_expr *x, int lane) {
-  return x->type.lanes == 1 ? x : loop_extract(k->arena, x, lane);
-}
-
-/* Lane by lane, for elements that do not lie side by side. */
-static const loop_expr *gather(nest *k, const loop_buffer *b, const index_expr *position,
-                               const loop_expr *mask) {
-  arena *a = k->arena;
-  const loop_expr *all = NULL;
-  for (int lane = 0; lane < k->lanes; lane++) {
-    const loop_expr *index = index_of_lane(k, position, lane);
-    const loop_expr *one = loop_load(a, b, &index, 1, mask ? lane_of(k, mask, lane) : NULL);
-    all = lane == 0 ? loop_splat(a, one, k->lanes) : loop_insert(a, all, lane, one);
-  }
-  return all;
-}
-
-/* One element for all lanes: read where any lane is inside its bounds, since it is then inside the
- * buffer. */
-static const loop_expr *load_one(nest *k, const loop_buffer *b, const index_expr *position,
-                                 const loop_expr *mask) {
-  const loop_expr *index = index_loop(k->arena, position, k->variables);
-  return loop_load(k->arena, b, &index, 1, mask ? loop_reduce(k->arena, SCALAR_OR, mask) : NULL);
-}
-
-static const loop_expr *load_vector(nest *k, const loop_buffer *b, const index_expr *position,
-                                    const loop_expr *mask) {
-  int64_t factor;
-  if (!varies(k, position)) return load_one(k, b, position, mask);
-  if (!index_linear(position, k->vector_axis, &factor) || factor != 1)
-    return gather(k, b, position, mask);
-  const loop_expr *index = index_loop(k->arena, position, k->variables);
-  return loop_load(k->arena, b, &index, k->lanes,
-                   mask ? loop_splat(k->arena, mask, k->lanes) : NULL);
-}
-
 static nest_value load_element(nest *k, const node *n, const index_expr *const *at,
                                const index_guard *guard) {
   const loop_buffer *b = input_buffer(k, n);
   const index_expr *position = index_flatten(k->arena, &n->type, at);
   nest_value mask = mask_of(k, guard);
-  int scope = later(scope_of(k, position), mask.scope);
-  const loop_expr *stored = load_vector(k, b, position, mask.value);
+  int scope = later(nest_scope_of(k, position), mask.scope);
+  const loop_expr *stored = nest_load(k, b, position, mask.value, scope);
   const loop_expr *value = loop_cast(k->arena, stored, compute_type(n->type.element));
   return (nest_value){nest_let(k, scope, b->name, value), scope};
 }
@@ -306,24 +235,11 @@ static const index_expr *const *home_of(const nest *k, const node *n) {
 }
 
 static void store_element(nest *k, node *output) {
-  arena *a = k->arena;
   loop_buffer *b = k->buffers[k->group->input_count + group_output(k->group, output)];
   const index_guard none = {0};
   const loop_expr *value = nest_element(k, output, home_of(k, output), &none).value;
-  const index_expr *position = index_flatten(a, &output->type, home_of(k, output));
-  int64_t factor;
-  value = loop_cast(a, value, output->type.element);
-  const loop_expr *index = index_loop(a, position, k->variables);
-  if (!varies(k, position)) {
-    loop_store(a, nest_block(k), b, &index, lane_of(k, value, 0), NULL);
-  } else if (index_linear(position, k->vector_axis, &factor) && factor == 1) {
-    loop_store(a, nest_block(k), b, &index, loop_splat(a, value, k->lanes), NULL);
-  } else {
-    for (int lane = 0; lane < k->lanes; lane++) {
-      index = index_of_lane(k, position, lane);
-      loop_store(a, nest_block(k), b, &index, lane_of(k, value, lane), NULL);
-    }
-  }
+  nest_store_lanes(k, b, index_flatten(k->arena, &output->type, home_of(k, output)),
+                   loop_cast(k->arena, value, output->type.element));
 }
 
 void nest_store(nest *k, int pass) {

@@ -186,7 +186,10 @@ void nest_inner(nest *k, int copies, nest_body body, void *context) {
   for (int i = 0; i < k->group->inner_rank; i++) points *= k->group->inner[i];
   k->in_row = true;
   if (points <= MOST_POINTS && (k->vector_axis < 0 || !nest_is_inner(k, k->vector_axis))) {
+    k->unrolled = true;
     emit_points(k, 0, body, context);
+    nest_store_strided(k);
+    k->unrolled = false;
   } else {
     walk w = {0, copies, body, context};
     emit_walk(k, &w);

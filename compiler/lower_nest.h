@@ -40,6 +40,14 @@ typedef struct nest_row {
   bool filling, filled; /* by this pass, by an earlier one */
 } nest_row;
 
+/* A store of every `factor`-th element from a position, which waits for those of other points. */
+typedef struct nest_strided {
+  loop_buffer *buffer;
+  const index_expr *position;
+  const loop_expr *value; /* NULL: done */
+  int factor;
+} nest_strided;
+
 enum { NEST_PARTS = 7 }; /* log2(LOOP_MAX_LANES) + 1 */
 
 enum { NEST_SCOPES = 4 * MAX_RANK + 8 };
@@ -57,6 +65,9 @@ typedef struct nest {
   bool halving;           /* what full vectors leave is done by ever shorter ones, else by scalars */
   bool in_row;            /* in a loop over the inner axes */
   int row_scope;          /* the scope around these loops */
+  bool unrolled;          /* the inner axes' points are written one after the other */
+  nest_strided *strided;  /* stores that wait for the last of them */
+  int strided_count;
   const loop_expr *variables[2 * MAX_RANK];
   int variable_scope[2 * MAX_RANK];
   const loop_expr *low[2 * MAX_RANK], *high[2 * MAX_RANK]; /* of the loops over them */
@@ -123,10 +134,35 @@ void nest_remember(nest *k, const node *n, const index_expr *const *at, const lo
  * computed before the first is stored, which may overwrite an input. */
 void nest_store(nest *k, int pass);
 
+/* The innermost scope of the variables that an index depends on. */
+int nest_scope_of(const nest *k, const index_expr *x);
+
+/* ---- vectors (lower_lanes.c) ----------------------------------------------------------------- */
+
+/* True where the lanes of the vector that is being written have different indices. */
+bool nest_varies(const nest *k, const index_expr *x);
+
+/* The index at the present point of unrolled inner axes, whose range is narrower. */
+const index_expr *nest_at_point(nest *k, const index_expr *x);
+
 /* An index as a value: i32 where its range fits, else i64; a vector where it depends on the vector
  * axis. */
 dtype nest_index_type(const index_expr *x);
 nest_value nest_index(nest *k, const index_expr *x);
+
+/* The elements of a buffer at a position, 0 or any where the mask (bool of one or k->lanes lanes, or
+ * NULL) is false; one lane where it does not depend on the vector axis. Parts are named in `scope`. */
+const loop_expr *nest_load(nest *k, const loop_buffer *b, const index_expr *position,
+                           const loop_expr *mask, int scope);
+
+/* Stores all lanes, or where inner points are unrolled and their elements may fill each other's gaps
+ * has them wait for nest_store_strided. */
+void nest_store_lanes(nest *k, loop_buffer *b, const index_expr *position, const loop_expr *value);
+void nest_store_strided(nest *k);
+
+/* The number of loads that make a vector of so many lanes along axis v, of that extent, out of
+ * elements that lie at most a few vectors apart; 0 where they are loaded one by one. */
+int nest_pieces(arena *a, const index_expr *x, int v, int64_t extent, int lanes);
 
 /* ---- reductions (lower_reduce.c) ------------------------------------------------------------- */
 

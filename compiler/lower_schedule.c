@@ -154,18 +154,22 @@ static bool halves(int64_t extent, int lanes) { return extent < 16 * (int64_t)la
 
 /* Estimated instructions of an access by a vector. Elements that lie in different cache lines cost
  * more. */
-static double access_price(const group_access *access, int v, int lanes) {
+static double access_price(const nest *k, const group_access *access, int v, int lanes) {
   int64_t factor;
-  if (!index_linear(access->position, v, &factor)) return 1.5 * lanes;
-  if (factor == 0) return 0.5;
-  if (factor == 1) return 1;
+  bool linear = index_linear(access->position, v, &factor);
+  if (linear && factor == 0) return 0.5;
+  if (linear && factor == 1) return 1;
+  int loads = access->store ? 0 : nest_pieces(k->arena, access->position, v, nest_extent(k, v), lanes);
+  if (loads > 0) return loads == 1 ? 2.5 : 2.5 * loads - 1;
+  if (!linear) return 1.5 * lanes;
   int64_t stride = (factor < 0 ? -factor : factor) * (int64_t)dtype_size(access->node->type.element);
   return stride < 64 ? 1.5 * lanes : 4.0 * lanes;
 }
 
-static double vector_price(const group *g, int v, int lanes) {
+static double vector_price(const nest *k, int v, int lanes) {
+  const group *g = k->group;
   double price = g->member_count;
-  for (int i = 0; i < g->access_count; i++) price += access_price(&g->accesses[i], v, lanes);
+  for (int i = 0; i < g->access_count; i++) price += access_price(k, &g->accesses[i], v, lanes);
   return price;
 }
 
@@ -173,9 +177,9 @@ static double vector_price(const group *g, int v, int lanes) {
 static double price(const nest *k, int v, int lanes) {
   const group *g = k->group;
   int64_t extent = nest_extent(k, v), rest = extent % lanes;
-  double total = (double)(extent / lanes) * vector_price(g, v, lanes);
+  double total = (double)(extent / lanes) * vector_price(k, v, lanes);
   for (int shorter = lanes / 2; halves(extent, lanes) && shorter > 1; shorter /= 2) {
-    if (rest & shorter) total += vector_price(g, v, shorter);
+    if (rest & shorter) total += vector_price(k, v, shorter);
     rest %= shorter;
   }
   total += (double)rest * (g->member_count + g->access_count);

@@ -64,11 +64,13 @@ static value extreme(elaborator *e, const native_call *c) {
 
 /* --- convolution and windows ---------------------------------------------------------------------------- */
 
+/* The limit keeps the positions that a few windows of windows reach far within int64. */
 static bool in_range(elaborator *e, const native_call *c, const char *name, int64_t given,
                      int64_t least) {
-  if (given >= least && given <= INT32_MAX) return true;
+  const int64_t most = 65535;
+  if (given >= least && given <= most) return true;
   elaborator_error(e, c->at, "`%s` is %s %lld", name, given < least ? "at least" : "at most",
-                   (long long)(given < least ? least : INT32_MAX));
+                   (long long)(given < least ? least : most));
   return false;
 }
 

@@ -292,6 +292,34 @@ static const char *const graphs[] = {
     "  f64[14, 4] %3 = min %2 axes=[1]: f64[14] %4 = window %2 axes=[0] taps=[1] strides=[1] "
     "  dilations=[-2] offsets=[4] spacings=[3]: f64[40, 4] %5 = sum %4 axes=[1]: f64[40] "
     "  return a = %3, b = %5 }",
+    /* Elements close together: every second to fifth, each several times, backwards; stores of
+     * several points that fill each other's gaps, which overwrite their input or not. */
+    "entry strides(x: f64[3, 90], b: u8[4, 90]) { "
+    "  %2 = slice %0 starts=[0, 1] limits=[3, 90] steps=[1, 2]: f64[3, 45] "
+    "  %3 = slice %0 starts=[0, 0] limits=[3, 90] steps=[1, 4]: f64[3, 23] "
+    "  %4 = slice %1 starts=[0, 2] limits=[4, 90] steps=[1, 3]: u8[4, 30] "
+    "  %5 = slice %1 starts=[1, 1] limits=[4, 89] steps=[1, 5]: u8[3, 18] %6 = neg %2: f64[3, 45] "
+    "  %7 = reverse %1 axes=[1]: u8[4, 90] return a = %6, b = %3, c = %4, d = %5, e = %7 }",
+    "entry repeats(x: f32[3, 24], c: bool[3, 48], y: f32[3, 8]) { "
+    "  %3 = broadcast %0 axes=[0, 1]: f32[3, 24, 2] %4 = reshape %3: f32[3, 48] "
+    "  %5 = neg %4: f32[3, 48] %6 = select %1, %4, %5: f32[3, 48] "
+    "  %7 = broadcast %0 axes=[0, 1]: f32[3, 24, 3] %8 = reshape %7: f32[3, 72] "
+    "  %9 = exp %8: f32[3, 72] %10 = broadcast %2 axes=[0, 1]: f32[3, 8, 16] "
+    "  %11 = reshape %10: f32[3, 128] %12 = exp %11: f32[3, 128] "
+    "  %13 = pad %4 low=[0, 1] high=[0, 2] interior=[0, 0]: f32[3, 51] %14 = exp %13: f32[3, 51] "
+    "  return a = %6, b = %9, c = %12, d = %14 }",
+    "entry pool_and_mask(x: f32[2, 3, 8, 36]) { %1 = constant reals=[0.25]: f32 "
+    "  %2 = broadcast %1: f32[2, 3, 8, 36] %3 = mul %0, %2: f32[2, 3, 8, 36] "
+    "  %4 = lt %3, %2: bool[2, 3, 8, 36] %5 = reshape %3: f32[2, 3, 4, 2, 18, 2] "
+    "  %6 = max %5 axes=[3, 5]: f32[2, 3, 4, 18] %7 = argmax %5 axes=[3, 5]: i32[2, 3, 4, 18] "
+    "  return y = %6, place = %7, below = %4, all = %3 }",
+    "entry pool_by_three(x: f64[5, 69]) { %1 = exp %0: f64[5, 69] %2 = reshape %1: f64[5, 23, 3] "
+    "  %3 = sum %2 axes=[2]: f64[5, 23] return y = %3, all = %1 }",
+    "entry pool_by_four(x: f32[5, 100]) { %1 = exp %0: f32[5, 100] %2 = reshape %1: f32[5, 25, 4] "
+    "  %3 = min %2 axes=[2]: f32[5, 25] return y = %3, all = %1 }",
+    "entry pool_in_place() { %0 = slot \"a\": f32[3, 32] %1 = neg %0: f32[3, 32] "
+    "  %2 = reshape %1: f32[3, 16, 2] %3 = max %2 axes=[2]: f32[3, 16] return y = %3 "
+    "  update \"a\" = %1 }",
     "entry concat(x: f32[2, 9], y: f32[2, 4], z: f32[2, 20]) { "
     "  %3 = concat %0, %1, %2 axis=[1]: f32[2, 33] %4 = concat %0, %0 axis=[0]: f32[4, 9] "
     "  %5 = exp %3: f32[2, 33] return a = %3, b = %4, c = %5 }",

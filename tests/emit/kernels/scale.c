@@ -17,8 +17,13 @@ INLINE u8x8 load_u8x8(const uint8_t *from) {
   return *(const u8x8_memory *)from;
 }
 INLINE i32x8 i32x8_from_u8x8(u8x8 x) {
-  return (i32x8)__builtin_shufflevector(x, (u8x8){0}, 0, 8, 8, 8, 1, 8, 8, 8, 2, 8, 8, 8, 3, 8, 8,
-      8, 4, 8, 8, 8, 5, 8, 8, 8, 6, 8, 8, 8, 7, 8, 8, 8);
+#ifdef __clang__
+  return __builtin_convertvector(x, i32x8);
+#else
+  typedef char bytes __attribute__((vector_size(16)));
+  typedef int64_t words __attribute__((vector_size(16)));
+  return (i32x8)__builtin_ia32_pmovzxbd256((bytes)(words){(int64_t)x, 0});
+#endif
 }
 INLINE f32x8 f32x8_from_i32x8(i32x8 x) {
   return __builtin_convertvector(x, f32x8);
