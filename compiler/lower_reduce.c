@@ -17,6 +17,7 @@ typedef struct accumulator {
   scalar_function combine;
   dtype element;
   bool place;            /* with the place of the extremum beside it */
+  int shared;            /* the one that finds this extremum and its place too; -1: none */
   loop_buffer *values[NEST_PARTS], *places[NEST_PARTS]; /* by part; NULL: the part is empty */
 } accumulator;
 
@@ -118,7 +119,8 @@ static void step(nest *k, accumulator *c) {
 /* Outputs are stored after all that is read here was read. */
 static void step_all(nest *k, void *context) {
   pass *p = context;
-  for (int i = 0; i < p->count; i++) step(k, &p->accumulators[i]);
+  for (int i = 0; i < p->count; i++)
+    if (p->accumulators[i].shared < 0) step(k, &p->accumulators[i]);
   nest_store(k, p->level);
 }
 
@@ -212,7 +214,10 @@ static const loop_expr *combined(nest *k, const pass *p, const accumulator *c) {
 }
 
 static void end(nest *k, const pass *p, const accumulator *c) {
-  const loop_expr *value = c->place ? best_place(k, c) : combined(k, p, c);
+  const accumulator *shared = c->shared >= 0 ? &p->accumulators[c->shared] : NULL;
+  const loop_expr *value = shared     ? read_register(k, shared->values[0], 0)
+                           : c->place ? best_place(k, c)
+                                      : combined(k, p, c);
   if (!c->place) value = lower_rounded(k->arena, value, c->node->type.element);
   value = nest_let(k, k->scope_count - 1, op_infos[c->node->op].name, value);
   nest_remember(k, c->node, k->group->homes[group_member(k->group, c->node)], value);
@@ -236,6 +241,18 @@ static scalar_function combination(const node *n, dtype element) {
   return f == SCALAR_MAXIMUM ? SCALAR_OR : SCALAR_AND;
 }
 
+/* The extremum whose place another reduction of the pass looks for, where lanes stay apart. */
+static int shared_extremum(const nest *k, const pass *p, const accumulator *c) {
+  const node *operand = c->node->operands[0];
+  for (int i = 0; i < p->count && !c->place && !vectors_along_row(k); i++) {
+    const accumulator *other = &p->accumulators[i];
+    if (other->place && other->combine == c->combine && other->node->operands[0] == operand &&
+        index_all_equal(other->operand_at, c->operand_at, operand->type.rank))
+      return i;
+  }
+  return -1;
+}
+
 void nest_reduce(nest *k, int level) {
   const group *g = k->group;
   pass p = {.level = level};
@@ -248,7 +265,10 @@ void nest_reduce(nest *k, int level) {
                       .combine = combination(n, element), .place = lowering_of(n)->place};
   }
   p.copies = copies_of(k, p.accumulators, p.count);
-  for (int i = 0; i < p.count; i++) begin(k, &p, &p.accumulators[i]);
+  for (int i = 0; i < p.count; i++)
+    p.accumulators[i].shared = shared_extremum(k, &p, &p.accumulators[i]);
+  for (int i = 0; i < p.count; i++)
+    if (p.accumulators[i].shared < 0) begin(k, &p, &p.accumulators[i]);
   nest_inner(k, p.copies, step_all, &p);
   for (int i = 0; i < p.count; i++) end(k, &p, &p.accumulators[i]);
 }

@@ -62,7 +62,7 @@ static value extreme(elaborator *e, const native_call *c) {
                      (value[]){c->arguments.items[0].value, c->arguments.items[1].value});
 }
 
-/* --- convolution and windows ---------------------------------------------------------------------------- */
+/* --- convolution and windows --------------------------------------------------------------- */
 
 /* The limit keeps the positions that a few windows of windows reach far within int64. */
 static bool in_range(elaborator *e, const native_call *c, const char *name, int64_t given,
