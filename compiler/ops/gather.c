@@ -26,7 +26,8 @@ static indexed_shape shape_around(const node *n, const tensor_type *whole, int64
 }
 
 /* C5, for an axis within the rank. */
-static bool batch_fits(const node *n, const tensor_type *whole, const tensor_type *index, int axis) {
+static bool batch_fits(const node *n, const tensor_type *whole, const tensor_type *index,
+                       int axis) {
   const attribute *batch = &n->attributes[n->attribute_count - 1];
   if (batch->count == 0) return true;
   if (batch->count > 1 || batch->ints[0] < 1 || batch->ints[0] > axis ||
@@ -201,7 +202,8 @@ static loop_kernel *gather_kernel(lowering *l, const group *g) {
   const loop_expr *from_row =
       loop_let(a, body, "from_row", opaque_affine(a, outer, s.extent, place));
   body = opaque_loop(a, body, "i", loop_int(a, 0), loop_int(a, s.inner), w.lanes, &i);
-  const loop_expr *from = opaque_affine(a, from_row, s.inner, i), *to = opaque_affine(a, row, s.inner, i);
+  const loop_expr *from = opaque_affine(a, from_row, s.inner, i);
+  const loop_expr *to = opaque_affine(a, row, s.inner, i);
   const loop_expr *value = loop_load(a, w.from, &from, w.lanes, loop_splat(a, inside, w.lanes));
   loop_store(a, body, w.to, &to, value, NULL);
   return w.kernel;
@@ -217,17 +219,22 @@ static loop_kernel *scatter_kernel(lowering *l, const group *g) {
   int64_t columns = s.inner / w.lanes;
   const loop_expr *unit, *row, *k, *inside, *zero = loop_constant(a, n->type.element, 0, 0);
   loop_block *body =
-      opaque_units(a, w.kernel, s.batch * s.outer * columns, (s.extent + s.indices) * w.lanes, &unit);
-  const loop_expr *outer = loop_let(a, body, "outer", opaque_divided(a, SCALAR_FLOORDIV, unit, columns));
-  const loop_expr *i = loop_let(
-      a, body, "i", opaque_affine(a, opaque_divided(a, SCALAR_MOD, unit, columns), w.lanes, loop_int(a, 0)));
-  loop_block *clear = opaque_loop(a, body, "row", loop_int(a, 0), loop_int(a, s.extent), 1, &row);
+      opaque_units(a, w.kernel, s.batch * s.outer * columns, (s.extent + s.indices) * w.lanes,
+                   &unit);
+  const loop_expr *outer =
+      loop_let(a, body, "outer", opaque_divided(a, SCALAR_FLOORDIV, unit, columns));
+  const loop_expr *column = opaque_divided(a, SCALAR_MOD, unit, columns);
+  const loop_expr *i =
+      loop_let(a, body, "i", opaque_affine(a, column, w.lanes, loop_int(a, 0)));
+  loop_block *clear =
+      opaque_loop(a, body, "row", loop_int(a, 0), loop_int(a, s.extent), 1, &row);
   const loop_expr *to = opaque_affine(a, opaque_affine(a, outer, s.extent, row), s.inner, i);
   loop_store(a, clear, w.to, &to, loop_splat(a, zero, w.lanes), NULL);
   body = opaque_loop(a, body, "k", loop_int(a, 0), loop_int(a, s.indices), 1, &k);
   const loop_expr *place = place_at(&w, body, outer, k, &inside);
   body = &loop_if(a, body, inside)->body;
-  to = loop_let(a, body, "to", opaque_affine(a, opaque_affine(a, outer, s.extent, place), s.inner, i));
+  to = loop_let(a, body, "to",
+                opaque_affine(a, opaque_affine(a, outer, s.extent, place), s.inner, i));
   const loop_expr *from = opaque_affine(a, opaque_affine(a, outer, s.indices, k), s.inner, i);
   const loop_expr *sum = loop_op(a, SCALAR_ADD, loop_load(a, w.to, &to, w.lanes, NULL),
                                  loop_load(a, w.from, &from, w.lanes, NULL), NULL);

@@ -203,7 +203,8 @@ static void sink(const kernel_writer *w, loop_block *block, place item, const lo
 static void write_heap(const kernel_writer *w, loop_block *block) {
   arena *a = w->arena;
   const loop_expr *position, *turn;
-  loop_block *body = opaque_loop(a, block, "position", loop_int(a, 0), loop_int(a, w->count), 1, &position);
+  loop_block *body =
+      opaque_loop(a, block, "position", loop_int(a, 0), loop_int(a, w->count), 1, &position);
   put(w, body, position, position);
   int64_t parents = w->count / 2;
   if (parents == 0) return;
