@@ -65,6 +65,12 @@ static void fail(arena *a, pair *p, const char *what, const tensor *expected, in
   p->failures++;
 }
 
+/* Where a value of 16 bits lies near a tie, the sides may round it to neighbours. */
+static double bound_of(const pair *p, dtype element) {
+  if (p->real_f64) return f64_bound;
+  return element == DTYPE_F16 ? 0x1p-10 : element == DTYPE_BF16 ? 0x1p-7 : f32_bound;
+}
+
 /* Compares memory of compiled code with a value; reports the first element that differs.
  * Integers may differ in f32, where an argmax can flip: there only f64 decides. */
 static void compare(arena *a, pair *p, const char *what, const void *memory,
@@ -83,7 +89,7 @@ static void compare(arena *a, pair *p, const char *what, const void *memory,
     }
     return;
   }
-  double bound = p->real_f64 ? f64_bound : f32_bound;
+  double bound = bound_of(p, expected->type.element);
   double absolute = bound * size_of(expected) + rounding_factor * rounding_of(expected, rounded);
   for (int64_t i = 0; i < elements; i++) {
     if (reals_agree(actual->reals[i], expected->reals[i], bound, absolute)) continue;

@@ -67,6 +67,12 @@ static const fuse_case cases[] = {
      "entry f(x: f32[20, 9], w: f32[5, 20]) { %2 = transpose %0 axes=[1, 0]: f32[9, 20] "
      "%3 = transpose %1 axes=[1, 0]: f32[20, 5] "
      "%4 = dot %2, %3 left_contract=[1] right_contract=[0]: f32[9, 5] return y = %4 }"},
+    {"a linear layer of bf16, summed in f32", 1,
+     "entry f(x: bf16[9, 20], b: bf16[5]) { %2 = slot \"w\": bf16[5, 20] "
+     "%3 = transpose %2 axes=[1, 0]: bf16[20, 5] "
+     "%4 = dot %0, %3 left_contract=[1] right_contract=[0]: bf16[9, 5] "
+     "%5 = broadcast %1 axes=[1]: bf16[9, 5] %6 = add %4, %5: bf16[9, 5] %7 = tanh %6: bf16[9, 5] "
+     "return y = %7 }"},
     /* The last map reads exp, but also a product of exp's sum: no kernel may hold both. */
     {"a way through a third kernel", 3,
      "entry f(x: f32[2, 40], w: f32[2]) { %2 = exp %0: f32[2, 40] %3 = sum %2 axes=[1]: f32[2] "
