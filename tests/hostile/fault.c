@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -73,6 +74,15 @@ void *aligned_alloc(size_t alignment, size_t bytes) {
 int posix_memalign(void **result, size_t alignment, size_t bytes) {
   REAL(int, posix_memalign, void **, size_t, size_t);
   return fails() ? ENOMEM : real(result, alignment, bytes);
+}
+
+/* Called by the address sanitizer for each thread; it does not survive that it fails. */
+int pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes) {
+  REAL(int, pthread_getattr_np, pthread_t, pthread_attr_t *);
+  pauses++;
+  int error = real(thread, attributes);
+  pauses--;
+  return error;
 }
 
 /* cairo's drawing and fontconfig behind its text crash where memory is out: what they allocate is not
