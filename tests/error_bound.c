@@ -300,8 +300,8 @@ static void cast_rule(step *s) {
 
 /* ---- sums ------------------------------------------------------------------------------------ */
 
-/* Of sums in any order: what the operands' errors make, the sum of magnitudes, and the number of
- * terms. A value that is not finite is certain where the errors are finite. */
+/* Of sums in any order: what the operands' errors make, the sum of finite magnitudes, and the number of
+ * terms. A value that is not finite is certain where the errors are finite, and no part overflows. */
 static void sum_errors(step *s, const double *moved, const double *magnitude, const double *terms) {
   for (int64_t i = 0; i < s->count; i++) {
     double value = value_at(s->y.value, i), *e = &s->y.error[i];
@@ -309,12 +309,12 @@ static void sum_errors(step *s, const double *moved, const double *magnitude, co
     if (!is_real(s->node)) *e = moved[i] == 0 ? 0 : INFINITY;
     else if (!isfinite(value)) *e = isfinite(moved[i]) ? 0 : INFINITY;
     else *e += terms[i] * (s->format.unit * magnitude[i] + s->format.tiny);
-    if (isfinite(value) && magnitude[i] > s->format.largest) *e = INFINITY;
+    if (is_real(s->node) && magnitude[i] > s->format.largest) *e = INFINITY;
   }
 }
 
 static void sum_rule(step *s) {
-  double *magnitude = magnitudes(s, &s->x[0], false);
+  double *magnitude = magnitudes(s, &s->x[0], true);
   sum_errors(s, errors_of(s), on_reals(s, &magnitude), on_reals(s, (double *[]){ones(s, s->x)}));
 }
 
@@ -325,7 +325,7 @@ static void scatter_rule(step *s) {
     return;
   }
   sum_errors(s, on_reals(s, (double *[]){NULL, updates->error}),
-             on_reals(s, (double *[]){NULL, magnitudes(s, updates, false)}),
+             on_reals(s, (double *[]){NULL, magnitudes(s, updates, true)}),
              on_reals(s, (double *[]){NULL, ones(s, updates)}));
 }
 
