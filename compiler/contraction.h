@@ -50,6 +50,7 @@ struct contraction_operand {
                               const loop_expr *const *index, int along, int lanes);
   void *context;
   bool runs[MAX_RANK];   /* by coordinate: several lanes along it cost less than one by one */
+  int most_lanes;
   double element_cycles; /* estimated, for each */
 };
 
@@ -57,6 +58,7 @@ struct contraction_operand {
  * positions (of the vector axis: vectors) from index `start` on; 1 along reduced axes. */
 typedef struct contraction_sums {
   int vector_axis, lanes;          /* -1 and 1: scalars */
+  int64_t step;                    /* from vector to vector along the vector axis */
   const loop_expr *start[CONTRACTION_AXES];
   int64_t count[CONTRACTION_AXES];
   const loop_expr *const *values;  /* in registers: by position, row-major in the axes; else NULL */
@@ -78,6 +80,7 @@ typedef struct contraction {
   /* Appends what is done with complete sums in place of storing them; NULL: nothing. */
   void (*epilogue)(void *context, const contraction_sums *sums, loop_block *block);
   void *epilogue_context;
+  int epilogue_lanes;         /* at most */
   bool epilogue_in_registers; /* it is short enough to be written out for every vector */
 } contraction;
 

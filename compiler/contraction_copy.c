@@ -50,8 +50,10 @@ static void stretch_piece(void *context, loop_block *block, const loop_expr *at,
 
 static void fill_stretch(stretch *s, loop_block *block, int64_t count) {
   const contraction_nest *n = s->copy->nest;
-  contraction_pieces(n->arena, block, count, contraction_full_lanes(n->contraction, n->target),
-                     stretch_piece, s);
+  const contraction_operand *o = s->copy->operand;
+  int lanes = contraction_full_lanes(n->contraction, n->target);
+  if (s->along >= 0 && o->element && o->most_lanes < lanes) lanes = o->most_lanes;
+  contraction_pieces(n->arena, block, count, lanes, stretch_piece, s);
 }
 
 static void fill(copy *k, loop_block *block, const loop_expr *at, int64_t count) {

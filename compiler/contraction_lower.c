@@ -44,7 +44,7 @@ static void step_along(walk *w, int depth, const loop_expr *at) {
   nest *k = w->nest;
   arena *a = k->arena;
   int axis = w->axes[depth], v = contraction_output_number(w->contraction, axis);
-  int64_t step = axis == w->sums->vector_axis ? w->sums->lanes : 1;
+  int64_t step = axis == w->sums->vector_axis ? w->sums->step : 1;
   const loop_expr *place = w->place;
   if (w->sums->local)
     w->place = loop_add(a, place, loop_mul(a, at, loop_int(a, w->sums->stride[axis])));
@@ -153,6 +153,12 @@ static nest *epilogue_nest(lowering *l, const group *g, loop_buffer **buffers,
   return k;
 }
 
+static int epilogue_lanes(const nest *k, const group *g) {
+  int v = g->schedule.vector_axis;
+  if (v < 0 || g->contraction->axes[v].reduced) return 1;
+  return nest_lanes(k, contraction_output_number(g->contraction, v));
+}
+
 /* True where the epilogue is so short that its code may be repeated. */
 static bool is_short(const group *g) {
   enum { SHORT = 8 };
@@ -187,6 +193,19 @@ static const loop_expr *emit_prologue(arena *a, const contraction_operand *o, lo
   return value;
 }
 
+static int prologue_lanes(const prologue *p) {
+  const group *maps = p->nest->group;
+  int most = LOOP_MAX_LANES;
+  const index_expr *at[MAX_RANK];
+  for (int i = 0; i < maps->outer_rank; i++)
+    at[i] = index_variable(p->nest->arena, i, maps->outer[i]);
+  for (int i = 0; i < maps->outer_rank; i++) {
+    int lanes = nest_operand_lanes(p->nest, p->operand, at, i);
+    if (lanes < most) most = lanes;
+  }
+  return most;
+}
+
 static prologue *new_prologue(lowering *l, const group *g, int side, loop_buffer **buffers,
                               loop_buffer *context) {
   const group *maps = g->prologues[side];
@@ -210,6 +229,7 @@ static loop_kernel *contraction_kernel(lowering *l, const group *g) {
     if (g->prologues[i]) {
       o->element = emit_prologue;
       o->context = new_prologue(l, g, i, buffers, context);
+      o->most_lanes = prologue_lanes(o->context);
     } else {
       o->buffer = buffers[group_input(g, g->operands[i].root)];
     }
@@ -219,6 +239,7 @@ static loop_kernel *contraction_kernel(lowering *l, const group *g) {
   if (g->member_count > 1) {
     c->epilogue = emit_epilogue;
     c->epilogue_context = epilogue_nest(l, g, buffers, context);
+    c->epilogue_lanes = epilogue_lanes(c->epilogue_context, g);
     c->epilogue_in_registers = is_short(g);
   }
   contraction_emit(l->arena, c, &g->schedule, l->target, &kernel->body);

@@ -314,16 +314,27 @@ static void load_sums(const tile *t, loop_block *block) {
 
 /* ---- the epilogue -------------------------------------------------------------------------- */
 
+/* Parts of vectors that the epilogue takes one after the other come from local memory. */
 static void finish(const tile *t, const contraction_sums *sums, loop_block *block) {
   const contraction *c = t->nest->contraction;
-  c->epilogue(c->epilogue_context, sums, block);
+  arena *a = t->nest->arena;
+  contraction_sums part = *sums;
+  int v = sums->vector_axis;
+  if (part.lanes > c->epilogue_lanes) part.lanes = c->epilogue_lanes;
+  for (int at = 0; at < sums->lanes; at += part.lanes) {
+    if (at > 0) {
+      part.origin = loop_add(a, sums->origin, loop_int(a, at));
+      part.start[v] = loop_add(a, sums->start[v], loop_int(a, at));
+    }
+    c->epilogue(c->epilogue_context, &part, block);
+  }
 }
 
 /* All sums of the tile as the epilogue sees them, but for where they are. */
 static contraction_sums sums_of(const tile *t) {
   const contraction_nest *n = t->nest;
   contraction_sums sums = {.vector_axis = t->lanes > 1 ? n->schedule->vector_axis : -1,
-                           .lanes = t->lanes};
+                           .lanes = t->lanes, .step = t->lanes};
   int64_t stride = t->lanes;
   for (int axis = n->contraction->axis_count - 1; axis >= 0; axis--) {
     sums.start[axis] = n->start[axis];
@@ -356,7 +367,8 @@ static void finish_sums(tile *t, loop_block *block) {
   arena *a = n->arena;
   contraction_sums whole = sums_of(t);
   bool partial = n->partial > 0 && whole.vector_axis >= 0;
-  bool registers = n->contraction->epilogue_in_registers && in_place(t);
+  bool registers = n->contraction->epilogue_in_registers && in_place(t) &&
+                   t->lanes <= n->contraction->epilogue_lanes;
   const loop_expr **values = arena_array_of(a, t->positions, const loop_expr *);
   int64_t count = 0;
   if (partial || !registers) t->local = local_tile(t, block);

@@ -178,6 +178,11 @@ group *nest_merge_axes(arena *a, const fusion *f, const group *g);
 /* Chooses the vector axis, its lanes and the order of the loops. */
 void nest_schedule(nest *k);
 
+/* Lanes along an axis such that every vector fits a register: in the widest type among all values,
+ * loaded or computed, whose lanes differ. Of all outputs, or of one element. */
+int nest_lanes(const nest *k, int v);
+int nest_operand_lanes(const nest *k, node *n, const index_expr *const *at, int v);
+
 /* The number of tasks that the first outer axis is cut into: by shape only. */
 int64_t nest_tasks(const nest *k);
 

@@ -113,7 +113,9 @@ static void visit_element(width_search *w, const node *n, const index_expr *cons
   if (is_visited(w, n, at)) return;
   arena_push(k->arena, w->visits, w->visit_count) = (visit){n, at};
   if (depends(at, n->type.rank, w->axis)) take_width(w, width_of(n));
-  if (!group_computes(k->lowering->fusion, k->group, n) || op_has(n->op, REDUCTION)) return;
+  if (!group_computes(k->lowering->fusion, k->group, n) || op_has(n->op, REDUCTION) ||
+      n == k->group->heart)
+    return;
   if (lowering_of(n)->position) take_index(w, lowering_of(n)->position(k->arena, n, at));
   for (int read = 0;; read++) {
     const index_expr **operand_at = arena_array_of(k->arena, MAX_RANK, const index_expr *);
@@ -125,9 +127,18 @@ static void visit_element(width_search *w, const node *n, const index_expr *cons
   }
 }
 
-/* Lanes along an axis such that every vector fits a register: in the widest type among all values,
- * loaded or computed, whose lanes differ. */
-static int most_lanes(const nest *k, int v) {
+static int lanes_of(const width_search *w) {
+  int lanes = w->nest->lowering->target->vector_bytes / (int)w->widest;
+  return lanes > LOOP_MAX_LANES ? LOOP_MAX_LANES : lanes;
+}
+
+int nest_operand_lanes(const nest *k, node *n, const index_expr *const *at, int v) {
+  width_search w = {.nest = k, .axis = v, .widest = 1};
+  visit_element(&w, n, at);
+  return lanes_of(&w);
+}
+
+int nest_lanes(const nest *k, int v) {
   const group *g = k->group;
   width_search w = {.nest = k, .axis = v, .widest = 1};
   for (int i = 0; i < g->member_count; i++) {
@@ -139,8 +150,7 @@ static int most_lanes(const nest *k, int v) {
     }
     if (group_output(g, n) >= 0) visit_element(&w, n, g->homes[i]);
   }
-  int lanes = k->lowering->target->vector_bytes / (int)w.widest;
-  return lanes > LOOP_MAX_LANES ? LOOP_MAX_LANES : lanes;
+  return lanes_of(&w);
 }
 
 static int lanes_for(int most, int64_t extent) {
@@ -194,7 +204,7 @@ static void choose_vectors(nest *k) {
   k->vector_axis = -1;
   k->full_lanes = 1;
   for (int v = g->outer_rank + g->inner_rank - 1; v >= 0; v--) {
-    int lanes = lanes_for(most_lanes(k, v), nest_extent(k, v));
+    int lanes = lanes_for(nest_lanes(k, v), nest_extent(k, v));
     if (lanes < 2 || price(k, v, lanes) >= best) continue;
     best = price(k, v, lanes);
     k->vector_axis = v;

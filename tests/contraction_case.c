@@ -63,6 +63,7 @@ static void lay_out(arena *a, contraction_case *k, int operand, operand_layout l
     o->buffer = NULL;
     o->context = b;
     o->element = computed_element;
+    o->most_lanes = LOOP_MAX_LANES;
     for (int i = 0; i < o->rank; i++) o->runs[i] = o->coordinates[i].stride == 1;
   }
   k->stored[operand] = root.root;
