@@ -387,16 +387,10 @@ int group_weight(const node *n) {
     case SCALAR_RSQRT:
     case SCALAR_FLOORDIV:
     case SCALAR_MOD: return 5;
-    case SCALAR_EXP:
-    case SCALAR_EXPM1:
-    case SCALAR_LOG:
-    case SCALAR_LOG1P:
-    case SCALAR_TANH:
-    case SCALAR_SIGMOID:
-    case SCALAR_SIN:
-    case SCALAR_COS: return 20;
+    case SCALAR_FMA:
+    case SCALAR_FLOOR: return 1;
     case SCALAR_POW: return 60;
-    default: return 1;
+    default: return scalar_infos[n->function].kind == SCALAR_KIND_REAL ? 20 : 1;
   }
 }
 

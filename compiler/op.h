@@ -8,7 +8,7 @@
 
 typedef enum op_trait {
   LEAF = 1, ELEMENT = 2, VIEW = 4, REDUCTION = 8, CONTRACTION = 16, OPAQUE = 32,
-  LOOP = 64
+  LOOP = 64, PADDED = 128
 } op_trait;
 
 typedef struct op_info {

@@ -6,6 +6,7 @@
 #include "build.h"
 #include "half.h"
 #include "op.h"
+#include "scalar.h"
 #include "tensor.h"
 
 node *simplify_scalar(node *n) {
@@ -30,7 +31,7 @@ static node *copies(graph *g, node *n) {
 }
 
 /* Functions whose values every machine agrees on everywhere; the others keep their run-time value
- * but where it is exact. */
+ * but where it is exact. A real function that is not named is one of the others. */
 static bool folds(const node *n) {
   const node *x = n->operands[0];
   switch (n->function) {
@@ -42,8 +43,12 @@ static bool folds(const node *n) {
   case SCALAR_SIN:
   case SCALAR_COS: return simplify_is(x, 0);
   case SCALAR_LOG: return simplify_is(x, 1);
-  case SCALAR_POW: return false;
-  default: return true;
+  case SCALAR_DIV:
+  case SCALAR_FMA:
+  case SCALAR_FLOOR:
+  case SCALAR_SQRT:
+  case SCALAR_RSQRT: return true;
+  default: return scalar_infos[n->function].kind != SCALAR_KIND_REAL;
   }
 }
 

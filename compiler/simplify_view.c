@@ -40,7 +40,7 @@ static node *of_copies(graph *g, node *n) {
   if (!op_has(n->op, VIEW)) return NULL;
   node *scalar = simplify_scalar(n->operands[0]);
   if (!scalar || n->op == OP_CONCAT) return NULL;
-  if ((n->op == OP_PAD || n->op == OP_WINDOW) && !simplify_is(scalar, 0)) return NULL;
+  if (op_has(n->op, PADDED) && !simplify_is(scalar, 0)) return NULL;
   return n->op == OP_BROADCAST && scalar == n->operands[0]
              ? NULL
              : build_broadcast_to(g, scalar, &n->type);

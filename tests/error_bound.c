@@ -501,6 +501,8 @@ static void (*const rules[OP_COUNT])(step *s) = {[OP_CONSTANT] = constant_rule,
                                                  [OP_DOT] = contraction_rule,
                                                  [OP_CONV] = contraction_rule};
 
+bool bounded_rounds(scalar_function f) { return units[f] > 0; }
+
 bool bounded_covers(op_code op) { return op == OP_INPUT || op == OP_SLOT || rules[op]; }
 
 bounded bounded_exact(arena *a, const tensor *value) {

@@ -26,4 +26,7 @@ void bounded_eval(const evaluation *e, const graph *g, const tensor *const *inpu
 /* True where the rules cover the operator. */
 bool bounded_covers(op_code op);
 
+/* True where the function of floating numbers is taken to round. */
+bool bounded_rounds(scalar_function f);
+
 #endif

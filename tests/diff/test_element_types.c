@@ -203,7 +203,7 @@ static void every_operator_has_a_case(void **state) {
     for (int i = 0; i < OP_CASES; i++) found = found || op_cases[i].op == (op_code)op;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
       found = found || others[i] == (op_code)op;
-    if (!found) fail_msg("%s is not compiled in every type", op_infos[op].name);
+    if (!found) fail_msg("%s is not compiled in every type: add a graph to `op_cases` in this file", op_infos[op].name);
   }
 }
 

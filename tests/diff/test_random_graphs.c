@@ -148,9 +148,9 @@ static void every_row_occurs(const coverage *c) {
   int missing = 0;
   for (int i = 0; i < OP_COUNT; i++)
     if (c->ops[i] == 0 && !op_has((op_code)i, LOOP)) /* not lowered */
-      print_message("no graph has %s\n", op_infos[i].name), missing++;
+      print_message("no graph has %s: build it in tests/random_graph.c or random_program.c\n", op_infos[i].name), missing++;
   for (int i = 0; i < SCALAR_COUNT; i++)
-    if (c->functions[i] == 0) print_message("no graph has %s\n", scalar_infos[i].name), missing++;
+    if (c->functions[i] == 0) print_message("no graph has %s: build it in tests/random_graph.c or random_program.c\n", scalar_infos[i].name), missing++;
   assert_int_equal(missing, 0);
 }
 
@@ -213,7 +213,10 @@ static void every_operator_has_a_bound(void **state) {
   (void)state;
   for (int op = 0; op < OP_COUNT; op++)
     if (!bounded_covers((op_code)op) && !op_has((op_code)op, LOOP))
-      fail_msg("%s has no error bound", op_infos[op].name);
+      fail_msg("%s has no error bound: add a rule to `rules` in tests/error_bound.c", op_infos[op].name);
+  for (int f = 0; f < SCALAR_COUNT; f++) /* floor alone of the real functions is exact */
+    if (scalar_infos[f].kind == SCALAR_KIND_REAL && f != SCALAR_FLOOR && !bounded_rounds((scalar_function)f))
+      fail_msg("%s has no error bound: add its error to `units` in tests/error_bound.c", scalar_infos[f].name);
 }
 
 /* Where a lowered kernel has a fault, or only the C made of it, the comparison notices, and the

@@ -153,7 +153,8 @@ static bool is_out_of_reach(int function) {
 static int report_row(const occurrence *o, const char *name, int count, bool told) {
   bool rare = 100 * count < LEAST_PER_HUNDRED * o->programs;
   if (told) print_message("%6.1f %%  %s\n", 100.0 * count / o->programs, name);
-  else if (rare) print_message("%s: in %d of %d programs\n", name, count, o->programs);
+  else if (rare) print_message("%s: in %d of %d programs; tests/random_source.c wants a form with it (and the language a\n"
+                               "word for it: docs/architecture.md)\n", name, count, o->programs);
   return rare;
 }
 

@@ -566,7 +566,7 @@ static void every_row_has_a_case(void **state) {
     for (size_t i = 0; i < sizeof ungraded / sizeof *ungraded; i++)
       excused = excused || ungraded[i].op == (op_code)op;
     if (!excused && !graded((op_code)op))
-      fail_msg("no derivative of %s is checked", op_infos[op].name);
+      fail_msg("no derivative of %s is checked: add a case to `op_cases` in this file", op_infos[op].name);
     if (excused && op != OP_MAP)
       assert_null(op_definitions[op]->grad);
   }
@@ -578,7 +578,8 @@ static void every_row_has_a_case(void **state) {
     for (int i = 0; i < SCALAR_CASES; i++)
       found = found || scalar_cases[i].function == (scalar_function)f;
     if (!found)
-      fail_msg("no derivative of %s is checked", scalar_infos[f].name);
+      fail_msg("no derivative of %s is checked: add a range to `scalar_cases` in this file",
+               scalar_infos[f].name);
   }
 }
 

@@ -322,11 +322,11 @@ static void every_row_has_a_case(void **state) {
     for (size_t i = 0; i < sizeof excused / sizeof *excused; i++)
       found = found || excused[i].op == (op_code)op;
     if (!found)
-      fail_msg("no value of %s is checked", op_infos[op].name);
+      fail_msg("no value of %s is checked: add a case to `cases` in this file", op_infos[op].name);
   }
   for (int f = 0; f < SCALAR_COUNT; f++)
     if (!has_case(scalar_infos[f].name))
-      fail_msg("no value of %s is checked", scalar_infos[f].name);
+      fail_msg("no value of %s is checked: add a case to `cases` in this file", scalar_infos[f].name);
 }
 
 static const tensor *only_slot(void *context, const char *path) {

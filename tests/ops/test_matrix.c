@@ -325,7 +325,7 @@ static void every_operator(void **state) {
     seen[samples[i].op] = true;
   }
   for (int op = 0; op < OP_COUNT; op++)
-    if (!seen[op]) fail_msg("no sample of %s", op_infos[op].name);
+    if (!seen[op]) fail_msg("no sample of %s: add one to `samples` in this file", op_infos[op].name);
 }
 
 static void every_function(void **state) {

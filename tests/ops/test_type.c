@@ -337,7 +337,7 @@ static int check_file(const char *path) {
     for (const char *n = names; *n; n += strspn(n, ", ")) {
       size_t length = strcspn(n, ", ");
       if (!has_case(n, length, constraint))
-        fail_msg("%s: no test violates %.*s C%d", path, (int)length, n, constraint);
+        fail_msg("%s: no test violates %.*s C%d: add a graph that does to `cases` in this file", path, (int)length, n, constraint);
       n += length;
       found++;
     }

@@ -108,7 +108,19 @@ static double worst_of(scalar_function f, bool single, const loop_machine *machi
   return worst;
 }
 
+/* FLOORDIV is the floor of a quotient that was rounded: no reference says which. */
+static void check_all_are_measured(bool single, const range *ranges, int count) {
+  for (int f = 0; f < SCALAR_COUNT; f++) {
+    bool found = !math_covers((scalar_function)f, single ? DTYPE_F32 : DTYPE_F64) || f == SCALAR_FLOORDIV;
+    for (int i = 0; i < count; i++) found = found || ranges[i].function == (scalar_function)f;
+    if (!found)
+      fail_msg("no error of %s in %s is measured: add a range in this file", scalar_infos[f].name,
+               single ? "f32" : "f64");
+  }
+}
+
 static void check_ranges(bool single, const range *ranges, int count) {
+  check_all_are_measured(single, ranges, count);
   for (int i = 0; i < count; i++) {
     const range *r = &ranges[i];
     for (int fused = 0; fused < 2; fused++) {
@@ -145,25 +157,27 @@ static void test_f64_errors(void **state) {
   check_ranges(false, ranges, sizeof ranges / sizeof *ranges);
 }
 
+/* Waves lose accuracy far out. */
+static bool has_reference_everywhere(scalar_function f) {
+  return math_covers(f, DTYPE_F32) && f != SCALAR_FLOORDIV && f != SCALAR_SIN && f != SCALAR_COS;
+}
+
 static void test_special_values(void **state) {
   (void)state;
   static const double values[] = {0.0, -0.0, 1, -1, 0x1p-149, 0x1p-130, 3e38, -3e38, INFINITY, -INFINITY, NAN,
                                   0.5, -2.5, 2, 3, 1e-30};
-  static const scalar_function functions[] = {
-      SCALAR_EXP, SCALAR_EXPM1, SCALAR_LOG, SCALAR_LOG1P, SCALAR_TANH, SCALAR_SIGMOID, SCALAR_FLOOR,
-      SCALAR_RSQRT, SCALAR_SIGN, SCALAR_POW, SCALAR_MOD};
   enum { VALUES = sizeof values / sizeof *values };
-  for (size_t f = 0; f < sizeof functions / sizeof *functions; f++)
-    for (int i = 0; i < VALUES; i++)
-      for (int j = 0; j < (scalar_infos[functions[f]].operands > 1 ? VALUES : 1); j++) {
+  for (scalar_function f = 0; f < SCALAR_COUNT; f++)
+    for (int i = 0; i < VALUES && has_reference_everywhere(f); i++)
+      for (int j = 0; j < (scalar_infos[f].operands > 1 ? VALUES : 1); j++) {
         bench *b = bench_new();
-        bool edge = functions[f] == SCALAR_RSQRT && values[i] < 0;
-        long double want = reference(functions[f], (float)values[i], (float)values[j]);
-        double narrow = run_single(b, math_function(&b->library, functions[f], loop_vector(DTYPE_F32, LANES)),
+        bool edge = f == SCALAR_RSQRT && values[i] < 0;
+        long double want = reference(f, (float)values[i], (float)values[j]);
+        double narrow = run_single(b, math_function(&b->library, f, loop_vector(DTYPE_F32, LANES)),
                                    &with_fma, (float)values[i], (float)values[j]);
         double error = distance(narrow, want, true);
         if (!edge && !(error <= 4))
-          fail_msg("%s(%g, %g) is %g, not %Lg", scalar_infos[functions[f]].name, values[i], values[j], narrow, want);
+          fail_msg("%s(%g, %g) is %g, not %Lg", scalar_infos[f].name, values[i], values[j], narrow, want);
         if (edge) assert_true(isnan(narrow) || isinf(narrow));
         arena_free(b->arena);
       }
