@@ -10,6 +10,7 @@
 #include "graph_text.h"
 #include "loop_text.h"
 #include "memory_report.h"
+#include "pass.h"
 #include "source.h"
 
 enum { STATUS_OK = 0, STATUS_ERROR = 1, STATUS_USAGE = 2 };
@@ -139,10 +140,11 @@ static bool emit_stage(arena *a, diagnostics *d, const source *text, program *p,
 }
 
 static bool is_stage(const char *emit) {
-  static const char *const stages[] = {"ast", "graph", "graph@elaborate", "graph@intern",
-                                       "graph@simplify", "loops", "c"};
+  static const char *const stages[] = {"ast", "graph", "graph@elaborate", "loops", "c"};
   for (size_t i = 0; i < sizeof stages / sizeof *stages; i++)
     if (!strcmp(emit, stages[i])) return true;
+  for (int i = 0; i < graph_pass_count; i++)
+    if (!strncmp(emit, "graph@", 6) && !strcmp(emit + 6, graph_passes[i].name)) return true;
   return false;
 }
 

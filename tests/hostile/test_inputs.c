@@ -13,6 +13,7 @@
 #include "data.h"
 #include "fault_case.h"
 #include "golden.h"
+#include "pass.h"
 #include "safetensors.h"
 
 enum { MUTANTS = 400 };
@@ -205,6 +206,19 @@ static void strange_command_lines(void **state) {
   }
 }
 
+/* Each pass of the table has its stage, and stands in the help. */
+static void every_pass_prints_its_graph(void **state) {
+  (void)state;
+  fault_case_restore();
+  faulty_outcome help = fault_case_plain(memory, "dnnc", (const char *[]){"--help", NULL});
+  for (int i = 0; i < graph_pass_count; i++) {
+    const char *name = graph_passes[i].name, *stage = arena_printf(memory, "--emit=graph@%s", name);
+    faulty_outcome o = fault_case_plain(memory, "dnnc", (const char *[]){stage, "classes.dnn", NULL});
+    if (o.status != 0 || strncmp(o.out, "entry ", 6) != 0) fail_msg("%s: status %d\n%s", stage, o.status, o.err);
+    if (!strstr(help.out, name)) fail_msg("the help of dnnc does not name the pass %s: compiler/main.c", name);
+  }
+}
+
 static int set_up(void **state) {
   memory = arena_new();
   return fault_case_set_up(state);
@@ -221,6 +235,7 @@ int main(void) {
       cmocka_unit_test(damaged_data),
       cmocka_unit_test(damaged_checkpoints),
       cmocka_unit_test(strange_command_lines),
+      cmocka_unit_test(every_pass_prints_its_graph),
   };
   return cmocka_run_group_tests_name("hostile inputs", tests, set_up, tear_down);
 }
