@@ -18,7 +18,7 @@ B := build
 ifneq ($(filter 1,$(SANITIZE) $(HOSTILE)),)
 B := build/sanitize
 CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
-export LSAN_OPTIONS ?= suppressions=tests/leaks.txt:print_suppressions=0
+export LSAN_OPTIONS ?= suppressions=$(CURDIR)/tests/leaks.txt:print_suppressions=0
 endif
 ifeq ($(HOSTILE),1)
 B := build/hostile
