@@ -105,6 +105,54 @@ static void normalisations(void **state) {
   model_free(m);
 }
 
+/* The first entry trains and moves the running statistics, which the second one uses. */
+static void batch_statistics(void **state) {
+  (void)state;
+  model *m = model_new("use nn\nuse optim\nlayer = batch_norm2d\n"
+                       "entry train(x: f32[2, 2, 1, 3]) -> (y) { y = layer(x, 0.75)\n"
+                       "minimize sum(y) over layer with sgd(0.0) }\n"
+                       "entry use_it(x: f32[2, 2, 1, 3]) -> (y) { y = layer(x) }\n", NULL);
+  double x[12];
+  for (int i = 0; i < 12; i++) x[i] = cos(2.0 * i) + i % 3;
+  const tensor *inputs[] = {model_tensor(m->arena, 4, (int64_t[]){2, 2, 1, 3}, x)};
+  const tensor *trained = model_run(m, "train", inputs)[0], *used = model_run(m, "use_it", inputs)[0];
+  for (int channel = 0; channel < 2; channel++) {
+    double mean = 0, variance = 0;
+    for (int i = 0; i < 6; i++) mean += x[i / 3 * 6 + channel * 3 + i % 3] / 6;
+    for (int i = 0; i < 6; i++)
+      variance += pow(x[i / 3 * 6 + channel * 3 + i % 3] - mean, 2) / 6;
+    double center = 0.25 * mean, spread = 0.75 + 0.25 * variance;
+    expect_real("center", model_slot_real(m, "layer.center", channel), center);
+    expect_real("spread", model_slot_real(m, "layer.spread", channel), spread);
+    for (int i = 0; i < 6; i++) {
+      int at = i / 3 * 6 + channel * 3 + i % 3;
+      expect_real("trained", trained->reals[at], (x[at] - mean) / sqrt(variance + 1e-5));
+      expect_real("used", used->reals[at], (x[at] - center) / sqrt(spread + 1e-5));
+    }
+  }
+  model_free(m);
+}
+
+/* As many filters as channels times the multiplier; the first channel's do not see the second. */
+static void depthwise(void **state) {
+  (void)state;
+  model *m = model_new("use nn\nlayer = depthwise2d[2, 2]\n"
+                       "entry f(x: f32[1, 2, 2, 3]) -> (y: f32[1, 4, 1, 2]) { y = layer(x) }\n", NULL);
+  double x[12];
+  for (int i = 0; i < 12; i++) x[i] = sin(1.0 + i);
+  const tensor *inputs[] = {model_tensor(m->arena, 4, (int64_t[]){1, 2, 2, 3}, x)};
+  const tensor *y = model_run(m, "f", inputs)[0];
+  for (int filter = 0; filter < 4; filter++)
+    for (int place = 0; place < 2; place++) {
+      double sum = 0;
+      for (int tap = 0; tap < 4; tap++)
+        sum += model_slot_real(m, "layer.w", filter * 4 + tap) *
+               x[filter / 2 * 6 + tap / 2 * 3 + place + tap % 2];
+      expect_real("depthwise2d", y->reals[filter * 2 + place], sum);
+    }
+  model_free(m);
+}
+
 /* Two steps from w = 1 on the loss 2 w. */
 static void check_steps(const char *stages, double after_one, double after_two) {
   arena *a = arena_new();
@@ -133,6 +181,8 @@ int main(void) {
       cmocka_unit_test(losses),
       cmocka_unit_test(activations),
       cmocka_unit_test(normalisations),
+      cmocka_unit_test(batch_statistics),
+      cmocka_unit_test(depthwise),
       cmocka_unit_test(optimisers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
