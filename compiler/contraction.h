@@ -9,6 +9,7 @@
 #ifndef CONTRACTION_H
 #define CONTRACTION_H
 
+#include "index.h"
 #include "loop.h"
 #include "target.h"
 
@@ -87,6 +88,11 @@ typedef struct contraction {
 /* The contraction that a dot or conv node computes, into a dense output. The operands have neither
  * buffer nor element function yet, the output has no buffer. */
 void contraction_of_node(arena *a, const node *n, contraction *c);
+
+/* The index in an operand of a dot or conv node where its coordinates stand, as functions of variables
+ * 0, 1, …, one for each coordinate; returns their number. Coordinates are the operand's axes but for
+ * filters of several groups, whose first axis is two: the group, and the filter in it. */
+int contraction_operand_index(arena *a, const node *n, int side, const index_expr **at);
 
 /* The operand's element (v…) is buffer[base + Σ strides · v]. */
 void contraction_operand_strided(contraction_operand *o, loop_buffer *buffer, int64_t base,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "axes.h"
+#include "index.h"
 
 enum { LEFT_BATCH, RIGHT_BATCH, LEFT_CONTRACT, RIGHT_CONTRACT };
 enum { STRIDES, LOW, HIGH, LEFT_DILATION, RIGHT_DILATION, GROUPS };
@@ -11,6 +12,24 @@ enum { STRIDES, LOW, HIGH, LEFT_DILATION, RIGHT_DILATION, GROUPS };
 static int add_axis(contraction *c, const char *name, int64_t extent, bool reduced) {
   c->axes[c->axis_count] = (contraction_axis){.name = name, .extent = extent, .reduced = reduced};
   return c->axis_count++;
+}
+
+/* True where the operand is the filters of several groups, whose first axis is two coordinates: the
+ * group and the filter in it. So a view may order them in another way. */
+static bool has_groups(const node *n, int side) {
+  return n->op == OP_CONV && side == 1 && node_int(n, GROUPS) > 1;
+}
+
+int contraction_operand_index(arena *a, const node *n, int side, const index_expr **at) {
+  const tensor_type *type = &n->operands[side]->type;
+  int more = has_groups(n, side);
+  for (int i = 0; i < type->rank; i++)
+    at[i] = index_variable(a, i + more, type->dims[i].maximum);
+  if (!more) return type->rank;
+  int64_t groups = node_int(n, GROUPS), filters = type->dims[0].maximum / groups;
+  at[0] = index_add(a, index_scale(a, index_variable(a, 0, groups), filters),
+                    index_variable(a, 1, filters));
+  return type->rank + 1;
 }
 
 /* Operand axis `coordinate` is moved by contraction axis `axis` alone. */
@@ -21,10 +40,15 @@ static void bind(contraction *c, int operand, int64_t coordinate, int axis) {
 static void start_operands(contraction *c, const node *n) {
   for (int i = 0; i < 2; i++) {
     const tensor_type *type = &n->operands[i]->type;
-    c->operands[i].rank = type->rank;
+    int more = has_groups(n, i);
+    c->operands[i].rank = type->rank + more;
     for (int d = 0; d < type->rank; d++)
-      c->operands[i].coordinates[d] =
+      c->operands[i].coordinates[d + more] =
           (contraction_coordinate){.dilation = 1, .extent = type->dims[d].maximum};
+    if (!more) continue;
+    int64_t groups = node_int(n, GROUPS);
+    c->operands[i].coordinates[0] = (contraction_coordinate){.dilation = 1, .extent = groups};
+    c->operands[i].coordinates[1].extent /= groups;
   }
 }
 
@@ -73,8 +97,8 @@ static void convolution(const node *n, contraction *c) {
   int spatial = image->rank - 2, place[3];
   x[0].steps[add_axis(c, "n", image->dims[0].maximum, false)] = 1;
   int group = add_axis(c, "g", groups, false);
-  w[0].steps[group] = filters;
   x[1].steps[group] = channels;
+  if (groups > 1) w++->steps[group] = 1;
   w[0].steps[add_axis(c, "o", filters, false)] = 1;
   for (int i = 0; i < spatial; i++)
     place[i] = add_axis(c, places[3 - spatial + i], n->type.dims[2 + i].maximum, false);

@@ -57,7 +57,7 @@ static void mark_stored(fusion *f, const int *uses) {
   for (int id = 0; id < g->node_count; id++) {
     const node *n = g->nodes[id];
     for (int i = 0; uses[id] && op_has(n->op, CONTRACTION) && i < n->operand_count; i++)
-      f->stored[contraction_operand_root(f->arena, n->operands[i]).root->id] = true;
+      f->stored[contraction_operand_root(f->arena, n, i).root->id] = true;
     for (int i = 0; uses[id] && op_has(n->op, OPAQUE) && i < n->operand_count; i++)
       f->stored[n->operands[i]->id] = true;
   }
@@ -91,7 +91,7 @@ static void find_readers(fusion *f) {
     if (f->group_of[id] < 0) continue;
     for (int i = 0; i < n->operand_count; i++) {
       bool whole = op_has(n->op, CONTRACTION);
-      node *operand = whole ? contraction_operand_root(f->arena, n->operands[i]).root
+      node *operand = whole ? contraction_operand_root(f->arena, n, i).root
                             : n->operands[i];
       add_reads(f, operand, n, seen);
     }

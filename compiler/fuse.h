@@ -25,14 +25,15 @@ typedef struct group_access {
   const index_expr *position;
 } group_access;
 
-/* An operand of a contraction as a strided view of a stored node: element (v…) lies at position
- * base + Σ strides · v of the root's elements, row-major. Stored nodes are their own root. */
+/* An operand of a contraction as a strided view of a stored node: the element at coordinates (v…)
+ * (contraction_operand_index) lies at position base + Σ strides · v of the root's elements,
+ * row-major. Stored nodes are their own root. */
 typedef struct operand_root {
   node *root;
   int64_t base, strides[MAX_RANK];
 } operand_root;
 
-operand_root contraction_operand_root(arena *a, node *operand);
+operand_root contraction_operand_root(arena *a, const node *heart, int side);
 
 /* A kernel to be: its members are computed inside; its outputs are stored. Its domain has the outer
  * variables, from number 0, each point of which is a row, and behind them the inner ones, which its

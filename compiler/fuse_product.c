@@ -15,7 +15,7 @@ bool group_take_heart(arena *a, group *g) {
   g->contraction = arena_new_of(a, contraction);
   contraction_of_node(a, g->heart, g->contraction);
   for (int i = 0; i < 2; i++) {
-    g->operands[i] = contraction_operand_root(a, g->heart->operands[i]);
+    g->operands[i] = contraction_operand_root(a, g->heart, i);
     contraction_operand_strided(&g->contraction->operands[i], NULL, g->operands[i].base,
                                 g->operands[i].strides);
     if (group_member(g, g->operands[i].root) >= 0) return false;

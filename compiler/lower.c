@@ -50,24 +50,27 @@ const loop_expr *lower_rounded(arena *a, const loop_expr *value, dtype element) 
 
 /* ---- operands of contractions ---------------------------------------------------------------- */
 
-/* True where every axis of the operand is a step of its own through the root's elements. */
-static bool strided(const node *operand, const index_expr *position, operand_root *r) {
+/* True where every coordinate of the operand is a step of its own through the root's elements. */
+static bool strided(const contraction_operand *operand, const index_expr *position,
+                    operand_root *r) {
   if (index_atoms(position) > 0) return false;
   r->base = position->constant;
-  for (int i = 0; i < operand->type.rank; i++) {
+  for (int i = 0; i < operand->rank; i++) {
     index_linear(position, i, &r->strides[i]);
-    if (r->strides[i] == 0 && operand->type.dims[i].maximum > 1) return false;
+    if (r->strides[i] == 0 && operand->coordinates[i].extent > 1) return false;
   }
   return true;
 }
 
-operand_root contraction_operand_root(arena *a, node *operand) {
-  operand_root root = {.root = operand};
+operand_root contraction_operand_root(arena *a, const node *heart, int side) {
+  contraction c;
+  contraction_of_node(a, heart, &c);
   const index_expr *at[MAX_RANK];
-  type_strides(&operand->type, root.strides);
-  for (int i = 0; i < operand->type.rank; i++)
-    at[i] = index_variable(a, i, operand->type.dims[i].maximum);
-  for (node *n = operand; op_has(n->op, VIEW) && n->operand_count == 1;) {
+  contraction_operand_index(a, heart, side, at);
+  node *n = heart->operands[side];
+  operand_root root = {.root = n};
+  strided(&c.operands[side], index_flatten(a, &n->type, at), &root);
+  while (op_has(n->op, VIEW) && n->operand_count == 1) {
     const index_expr *operand_at[MAX_RANK];
     index_guard guard = {0};
     node_access(a, n, 0, at, operand_at, &guard);
@@ -75,7 +78,7 @@ operand_root contraction_operand_root(arena *a, node *operand) {
     memcpy(at, operand_at, sizeof at);
     operand_root next = {.root = n};
     if (guard.count > 0) break;
-    if (strided(operand, index_flatten(a, &n->type, at), &next)) root = next;
+    if (strided(&c.operands[side], index_flatten(a, &n->type, at), &next)) root = next;
   }
   return root;
 }

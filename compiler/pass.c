@@ -2,6 +2,8 @@
 
 #include <time.h>
 
+#include "contraction.h"
+#include "reduce_split.h"
 #include "rewrite.h"
 #include "simplify.h"
 #include "verify.h"
@@ -13,10 +15,13 @@ graph *pass_simplify(const graph *g) {
   return pass_intern(rewrite_graph(g, simplify_node)); /* the second walk drops what is dead */
 }
 
+static graph *pass_split(const graph *g) { return reduce_split(contraction_split(g)); }
+
 const graph_pass graph_passes[] = {
     {"intern", pass_intern, "nothing", "every value, bit for bit"},
     {"simplify", pass_simplify, "nothing", "values, within pass.h's terms; interned"},
     {"widen", pass_widen, "nothing", "values; no contraction or scatter_add is of f16 or bf16"},
+    {"split", pass_split, "nothing", "values, but for the order in which terms are combined"},
 };
 const int graph_pass_count = sizeof graph_passes / sizeof *graph_passes;
 

@@ -30,6 +30,19 @@ static int64_t layout_strides(const tensor_type *type, operand_layout layout,
   return first;
 }
 
+/* The same of the operand's coordinates. */
+static int64_t coordinate_strides(arena *a, const node *n, int operand, operand_layout layout,
+                                  int64_t strides[MAX_RANK]) {
+  const tensor_type *type = &n->operands[operand]->type;
+  const index_expr *at[MAX_RANK], *position = index_constant(a, 0);
+  int64_t of_axes[MAX_RANK], first = layout_strides(type, layout, of_axes);
+  int count = contraction_operand_index(a, n, operand, at);
+  for (int i = 0; i < type->rank; i++)
+    position = index_add(a, position, index_scale(a, at[i], of_axes[i]));
+  for (int i = 0; i < count; i++) index_linear(position, i, &strides[i]);
+  return first;
+}
+
 static const loop_expr *computed_element(arena *a, const contraction_operand *o, loop_block *block,
                                          const loop_expr *const *index, int along, int lanes) {
   (void)block;
@@ -54,9 +67,9 @@ static void lay_out(arena *a, contraction_case *k, int operand, operand_layout l
   node *n = k->node->operands[operand];
   operand_root root = {.root = n};
   if (layout == LAYOUT_ROOT)
-    root = contraction_operand_root(a, n);
+    root = contraction_operand_root(a, k->node, operand);
   else
-    root.base = layout_strides(&n->type, layout, root.strides);
+    root.base = coordinate_strides(a, k->node, operand, layout, root.strides);
   loop_buffer *b = parameter(a, k->kernel, operand == 0 ? "x" : "w", &root.root->type, LOOP_IN);
   contraction_operand_strided(o, b, root.base, root.strides);
   if (layout == LAYOUT_COMPUTED) {
