@@ -52,11 +52,21 @@ static double rounded(double x, int bits) {
   return isfinite(result) ? result : x;
 }
 
-static void round_reals(tensor *t, int f32_bits) {
+/* The significant bits that estimates keep. */
+static int kept_bits(dtype element, int lost) {
+  switch (element) {
+    case DTYPE_BF16: return 8 - lost / 2;
+    case DTYPE_F16: return 11 - lost / 2;
+    case DTYPE_F32: return 24 - lost;
+    default: return 53 - lost;
+  }
+}
+
+static void round_reals(tensor *t, const evaluation *e) {
   dtype element = t->type.element;
   int64_t count = type_elements(&t->type);
-  int bits = element == DTYPE_F32 ? f32_bits : element == DTYPE_F16 ? 9 : 6;
-  bool coarse = f32_bits > 0 && element != DTYPE_F64;
+  int bits = kept_bits(element, e->lost_bits);
+  bool coarse = e->rounds && bits < 53;
   if (!dtype_is_float(element) || !(coarse || half_is(element))) return;
   for (int64_t i = 0; i < count; i++) {
     if (coarse) t->reals[i] = rounded(t->reals[i], bits);
@@ -69,7 +79,7 @@ static tensor *computed(const state *s, const node *n) {
   for (int i = 0; i < n->operand_count; i++) operands[i] = s->values[n->operands[i]->id];
   tensor *result = tensor_new(s->evaluation->arena, &n->type);
   op_definitions[n->op]->eval(s->evaluation, n, operands, result);
-  round_reals(result, s->evaluation->f32_bits);
+  round_reals(result, s->evaluation);
   return result;
 }
 

@@ -25,9 +25,10 @@ void tensor_copy_element(const tensor *from, int64_t from_offset, tensor *to, in
 typedef struct evaluation {
   arena *arena;
   uint64_t seed, step;
-  int f32_bits; /* above 0: the significant bits (24 is f32, fewer exaggerate) to which values of
-                 * type f32 are rounded after each operator, and f16 and bf16 to two bits fewer
-                 * than they have, for estimates of a program's own rounding; 0 gives the meaning */
+  bool rounds;   /* floats are rounded after each operator, for estimates of a program's own
+                  * rounding; without it, what is computed is the meaning */
+  int lost_bits; /* then, to so many bits fewer than f32 and f64 have; f16 and bf16, which are
+                  * rounded only once a sum is complete, to half as many fewer */
 } evaluation;
 
 /* The value of a slot at the start of the entry; NULL where it is missing (an internal error). */

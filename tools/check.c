@@ -80,6 +80,23 @@ slot_values check_initial(arena *a, const program *p, uint64_t seed) {
   return slots;
 }
 
+const char *check_index_text(arena *a, const tensor_type *type, int64_t element) {
+  const char *text = "";
+  if (!type->rank) return text;
+  int64_t strides[MAX_RANK];
+  type_strides(type, strides);
+  for (int i = 0; i < type->rank; i++)
+    text = arena_printf(a, "%s%s%lld", text, i ? ", " : "",
+                        (long long)(element / strides[i] % type->dims[i].maximum));
+  return arena_printf(a, "[%s]", text);
+}
+
+const char *check_element_text(arena *a, const tensor *t, int64_t element) {
+  if (!dtype_is_float(t->type.element))
+    return arena_printf(a, "%lld", (long long)t->ints[element]);
+  return arena_printf(a, "%.*g", t->type.element == DTYPE_F64 ? 17 : 9, t->reals[element]);
+}
+
 /* The options with a small value for every constant that gives a batch, unless one was given. */
 static options with_small_batches(arena *a, const program *p, const options *o) {
   options small = *o;
@@ -99,24 +116,30 @@ static options with_small_batches(arena *a, const program *p, const options *o) 
   return small;
 }
 
-static int elaborate_and_check_gradients(arena *a, diagnostics *d, const options *o) {
+static int elaborate_and_check_gradients(arena *a, diagnostics *d, const options *o,
+                                         check_counts *counts) {
   const program *p = model_elaborate(a, d, o, (elaborate_options){0});
   if (!p) return -1;
   options small = with_small_batches(a, p, o);
   p = model_elaborate(a, d, &small, (elaborate_options){.real_f64 = true});
-  return p ? check_gradients(a, p, &small) : -1;
+  return p ? check_gradients(a, p, &small, counts) : -1;
 }
 
 int command_check(arena *a, const options *o) {
   diagnostics *d = diag_new(a);
-  int gradients = elaborate_and_check_gradients(a, d, o);
-  int in_f64 = gradients < 0 ? -1 : check_compiled(a, d, o, true);
-  int in_f32 = in_f64 < 0 ? -1 : check_compiled(a, d, o, false);
+  check_counts counts = {0};
+  int gradients = elaborate_and_check_gradients(a, d, o, &counts);
+  int in_f64 = gradients < 0 ? -1 : check_compiled(a, d, o, true, &counts);
+  int in_f32 = in_f64 < 0 ? -1 : check_compiled(a, d, o, false, &counts);
   if (in_f32 < 0) {
     tool_diagnostics(d);
     return STATUS_ERROR;
   }
   int failures = gradients + in_f64 + in_f32;
+  printf("compared: %lld gradients in %lld directions; %lld arrays with %lld values after %lld "
+         "calls\n",
+         (long long)counts.gradients, (long long)counts.directions, (long long)counts.arrays,
+         (long long)counts.elements, (long long)counts.calls);
   if (failures) printf("%d checks FAILED\n", failures);
   else printf("all checks passed\n");
   return failures ? STATUS_ERROR : 0;

@@ -35,28 +35,46 @@ slot_values check_initial(arena *a, const program *p, uint64_t seed);
 /* A tensor_of_slot over slot_values. */
 const tensor *check_slot(void *slots, const char *path);
 
-/* The checks print their findings and return the number of failures. */
+/* "[2, 0]": the place of an element; nothing for a scalar. */
+const char *check_index_text(arena *a, const tensor_type *type, int64_t element);
+
+/* An element, with as many digits as tell two values of its type apart. */
+const char *check_element_text(arena *a, const tensor *t, int64_t element);
+
+/* What was compared. */
+typedef struct check_counts {
+  int64_t gradients, directions;  /* by finite differences */
+  int64_t calls, arrays, elements; /* of compiled code */
+} check_counts;
+
+/* The checks print their findings, count what they compare and return the number of failures. */
 
 /* For every entry, every scalar output and every parameter on which it depends: the gradient times
  * a random direction against signed central differences, by the interpreter in double. What
- * stands under stop_gradient is held at its value. */
-int check_gradients(arena *a, const program *p, const options *o);
+ * stands under stop_gradient is held at its value. Where they differ, the elements' own differences
+ * name the one that is furthest off; of a large parameter the direction is halved before, towards
+ * the half that is further off. */
+int check_gradients(arena *a, const program *p, const options *o, check_counts *counts);
 
 /* The same for one entry from given slots. Without hold, stop_gradient makes gradients wrong, which
  * tests use. */
 int check_entry_gradients(const graph *entry, const slot_values *slots, const options *o,
-                          random_numbers *r, bool hold);
+                          random_numbers *r, bool hold, check_counts *counts);
 
 /* Compiled code against the interpreter, from random inputs: first values of all slots, then
  * every output and every slot after each of several calls of each entry. In f64 values agree to
- * 1e-9 of the array's size (the root of its mean square) or of themselves; in f32 to 1e-5 of that
- * plus twice the largest difference that rounding every operation to 20 bits makes there. -1
- * after an error that has been printed. */
+ * 1e-9 of the array's size (the root of its mean square) and of themselves, in f32 to 1e-5, in f16
+ * and bf16 to their last bit. What rounding decides is not determined as far as that: a gradient that is
+ * zero but for rounding, and the step of an optimiser that divides it by its size. So twice the
+ * largest difference is allowed, too, that the interpreter shows there when each operation is
+ * rounded to three, four and five bits fewer than its type has; an integer may differ where that
+ * changes it. -1 after an error that has been printed. */
 int check_model(arena *a, const program *p, const dnn_model *compiled, const options *o,
-                bool real_f64);
+                bool real_f64, check_counts *counts);
 
 /* Compiles the options' file for check_model. -1 after an error that has been printed or is in the
  * diagnostics. */
-int check_compiled(arena *a, diagnostics *d, const options *o, bool real_f64);
+int check_compiled(arena *a, diagnostics *d, const options *o, bool real_f64,
+                   check_counts *counts);
 
 #endif

@@ -16,6 +16,9 @@ static const double most_relative = 1e-5, rounding = 1e-14;
 /* Parameters are moved off their first values, among which zeros may meet kinks and ties. */
 static const double shake = 0.01;
 
+/* Of so many elements each is moved by itself, to find the one that is furthest off. */
+enum { SINGLE_ELEMENTS = 64 };
+
 /* An entry at a point: what stop_gradient holds has become inputs. */
 typedef struct point {
   arena *arena;
@@ -152,76 +155,139 @@ typedef struct finding {
   double gradient, difference;
   double error; /* relative; NaN where a value is */
   bool agrees;
+  bool vanishes; /* both are zero but for rounding */
 } finding;
+
+/* A parameter's gradient of an output, to be checked. */
+typedef struct subject {
+  const point *point;
+  const graph_value *output;
+  int slot; /* in program.slots */
+  const tensor *gradient;
+} subject;
+
+static double gap_of(const finding *f) {
+  double gap = fabs(f->difference - f->gradient);
+  return isnan(gap) ? INFINITY : gap;
+}
 
 /* Takes a finite difference over a distance into account; size is that of the values. */
 static void consider(finding *f, double difference, double size, double distance) {
   if (f->agrees) return;
   double gap = fabs(difference - f->gradient);
   double error = gap > 0 ? gap / fmax(fabs(difference), fabs(f->gradient)) : gap;
+  double noise = rounding * (1 + fabs(size)) / distance;
   if (isnan(f->error) || error < f->error) {
     f->difference = difference;
     f->error = error;
   }
-  f->agrees = error <= most_relative || gap <= rounding * (1 + fabs(size)) / distance;
+  f->agrees = error <= most_relative || gap <= noise;
+  f->vanishes = f->agrees && fmax(fabs(difference), fabs(f->gradient)) <= noise;
 }
 
-/* Compares along one direction of signs. */
-static finding check_direction(const point *p, node *value, int moved, const tensor *gradient,
-                               random_numbers *r) {
-  arena *a = arena_new();
-  int64_t elements = type_elements(&gradient->type);
-  double *direction = arena_array_of(a, elements, double), above = 0, below = 0, h = 0;
+static finding compare_along(const subject *s, const double *direction) {
+  double above = 0, below = 0, h = 0;
   finding f = {.error = NAN};
-  for (int64_t i = 0; i < elements; i++) {
-    direction[i] = random_uniform(r) < 0.5 ? -1 : 1;
-    f.gradient += direction[i] * gradient->reals[i];
-  }
+  for (int64_t i = 0; i < type_elements(&s->gradient->type); i++)
+    if (direction[i] != 0) f.gradient += direction[i] * s->gradient->reals[i];
   for (int k = 0; k < STEP_SIZES && !f.agrees; k++) {
     h = step_sizes[k];
-    above = value_at(p, value, moved, direction, h);
-    below = value_at(p, value, moved, direction, -h);
+    above = value_at(s->point, s->output->node, s->slot, direction, h);
+    below = value_at(s->point, s->output->node, s->slot, direction, -h);
     consider(&f, (above - below) / (2 * h), above, h);
   }
   if (!f.agrees) {
-    double here = value_at(p, value, moved, direction, 0);
+    double here = value_at(s->point, s->output->node, s->slot, direction, 0);
     consider(&f, (above - here) / h, here, h);
     consider(&f, (here - below) / h, here, h);
   }
+  return f;
+}
+
+/* The same with only the elements of [first, last) moved. */
+static finding compare_stretch(const subject *s, const double *direction, int64_t first,
+                               int64_t last) {
+  arena *a = arena_new();
+  double *part = arena_array_of(a, type_elements(&s->gradient->type), double);
+  for (int64_t i = first; i < last; i++) part[i] = direction[i];
+  finding f = compare_along(s, part);
   arena_free(a);
   return f;
 }
 
-static int report(const char *entry, const char *output, const char *path, const finding *worst,
-                  const options *o) {
-  if (worst->agrees) {
-    printf("  ok    %s.%s by %s: %lld directions, largest difference %.1e\n", entry, output, path,
-           (long long)o->directions, worst->error);
-    return 0;
+/* The element that is furthest off, of those to which halving the direction leads. */
+static int64_t furthest_element(const subject *s, const double *direction, finding *worst) {
+  int64_t first = 0, last = type_elements(&s->gradient->type), element = 0;
+  while (last - first > SINGLE_ELEMENTS) {
+    int64_t middle = first + (last - first) / 2;
+    finding left = compare_stretch(s, direction, first, middle);
+    finding right = compare_stretch(s, direction, middle, last);
+    if (gap_of(&left) >= gap_of(&right)) last = middle;
+    else first = middle;
   }
-  printf("  FAIL  %s.%s by %s: gradient %.9g, finite difference %.9g\n", entry, output, path,
-         worst->gradient, worst->difference);
-  return 1;
+  for (int64_t i = first; i < last; i++) {
+    finding f = compare_stretch(s, direction, i, i + 1);
+    if (i > first && !(gap_of(&f) > gap_of(worst))) continue;
+    element = i;
+    *worst = f;
+    worst->gradient *= direction[i]; /* along the axis, not against it */
+    worst->difference *= direction[i];
+  }
+  return element;
 }
 
-static int check_parameter(const point *p, const graph_value *output, int slot_index,
-                           const tensor *gradient, const options *o, random_numbers *r) {
+static void report_failure(const subject *s, const double *direction, const finding *f) {
+  arena *a = arena_new();
+  const char *path = s->point->slots.program->slots[s->slot].path;
+  finding worst = *f;
+  printf("  FAIL  %s.%s by %s: along a direction the gradient gives %.9g, finite differences "
+         "%.9g\n",
+         s->point->graph->name, s->output->name, path, f->gradient, f->difference);
+  int64_t element = furthest_element(s, direction, &worst);
+  printf("        furthest off is %s%s: gradient %.9g, finite difference %.9g\n", path,
+         check_index_text(a, &s->gradient->type, element), worst.gradient, worst.difference);
+  arena_free(a);
+}
+
+static void report_agreement(const subject *s, const finding *worst, bool vanishes,
+                             const options *o) {
+  printf("  ok    %s.%s by %s: %lld directions, ", s->point->graph->name, s->output->name,
+         s->point->slots.program->slots[s->slot].path, (long long)o->directions);
+  if (vanishes) printf("zero but for rounding\n");
+  else printf("largest difference %.1e\n", worst->error);
+}
+
+/* Compares along random directions of signs, up to the first that fails. */
+static bool check_parameter(const subject *s, const options *o, random_numbers *r) {
+  arena *a = arena_new();
+  int64_t elements = type_elements(&s->gradient->type);
+  double *direction = arena_array_of(a, elements, double);
   finding worst = {.agrees = true};
-  for (int64_t i = 0; i < o->directions; i++) {
-    finding f = check_direction(p, output->node, slot_index, gradient, r);
-    if (i == 0 || (worst.agrees && !(f.agrees && f.error <= worst.error))) worst = f;
+  bool vanishes = true;
+  for (int64_t i = 0; i < o->directions && worst.agrees; i++) {
+    for (int64_t k = 0; k < elements; k++) direction[k] = random_uniform(r) < 0.5 ? -1 : 1;
+    finding f = compare_along(s, direction);
+    vanishes = vanishes && f.vanishes;
+    if (!f.agrees) report_failure(s, direction, &f);
+    if (!f.agrees || (!f.vanishes && f.error > worst.error)) worst = f;
   }
-  return report(p->graph->name, output->name, p->slots.program->slots[slot_index].path, &worst, o);
+  if (worst.agrees) report_agreement(s, &worst, vanishes, o);
+  arena_free(a);
+  return worst.agrees;
 }
 
 static int check_output(const point *p, const graph_value *output, const options *o,
-                        random_numbers *r) {
+                        random_numbers *r, check_counts *counts) {
   int count, failures = 0;
   const parameter *list = parameters_of(p, output->node, &count);
   if (!count) return 0;
   tensor **slopes = gradients_of(p, output->node, list, count);
-  for (int i = 0; i < count; i++)
-    failures += check_parameter(p, output, list[i].slot, slopes[i], o, r);
+  for (int i = 0; i < count; i++) {
+    subject s = {p, output, list[i].slot, slopes[i]};
+    failures += !check_parameter(&s, o, r);
+  }
+  counts->gradients += count;
+  counts->directions += count * o->directions;
   return failures;
 }
 
@@ -235,27 +301,27 @@ static void shake_parameters(const slot_values *slots, random_numbers *r) {
 }
 
 int check_entry_gradients(const graph *entry, const slot_values *slots, const options *o,
-                          random_numbers *r, bool hold) {
+                          random_numbers *r, bool hold, check_counts *counts) {
   arena *a = arena_new();
   point p = point_new(a, entry, *slots, o, hold, r);
   int failures = 0;
   for (int i = 0; i < p.graph->output_count; i++) {
     const tensor_type *type = &p.graph->outputs[i].node->type;
     if (type->rank == 0 && dtype_is_float(type->element))
-      failures += check_output(&p, &p.graph->outputs[i], o, r);
+      failures += check_output(&p, &p.graph->outputs[i], o, r, counts);
   }
   arena_free(a);
   return failures;
 }
 
-int check_gradients(arena *a, const program *p, const options *o) {
+int check_gradients(arena *a, const program *p, const options *o, check_counts *counts) {
   random_numbers r = random_new(o->seed, 0);
   slot_values slots = check_initial(a, p, o->seed);
   shake_parameters(&slots, &r);
   int failures = 0;
   printf("gradients against finite differences, in double\n");
   for (int i = 0; i < p->entry_count; i++) {
-    failures += check_entry_gradients(p->entries[i], &slots, o, &r, true);
+    failures += check_entry_gradients(p->entries[i], &slots, o, &r, true, counts);
     fflush(stdout);
   }
   return failures;

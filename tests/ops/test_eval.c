@@ -352,7 +352,7 @@ static void inputs_and_slots(void **state) {
   graph_eval(&e, g, inputs, only_slot, &w, &output, &update);
   assert_true(output->reals[0] == 11 && output->reals[1] == 0.1 + 20);
   assert_true(update->reals[0] == 1 && update->reals[1] == 0.1);
-  e.f32_bits = 24;
+  e.rounds = true;
   graph_eval(&e, g, inputs, only_slot, &w, &output, &update);
   assert_true(output->reals[1] == (double)(float)(0.1 + 20));
   arena_free(a);

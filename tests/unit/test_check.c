@@ -1,5 +1,6 @@
 /* The checks of `dnn check`: they accept what is right and must catch a negated and a zeroed
- * gradient, a wrong result and a wrong slot. */
+ * gradient, a wrong result and a wrong slot, and name what is wrong; what is noise on both sides is
+ * not wrong. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,12 +8,14 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "build.h"
 #include "check.h"
+#include "model.h"
 
 enum { BATCH = 4, N = 3 };
 
@@ -65,12 +68,40 @@ static node *sum_of_logarithms(graph *g, node *w) {
   return sum(g, build_map1(g, SCALAR_LOG, build_map1(g, SCALAR_NEG, w)));
 }
 
+/* What a check prints. */
+static const char *printed;
+
+/* Runs a check with its output in a file, and keeps what it printed. */
+static int capture(int (*run)(const void *), const void *context) {
+  FILE *file = tmpfile();
+  assert_non_null(file);
+  fflush(stdout);
+  int kept = dup(STDOUT_FILENO);
+  assert_true(kept >= 0 && dup2(fileno(file), STDOUT_FILENO) >= 0);
+  int result = run(context);
+  fflush(stdout);
+  assert_true(dup2(kept, STDOUT_FILENO) >= 0);
+  close(kept);
+  long length = ftell(file);
+  char *text = arena_alloc(memory, (size_t)length + 1);
+  rewind(file);
+  assert_int_equal(fread(text, 1, (size_t)length, file), length);
+  fclose(file);
+  printed = text;
+  return result;
+}
+
+static void expect_printed(const char *part) {
+  if (!strstr(printed, part)) fail_msg("no \"%s\" in: %s", part, printed);
+}
+
 static int gradient_failures(node *(*result)(graph *, node *w), bool hold) {
   options o = check_options();
+  check_counts counts = {0};
   program *p = scalar_program(result);
   random_numbers r = random_new(0, 0);
   slot_values slots = check_initial(memory, p, 0);
-  return check_entry_gradients(p->entries[0], &slots, &o, &r, hold);
+  return check_entry_gradients(p->entries[0], &slots, &o, &r, hold, &counts);
 }
 
 static void right_gradients_pass(void **state) {
@@ -79,7 +110,10 @@ static void right_gradients_pass(void **state) {
   assert_int_equal(gradient_failures(sum_of_tanh, true), 0);
   assert_int_equal(gradient_failures(negated, true), 0); /* with stop_gradient's value held */
   assert_int_equal(gradient_failures(zeroed, true), 0);
-  assert_int_equal(check_gradients(memory, scalar_program(sum_of_tanh), &o), 0);
+  check_counts counts = {0};
+  assert_int_equal(check_gradients(memory, scalar_program(sum_of_tanh), &o, &counts), 0);
+  assert_int_equal(counts.gradients, 1);
+  assert_int_equal(counts.directions, 3);
 }
 
 static void wrong_gradients_are_caught(void **state) {
@@ -87,6 +121,26 @@ static void wrong_gradients_are_caught(void **state) {
   assert_int_equal(gradient_failures(negated, false), 1);
   assert_int_equal(gradient_failures(zeroed, false), 1);
   assert_int_equal(gradient_failures(sum_of_logarithms, true), 1);
+}
+
+/* Only element 1 has a gradient that is not its own: the sum of w * (1, stop, 1). */
+static node *wrong_in_the_middle(graph *g, node *w) {
+  static const double spot[] = {0, 1, 0};
+  node *at = build_constant(g, &w->type, NULL, spot);
+  node *wrong = build_map2(g, SCALAR_MUL, at, build_map1(g, SCALAR_STOP, w));
+  return sum(g, build_map2(g, SCALAR_ADD, w, wrong));
+}
+
+static int wrong_gradient(const void *unused) {
+  (void)unused;
+  return gradient_failures(wrong_in_the_middle, false);
+}
+
+static void the_wrong_element_is_named(void **state) {
+  (void)state;
+  assert_int_equal(capture(wrong_gradient, NULL), 1);
+  expect_printed("FAIL  entry.loss by w: along a direction");
+  expect_printed("furthest off is w[1]: gradient 1, finite difference 2\n");
 }
 
 /* What the fixture's evaluate computes, times a factor: mean((x w + b - y)^2). */
@@ -127,8 +181,11 @@ static program *line_program(double first, double factor) {
 
 static int model_failures(const program *p) {
   options o = check_options();
-  return check_model(memory, p, library.model, &o, false);
+  check_counts counts = {0};
+  return check_model(memory, p, library.model, &o, false, &counts);
 }
+
+static int model_failures_of(const void *p) { return model_failures(p); }
 
 static void right_models_pass(void **state) {
   (void)state;
@@ -142,7 +199,76 @@ static void wrong_models_are_caught(void **state) {
   assert_int_equal(model_failures(line_program(0.125, NAN)), 1);
   program *p = line_program(0.125, 1);                               /* a slot left as it was */
   graph_set_update(p->entries[0], "b", build_real(p->entries[0], DTYPE_F32, 1));
-  assert_int_equal(model_failures(p), 1);
+  assert_int_equal(capture(model_failures_of, p), 1);
+  expect_printed("FAIL  evaluate, call 1, slot b: compiled 0, interpreted 1, 1 apart where ");
+  assert_int_equal(capture(model_failures_of, line_program(0.126, 1)), 1);
+  expect_printed("FAIL  init, slot w[0]: compiled 0.125, interpreted 0.126");
+  expect_printed("; 1 of 3 elements differ");
+}
+
+/* Centring takes the bias away: its gradient is zero but for rounding, and Adam divides by its
+ * size. */
+static const char noise[] =
+    "use optim\n"
+    "param b: f32[2] = 0.1\n"
+    "param w: f32[2] = 1.5\n"
+    "entry train(x: f32[8, 2], y: f32[8, 2], rate: f32) -> (loss) {\n"
+    "  h = x + b\n"
+    "  c = h - mean[0, keep: true](h)\n"
+    "  loss = mean((w * c - y) ** 2)\n"
+    "  minimize loss over b, w with adam(rate)\n"
+    "}\n";
+
+static program *elaborated(const char *text, bool real_f64) {
+  diagnostics *d = diag_new(memory);
+  source file = {"noise.dnn", text, strlen(text)};
+  program *p = elaborate(memory, d, &file, &(elaborate_options){.real_f64 = real_f64});
+  diag_print(d, stderr);
+  assert_non_null(p);
+  return p;
+}
+
+/* The interpreter on the text above against compiled code of the same with one part replaced. */
+typedef struct replacement {
+  const char *part, *by;
+  bool real_f64;
+} replacement;
+
+static int failures_with(const void *context) {
+  const replacement *r = context;
+  const char *at = strstr(noise, r->part);
+  const char *text = arena_printf(memory, "%.*s%s%s", (int)(at - noise), noise, r->by,
+                                  at + strlen(r->part));
+  options o = check_options();
+  check_counts counts = {0};
+  dnn_library compiled;
+  program *changed = elaborated(text, r->real_f64);
+  assert_true(model_compile(memory, changed, diag_new(memory), &o, &compiled));
+  int failures = check_model(memory, elaborated(noise, r->real_f64), compiled.model, &o,
+                             r->real_f64, &counts);
+  dnn_unload(&compiled);
+  assert_true(counts.calls > 0 && counts.elements > counts.arrays);
+  return failures;
+}
+
+static void noise_is_not_wrong(void **state) {
+  (void)state;
+  for (int f64 = 0; f64 < 2; f64++)
+    assert_int_equal(failures_with(&(replacement){"loss", "loss", f64}), 0);
+}
+
+static void expect_caught(const char *part, const char *by, const char *slot_path) {
+  for (int f64 = 0; f64 < 2; f64++) {
+    assert_true(capture(failures_with, &(replacement){part, by, f64}) > 0);
+    expect_printed(arena_printf(memory, "FAIL  train, call 1, slot %s[", slot_path));
+  }
+}
+
+static void what_is_wrong_beside_noise_is_caught(void **state) {
+  (void)state;
+  expect_caught("- y) ** 2)", "- y) ** 2) + 1e-5 * sum(b)", "train.adam_0.b.m"); /* small: no noise */
+  expect_caught("adam(rate)", "adam(rate, b1: 0.901)", "train.adam_0.w.m");
+  expect_caught("adam(rate)", "adam(-rate)", "w");
 }
 
 static void random_inputs_keep_to_their_ranges(void **state) {
@@ -201,8 +327,11 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(right_gradients_pass),
       cmocka_unit_test(wrong_gradients_are_caught),
+      cmocka_unit_test(the_wrong_element_is_named),
       cmocka_unit_test(right_models_pass),
       cmocka_unit_test(wrong_models_are_caught),
+      cmocka_unit_test(noise_is_not_wrong),
+      cmocka_unit_test(what_is_wrong_beside_noise_is_caught),
       cmocka_unit_test(random_inputs_keep_to_their_ranges),
   };
   return cmocka_run_group_tests_name("check", tests, set_up, tear_down);
