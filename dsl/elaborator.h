@@ -18,7 +18,7 @@ enum {
   MOST_ERRORS = 200,         /* of which DIAG_MOST are shown */
 };
 
-/* Values that the turns of a static `for` emit. */
+/* Values that the turns of a static `for` emit, or one turn of a loop at run time. */
 typedef struct emission {
   value *items;
   int count;
@@ -37,7 +37,7 @@ struct frame {
   const char *site;         /* elaboration path, which identifies random draws */
   const char *indices;      /* turns of the static loops around: "[2][0]" */
   const tensor_type *initial; /* in an initial value: the declared type */
-  emission *emission;       /* of the innermost static loop */
+  emission *emission;       /* of the innermost loop */
   bool training;
   bool body;                /* of a function or entry: locals may not hide functions it calls */
   int depth;
@@ -52,6 +52,7 @@ typedef struct elaborator {
   program *program;
   graph *initial;           /* the initial values of all slots */
   graph *graph;             /* under construction; top-level statements build in `initial` */
+  struct loop_body *loop;   /* of which `graph` may be the body, see loop.h; NULL: none */
   frame *frame;
   instance *model;          /* the root of all instances */
   slot_record **slots;

@@ -5,6 +5,8 @@
 
 #include "call.h"
 #include "library.h"
+#include "loop.h"
+#include "loop_statement.h"
 #include "native.h"
 #include "operate.h"
 #include "slots.h"
@@ -33,7 +35,8 @@ static value constant_value(elaborator *e, binding *b, location at) {
 
 value expression_binding(elaborator *e, binding *b, location at) {
   if (b->state != BINDING_READY) return constant_value(e, b, at);
-  return value_is(b->value, VALUE_SLOT) ? slot_read(e, b->value.slot) : b->value;
+  return value_is(b->value, VALUE_SLOT) ? slot_read(e, b->value.slot)
+                                        : loop_import(e, b->name, b->value);
 }
 
 /* step, steps and epoch in the arguments of a run are inputs of its little graph. */
@@ -217,9 +220,9 @@ static value evaluate(elaborator *e, const ast *n) {
     case AST_IF: return statement_if(e, n);
     case AST_FOR: return statement_for(e, n);
     case AST_BLOCK: return statement_block(e, n, true);
-    case AST_SCAN:
-    case AST_REPEAT:
-    case AST_WHILE: return elaborator_refuse(e, n->at, ast_kind_words(n->kind));
+    case AST_SCAN: return loop_scan(e, n);
+    case AST_REPEAT: return loop_repeat(e, n);
+    case AST_WHILE: return loop_while(e, n);
     default:
       return elaborator_error(e, n->at, "%s cannot stand here", ast_kind_words(n->kind));
   }

@@ -43,6 +43,12 @@ binding *scope_find(const scope *s, const char *name) {
   return NULL;
 }
 
+scope *scope_home(scope *s, const char *name) {
+  for (scope *home = s; home; home = home->turn ? home->parent : NULL)
+    if (scope_find_here(home, name)) return home;
+  return s;
+}
+
 binding *scope_bind(arena *a, scope *s, const char *name, value v, location at) {
   binding *b = scope_find_here(s, name);
   if (!b) {

@@ -23,6 +23,7 @@ struct scope {
   binding **bindings;    /* in the order of the first binding of each name */
   int count;
   int *table, table_size; /* by hash of the name: 1 + index in bindings, or 0 */
+  bool turn;             /* of one turn of a loop: `=` binds names of the scopes around it there */
 };
 
 scope *scope_new(arena *a, scope *parent);
@@ -36,6 +37,10 @@ void scope_share(arena *a, scope *s, binding *b);
 /* The innermost binding, or NULL. The first looks into one scope only. */
 binding *scope_find_here(const scope *s, const char *name);
 binding *scope_find(const scope *s, const char *name);
+
+/* Where `=` binds a name: in the scope, or, of a turn of a loop, in that around it which has the
+ * name, up to the function's. */
+scope *scope_home(scope *s, const char *name);
 
 /* Appends all names that can be seen from s to a list. */
 void scope_names(arena *a, const scope *s, const char ***names, int *count);

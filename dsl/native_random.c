@@ -6,6 +6,7 @@
 
 #include "build.h"
 #include "half.h"
+#include "loop.h"
 #include "native.h"
 #include "operate.h"
 
@@ -49,8 +50,8 @@ static node *bits(elaborator *e, const native_call *c, const tensor_type *like, 
   tensor_type type = *like;
   type.element = DTYPE_I32;
   const char *path = arena_printf(e->arena, "%s%s", elaborator_site(e, c->label), part);
-  node *key = build_key(e->graph, site_of(e, c->at, path), e->graph == e->initial);
-  return build_bits(e->graph, key, build_int(e->graph, DTYPE_I64, 0), &type);
+  node *key = build_key(e->graph, site_of(e, c->at, path), loop_root(e) == e->initial);
+  return build_bits(e->graph, key, loop_draw_turn(e), &type);
 }
 
 static node *spread(elaborator *e, node *n, const tensor_type *like) {

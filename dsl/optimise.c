@@ -5,6 +5,7 @@
 #include "expression.h"
 #include "gradient.h"
 #include "half.h"
+#include "loop.h"
 #include "operate.h"
 #include "slots.h"
 
@@ -183,7 +184,7 @@ static void step_all(elaborator *e, const ast *n, const stage *last, const param
 void optimise_minimize(elaborator *e, const ast *n) {
   parameters list = {0};
   value loss = expression_value(e, n->value);
-  if (e->graph == e->initial) {
+  if (loop_root(e) == e->initial) {
     elaborator_error(e, n->at, "`minimize` belongs into an entry or into what an entry calls");
     return;
   }

@@ -4,6 +4,7 @@
 
 #include "build.h"
 #include "call.h"
+#include "loop.h"
 
 static const char *joined(arena *a, const instance *owner, const char *name) {
   return *owner->path ? arena_printf(a, "%s.%s", owner->path, name) : name;
@@ -47,12 +48,14 @@ value slot_read(elaborator *e, slot_record *s) {
   if (e->graph == e->initial) {
     v.node = s->initial;
   } else {
-    if (s->graph != e->graph) {
+    if (s->graph != e->graph && e->loop && e->loop->graph == e->graph) {
+      loop_take_slot(e, s);
+    } else if (s->graph != e->graph) {
       s->graph = e->graph;
       s->current = s->first = build_slot(e->graph, s->slot.path, &s->slot.type);
       s->written = false;
     }
-    v.node = s->current;
+    v.node = s->graph == e->graph ? s->current : NULL;
   }
   return v.node ? v : (value){0};
 }

@@ -5,6 +5,7 @@
 #include "build.h"
 #include "call.h"
 #include "expression.h"
+#include "loop.h"
 #include "operate.h"
 #include "optimise.h"
 #include "slots.h"
@@ -14,7 +15,7 @@
 void statement_bind(elaborator *e, const ast *pattern, value v) {
   if (pattern->kind == AST_NAME) {
     call_check_hidden(e, pattern->name, v, pattern->at);
-    scope_bind(e->arena, e->frame->scope, pattern->name, v, pattern->at);
+    scope_bind(e->arena, scope_home(e->frame->scope, pattern->name), pattern->name, v, pattern->at);
     return;
   }
   if (pattern->kind != AST_TUPLE) {
@@ -49,7 +50,8 @@ static value poison_names(elaborator *e, const ast *n) {
 
 /* Names bound by `=` are plain: `<-` may not change them. */
 static void mark_plain(elaborator *e, const ast *pattern) {
-  if (pattern->kind == AST_NAME) scope_find_here(e->frame->scope, pattern->name)->plain = true;
+  if (pattern->kind == AST_NAME)
+    scope_find_here(scope_home(e->frame->scope, pattern->name), pattern->name)->plain = true;
   for (int i = 0; pattern->kind == AST_TUPLE && i < pattern->items.count; i++)
     mark_plain(e, pattern->items.items[i]);
 }
@@ -65,7 +67,7 @@ static void define(elaborator *e, const ast *n) {
   if (value_is(v, VALUE_NONE))
     v = elaborator_error(e, n->value->at, "this has no value that a name could stand for");
   if (target->kind == AST_NAME) {
-    const binding *b = scope_find_here(e->frame->scope, target->name);
+    const binding *b = scope_find_here(scope_home(e->frame->scope, target->name), target->name);
     if (b && value_is(b->value, VALUE_SLOT)) {
       elaborator_error(e, n->at, "`%s` is a slot, declared at %s; update it with `<-`",
                        target->name, diag_place(e->arena, b->at));
@@ -228,7 +230,7 @@ static void update_leaves(elaborator *e, const ast *n, value target, value v) {
 static void update(elaborator *e, const ast *n) {
   const ast *target = n->target;
   value v = expression_value(e, n->value);
-  if (e->graph == e->initial) {
+  if (loop_root(e) == e->initial) {
     elaborator_error(e, n->at, "`<-` belongs into an entry or into what an entry calls");
     return;
   }

@@ -1,0 +1,166 @@
+/* Loops at run time: each entry computes values by loops and by unrolled `for`, in pairs of outputs
+ * that must be equal. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../compare.h"
+#include "../graph_case.h"
+#include "../model_case.h"
+
+/* Runs the entry `e` twice, so that slots which the first run updates count in the second; outputs
+ * are equal two by two. */
+static void expect_pairs(const char *text) {
+  static const tolerance near = {1e-12, 1e-12};
+  model *m = model_new(text, NULL);
+  const graph *g = program_entry(m->program, "e");
+  const tensor **inputs = random_inputs(m->arena, g, 5, -1, 1);
+  for (int run = 0; run < 2; run++) {
+    tensor **values = model_run(m, "e", inputs);
+    assert_true(g->output_count >= 2);
+    for (int i = 0; i + 1 < g->output_count; i += 2) {
+      const char *message = compare_tensors(m->arena, values[i], values[i + 1], near);
+      if (message) fail_msg("run %d, %s: %s\n%s", run, g->outputs[i].name, message, text);
+    }
+  }
+  model_free(m);
+}
+
+static void test_scans_carry_and_stack(void **state) {
+  (void)state;
+  expect_pairs("entry e(xs: f32[5, 3], ws: f32[5]) -> (h, g, hs, gs, n, k) {\n"
+               "  h = zeros[3](); g = h; n = 0; s = (a: g, b: 1.5)\n"
+               "  hs = scan x, w, t in xs, ws, 2..7 {\n"
+               "    new = 0.5 * h + w * x\n"
+               "    h = new + s.a\n"
+               "    s = (a: new, b: s.b + f32(t))\n"
+               "    n = n + t\n"
+               "    emit h * s.b\n"
+               "  }\n"
+               "  a = g; b = 1.5; k = 0\n"
+               "  all = for i in 0..5 {\n"
+               "    new = 0.5 * g + ws[i] * xs[i]\n"
+               "    g = new + a; a = new; b = b + i + 2; k = k + i + 2\n"
+               "    emit g * b\n"
+               "  }\n"
+               "  gs = stack(all[0], all[1], all[2], all[3], all[4])\n"
+               "}\n");
+}
+
+/* A tuple of sequences, a tuple that is emitted, what a turn does not change, loops in loops. */
+static void test_tuples_and_nesting(void **state) {
+  (void)state;
+  expect_pairs("entry e(xs: f32[4, 2], m: f32[4, 3]) -> (a, b, c, d, p, q) {\n"
+               "  scale = 2.0; total = 0.0; same = 1.0\n"
+               "  pair = scan (x, y) in (xs, m) {\n"
+               "    inner = 0.0\n"
+               "    if false { same = same + 1 }\n"
+               "    scan z, t in y, 0..3 {\n"
+               "      inner = inner + z * sum(x) * scale + f32(t)\n"
+               "      repeat 2 { total = total + inner * same }\n"
+               "    }\n"
+               "    emit (first: x * inner, second: total)\n"
+               "  }\n"
+               "  a = pair.first; c = pair.second; p = total; q = 0.0\n"
+               "  all = for i in 0..4 {\n"
+               "    inner = 0.0\n"
+               "    for t in 0..3 {\n"
+               "      inner = inner + m[i, t] * sum(xs[i]) * scale + f32(t)\n"
+               "      for k in 0..2 { q = q + inner }\n"
+               "    }\n"
+               "    emit (xs[i] * inner, q)\n"
+               "  }\n"
+               "  b = stack(all[0][0], all[1][0], all[2][0], all[3][0])\n"
+               "  d = stack(all[0][1], all[1][1], all[2][1], all[3][1])\n"
+               "}\n");
+}
+
+/* All turns share the parameters; a function sees what the loop around its call carries. */
+static void test_functions_and_instances(void **state) {
+  (void)state;
+  expect_pairs("use nn\n"
+               "fn cell[H](x, h) { tanh(linear[H](x) + linear[H](h)) }\n"
+               "fn rnn[H](xs: f32[t, b, n]) {\n"
+               "  h = zeros[b, H]()\n"
+               "  step = cell[H]\n"
+               "  fn next(x) { step(x, h) }\n"
+               "  scan x in xs { h = next(x); emit h }\n"
+               "}\n"
+               "net = rnn[4]\n"
+               "entry e(xs: f32[3, 2, 5]) -> (y, z) {\n"
+               "  y = net(xs)\n"
+               "  h0 = net.step(xs[0], zeros[2, 4]())\n"
+               "  h1 = net.step(xs[1], h0)\n"
+               "  z = stack(h0, h1, net.step(xs[2], h1))\n"
+               "}\n");
+}
+
+static void test_slots_are_carried(void **state) {
+  (void)state;
+  expect_pairs("state a: f32[2] = 1\n"
+               "state b: f32[2] = 1\n"
+               "state n: i32 = 0\n"
+               "fn note(x) { state last: f32[2] = 0; old = last; last <- x; old }\n"
+               "first = note\n"
+               "second = note\n"
+               "fn move(v, x) { scan t in 0..3 { v <- 0.5 * v + x }; v }\n"
+               "entry e(xs: f32[3, 2]) -> (p, q, r, s, u, v) {\n"
+               "  p = scan x in xs { old = first(x * a); a <- a + x + old; n <- n + 1; emit a }\n"
+               "  all = for i in 0..3 { old = second(xs[i] * b); b <- b + xs[i] + old; emit b }\n"
+               "  q = stack(all[0], all[1], all[2])\n"
+               "  r = move(a, xs[0])\n"
+               "  for i in 0..3 { b <- 0.5 * b + xs[0] }\n"
+               "  s = b; u = a; v = b\n"
+               "}\n");
+}
+
+static void test_conditions(void **state) {
+  (void)state;
+  expect_pairs("entry e() -> (n, six, x, big, ys, some, z, nine) {\n"
+               "  n = 0; x = 1.0\n"
+               "  while x < 50 and n < 100 { x = 2 * x; n = n + 1 }\n"
+               "  six = 6; big = 64.0\n"
+               "  k = 0\n"
+               "  ys = scan t in 1..6 while k < 7 { k = k + t; emit 10 * k }\n"
+               "  some = stack(10, 30, 60, 100, 0)\n"
+               "  z = 0; nine = 9; repeat u8(3) { z = z + 3 }\n"
+               "}\n");
+}
+
+/* Every turn draws anew, the turns of an inner loop too, and each run of an entry that writes. */
+static void test_turns_draw_anew(void **state) {
+  (void)state;
+  model *m = model_new("state n: f32 = 0\n"
+                       "entry e() -> (a: f32[4, 6]) {\n"
+                       "  n <- n + 1\n"
+                       "  a = scan t in 0..4 { inner = scan u in 0..6 { emit uniform() }; emit inner }\n"
+                       "}\n"
+                       "entry again() -> (a) {\n"
+                       "  a = scan t in 0..4 { emit uniform[3]() }\n"
+                       "}\n", NULL);
+  double seen[48];
+  for (int run = 0; run < 2; run++) {
+    tensor **values = model_run(m, "e", NULL);
+    memcpy(seen + 24 * run, values[0]->reals, 24 * sizeof *seen);
+  }
+  for (int i = 0; i < 48; i++)
+    for (int k = 0; k < i; k++) assert_true(seen[i] != seen[k]);
+  tensor **first = model_run(m, "again", NULL), **second = model_run(m, "again", NULL);
+  assert_null(compare_tensors(m->arena, first[0], second[0], (tolerance){0, 0}));
+  model_free(m);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_scans_carry_and_stack),
+      cmocka_unit_test(test_tuples_and_nesting),
+      cmocka_unit_test(test_functions_and_instances),
+      cmocka_unit_test(test_slots_are_carried),
+      cmocka_unit_test(test_conditions),
+      cmocka_unit_test(test_turns_draw_anew),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
