@@ -34,6 +34,30 @@ typedef struct run_argument {
   location at;
 } run_argument;
 
+typedef enum picture_kind {
+  PICTURE_NONE,
+  PICTURE_ARRAY,   /* one output as npy */
+  PICTURE_GRID,    /* one output, images */
+  PICTURE_PLOT,    /* outputs as curves */
+  PICTURE_SCATTER, /* points */
+  PICTURE_TEXT,    /* one output, characters */
+  PICTURE_TABLE    /* outputs as columns of a CSV file */
+} picture_kind;
+
+/* What a run writes with to: and as:. Outputs are positions among the entry's. */
+typedef struct run_picture {
+  picture_kind kind;
+  const char *to;         /* file, in which {entry}, {epoch}, {step} are filled in; NULL: the terminal */
+  int *outputs;
+  int output_count;
+  int across;             /* of a plot or scatter: x; -1: none */
+  int classes;            /* of a scatter: the points' classes; -1: none */
+  int64_t rows, columns;  /* of a grid; 0: as square as it can be */
+  int64_t zoom;           /* of a grid: pixels per pixel; 0: by its size */
+  bool ranged, each;      /* of a grid: values from low to high; or from every image's least to its most */
+  double low, high;
+} run_picture;
+
 /* One run(…) of a task. A negative count was not given. */
 typedef struct task_run {
   const char *entry;      /* name in program.entries */
@@ -44,7 +68,7 @@ typedef struct task_run {
   int64_t epochs, steps;                /* a phase */
   int64_t every_epochs, every_steps;    /* belongs to the phase before it */
   bool at_end, once, shuffle;
-  const char *to, *as;    /* file that outputs are written to; NULL: none */
+  run_picture picture;
   location at;
 } task_run;
 

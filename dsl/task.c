@@ -9,7 +9,7 @@
 #include "operate.h"
 #include "statement.h"
 #include "subscript.h"
-#include "text_stream.h"
+#include "task_picture.h"
 
 /* --- data ----------------------------------------------------------------------------------- */
 
@@ -223,6 +223,7 @@ static void set_count(elaborator *e, const ast *n, int64_t *count) {
   if (!elaborator_integer(e, n->at, expression_value(e, n->value), n->name, count)) return;
   if (*count >= 1) return;
   elaborator_error(e, n->at, "`%s` is at least 1, not %lld", n->name, (long long)*count);
+  *count = 0;
 }
 
 static void set_truth(elaborator *e, const ast *n, bool *truth) {
@@ -231,21 +232,12 @@ static void set_truth(elaborator *e, const ast *n, bool *truth) {
   else if (!value_is_poison(v)) elaborator_error(e, n->at, "`%s` is true or false", n->name);
 }
 
-static void set_text(elaborator *e, const ast *n, const char **text) {
-  value v = expression_value(e, n->value);
-  if (value_is(v, VALUE_TEXT)) *text = v.text;
-  else if (!value_is_poison(v)) elaborator_error(e, n->at, "`%s` is a text", n->name);
-}
+/* What `to` and `as` say is read when the entry is known. */
+typedef struct written {
+  const ast *to, *as;
+} written;
 
-/* `as: grid[8, 8]` is kept as it is written. */
-static void set_source(elaborator *e, const ast *n, const char **text) {
-  text_stream s;
-  text_stream_open(&s, e->arena);
-  ast_print_node(s.out, n->value);
-  *text = text_stream_close(&s);
-}
-
-static void set_option(elaborator *e, const ast *n, task_run *run) {
+static void set_option(elaborator *e, const ast *n, task_run *run, written *w) {
   static const char *const names[] = {"epochs",  "steps",  "every_epochs", "every_steps", "at_end",
                                       "once",    "shuffle", "to",          "as"};
   if (n->kind != AST_NAMED) {
@@ -262,23 +254,19 @@ static void set_option(elaborator *e, const ast *n, task_run *run) {
     case 4: set_truth(e, n, &run->at_end); break;
     case 5: set_truth(e, n, &run->once); break;
     case 6: set_truth(e, n, &run->shuffle); break;
-    case 7: set_text(e, n, &run->to); break;
-    case 8: set_source(e, n, &run->as); break;
-    default:
-      if (!strcmp(n->name, "show")) elaborator_refuse(e, n->at, "`show`");
-      else elaborator_unknown(e, n->at, "option of run named", n->name, names, count);
+    case 7: w->to = n; break;
+    case 8: w->as = n; break;
+    default: elaborator_unknown(e, n->at, "option of run named", n->name, names, count);
   }
 }
 
-static bool is_phase(const task_run *run) {
-  return run->epochs > 0 || run->steps > 0;
-}
+static bool is_phase(const task_run *run) { return run->epochs >= 0 || run->steps >= 0; }
 
 /* Exactly one of the ways to say when. */
 static void check_time(elaborator *e, const task_run *run) {
-  bool every = run->every_epochs > 0 || run->every_steps > 0;
-  int ways = (run->epochs > 0) + (run->steps > 0) + (run->every_epochs > 0) +
-             (run->every_steps > 0) + run->at_end + run->once;
+  bool every = run->every_epochs >= 0 || run->every_steps >= 0;
+  int ways = (run->epochs >= 0) + (run->steps >= 0) + (run->every_epochs >= 0) +
+             (run->every_steps >= 0) + run->at_end + run->once;
   if (ways != 1)
     elaborator_error(e, run->at, "a run has one of epochs, steps, every_epochs, every_steps, "
                      "at_end and once");
@@ -286,8 +274,11 @@ static void check_time(elaborator *e, const task_run *run) {
   for (int i = 0; i < e->task->run_count; i++) phase = phase || is_phase(&e->task->runs[i]);
   if (every && !phase)
     elaborator_error(e, run->at, "no phase stands before this run: one with epochs or steps");
-  if (run->epochs > 0 && run->data < 0)
+  if (run->epochs >= 0 && run->data < 0)
     elaborator_error(e, run->at, "an epoch needs data; give steps instead");
+  if (is_phase(run) && run->picture.kind != PICTURE_NONE)
+    elaborator_error(e, run->at, "a phase writes no file; a run with every_epochs or at_end after it "
+                     "does");
 }
 
 static value run_call(elaborator *e, const ast *n) {
@@ -295,7 +286,8 @@ static value run_call(elaborator *e, const ast *n) {
   const ast *call = n->items.items[0];
   task_run run = {.entry = entry_of(e, call), .data = -1, .split = -1, .last = -1, .epochs = -1,
                   .steps = -1, .every_epochs = -1, .every_steps = -1, .at = n->at};
-  for (int i = 1; i < n->items.count; i++) set_option(e, n->items.items[i], &run);
+  written w = {0};
+  for (int i = 1; i < n->items.count; i++) set_option(e, n->items.items[i], &run, &w);
   if (!run.entry) return (value){0};
   bool fed = true;
   for (int i = 0; i < call->items.count; i++) {
@@ -305,6 +297,7 @@ static value run_call(elaborator *e, const ast *n) {
   }
   const graph *g = program_entry(e->program, run.entry);
   check_arguments(e, &run, g);
+  run.picture = task_picture(e, w.to, w.as, g, run.data >= 0);
   if (fed) check_inputs(e, &run, g);
   if (fed) check_time(e, &run);
   arena_push(e->arena, e->task->runs, e->task->run_count) = run;

@@ -2,14 +2,17 @@
 #ifndef PICTURE_H
 #define PICTURE_H
 
-#include "dnn_rt.h"
-#include "type.h"
+#include "data.h"
+#include "program.h"
 
-/* Writes the first output of an entry that is an array: as npy where the path ends so, else as a
- * PNG grid of images, f32 or f64 in [0, 1] or u8, of shape [n, H, W] or [n, 1 or 3, H, W]. `as` is
- * "grid[ROWS, COLUMNS]" or NULL, a grid as square as possible. False with a message where that
- * fails. */
-bool picture_write(arena *a, const dnn_entry *entry, void *const *outputs, const char *as,
+enum { GRID_MOST_IMAGES = 256 }; /* of a grid without a size */
+
+/* The rows of outputs that a picture shows at most; 0: all. */
+int64_t picture_rows(const run_picture *p);
+
+/* Writes the outputs of an entry, one array each, to a file (to the terminal for NULL) in the form
+ * that the task asks for. False with a message where that fails. */
+bool picture_write(arena *a, const run_picture *p, const array *outputs, const char *title,
                    const char *path, const char **error);
 
 #endif

@@ -15,6 +15,7 @@
 #include "model.h"
 #include "picture.h"
 #include "progress.h"
+#include "results.h"
 
 /* A run with the code that it calls. */
 typedef struct runner {
@@ -22,6 +23,7 @@ typedef struct runner {
   const dnn_entry *entry, *remainder; /* remainder: for the last, smaller batch; or NULL */
   void **outputs;
   averages averages;
+  results results;
 } runner;
 
 typedef struct trainer {
@@ -63,6 +65,7 @@ static runner *runner_of(trainer *t, feed *f) {
     r->remainder = dnn_find_entry(model, plan_remainder_entry(t->arena, f));
   r->outputs = model_outputs(t->arena, r->entry);
   r->averages = averages_new(t->arena, r->entry, f->label);
+  r->results = results_new(t->arena, &f->run->picture, r->entry, r->remainder, f->batch, f->rows);
   arena_push(t->arena, t->runners, t->runner_count) = r;
   return r;
 }
@@ -85,13 +88,38 @@ static bool call(trainer *t, runner *r, const dnn_entry *entry, int64_t batch, f
   return called;
 }
 
-static bool write_results(trainer *t, const runner *r) {
-  const char *error = NULL;
-  if (!r->feed->run->to) return true;
-  const char *path = arena_printf(t->arena, "%s/%s", t->folder, r->feed->run->to);
-  if (picture_write(t->arena, r->entry, r->outputs, r->feed->run->as, path, &error)) return true;
-  tool_error("%s", error);
-  return false;
+/* The text with a value wherever it names a place for it. */
+static const char *fill(arena *a, const char *text, const char *place, const char *filling) {
+  const char *filled = "";
+  for (const char *at; (at = strstr(text, place)); text = at + strlen(place))
+    filled = arena_printf(a, "%s%.*s%s", filled, (int)(at - text), text, filling);
+  return arena_printf(a, "%s%s", filled, text);
+}
+
+/* Where a run's picture goes; makes the folder. NULL with a message. */
+static const char *picture_path(arena *a, const trainer *t, const runner *r, const stage *s,
+                                const char **error) {
+  double epoch = s ? epochs_done(s, t->place.step) : 0;
+  const char *name = fill(a, r->feed->run->picture.to, "{entry}", r->feed->run->entry);
+  name = fill(a, name, "{epoch}", arena_printf(a, "%g", epoch));
+  name = fill(a, name, "{step}", arena_printf(a, "%lld", (long long)t->place.step));
+  const char *path = arena_printf(a, "%s/%s", t->folder, name);
+  const char *folder = arena_text_n(a, path, (size_t)(strrchr(path, '/') - path));
+  return folder_make(a, folder, error) ? path : NULL;
+}
+
+static bool write_results(trainer *t, const runner *r, const stage *s) {
+  const run_picture *p = &r->feed->run->picture;
+  if (p->kind == PICTURE_NONE) return true;
+  const char *error = NULL, *path = NULL;
+  arena *a = arena_new();
+  const char *title = arena_printf(a, "%s: %s", t->instance->model->name, r->feed->label);
+  progress_clear(&t->progress);
+  if (p->to) path = picture_path(a, t, r, s, &error);
+  bool written = !error && picture_write(a, p, r->results.arrays, title, path, &error);
+  if (!written) tool_error("%s", error);
+  arena_free(a);
+  return written;
 }
 
 /* A run over all of its rows, in order, the last smaller batch included. */
@@ -99,14 +127,17 @@ static bool run_pass(trainer *t, feed *f, const stage *s, feed_time time) {
   runner *r = runner_of(t, f);
   int64_t batches = feed_batches(f);
   averages_clear(&r->averages);
+  results_clear(&r->results);
   if (f->run->shuffle) feed_shuffle(t->arena, f, t->instance->context.seed, 0, time.epoch);
   for (int64_t i = 0; i < batches; i++) {
     if (!call(t, r, r->entry, i, time)) return false;
     averages_add(&r->averages, r->outputs, f->batch);
+    results_add(&r->results, r->outputs, f->batch);
   }
   if (r->remainder) {
     if (!call(t, r, r->remainder, batches, time)) return false;
     averages_add(&r->averages, r->outputs, feed_remainder(f));
+    results_add(&r->results, r->outputs, feed_remainder(f));
   }
   if (r->averages.count && r->averages.rows > 0) {
     history_add(&t->history, t->place.stage, s ? epochs_done(s, t->place.step) : 0, t->place.step,
@@ -114,7 +145,7 @@ static bool run_pass(trainer *t, feed *f, const stage *s, feed_time time) {
     t->line = arena_printf(t->arena, "%s  %s: %s", t->line, f->label,
                            averages_text(t->arena, &r->averages));
   }
-  return write_results(t, r);
+  return write_results(t, r, s);
 }
 
 static bool save_checkpoint(trainer *t) {

@@ -91,8 +91,10 @@ static program *line_program(double rate) {
   runs[0].shuffle = true;
   runs[1].every_epochs = 1;
   runs[2].every_epochs = 2;
-  runs[2].to = "show.png";
-  runs[2].as = "grid[1, 2]";
+  static int image = 0;
+  runs[2].picture = (run_picture){.kind = PICTURE_GRID, .to = "show.png", .outputs = &image,
+                              .output_count = 1, .across = -1, .classes = -1, .rows = 1,
+                              .columns = 2, .zoom = 1};
   p->tasks = arena_new_of(memory, task);
   *p->tasks = (task){.name = "fit", .sets = set, .set_count = 1, .runs = runs, .run_count = 3};
   return p;
@@ -357,7 +359,7 @@ static void results_of_one_entry_are_kept_apart(void **state) {
   program *p = line_program(0.05);
   task_run *runs = p->tasks[0].runs;
   runs[1].last = 8;
-  runs[2] = runs[1];
+  runs[2] = runs[1]; /* no picture */
   runs[2].first = 4;
   assert_int_equal(train("apart", p, line_options()), 0);
   double whole = last_metric("apart/metrics.csv", "evaluate(line.all[0:8])");
