@@ -35,6 +35,8 @@ PROGRAMS         := $(B)/dnnc $(B)/dnn
 
 TEST_SOURCES     := $(wildcard tests/*/test_*.c)
 TESTS            := $(TEST_SOURCES:%.c=$(B)/%)
+TOOL_LIBRARIES   := -lcjson -lcairo -lz -llzma
+
 BENCHES          := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/bench_*.c)) # made by name
 MUTATIONS        := $(wildcard tests/diff/mutations/*.sed)
 MUTANTS          := $(MUTATIONS:tests/diff/mutations/%.sed=$(B)/mutants/%)
@@ -80,7 +82,7 @@ $(B)/dnnc: $(B)/compiler/main.o $(B)/libdnnc.a
 	@$(CC) $(CFLAGS) -o $@ $^ -lm
 $(B)/dnn: $(B)/tools/dnn.o $(B)/libdnntool.a $(B)/libdnnc.a $(B)/libdnnrt.a
 	@echo "  link  $@"
-	@$(CC) $(CFLAGS) -o $@ $^ -lcjson -lcairo -lz -lm -ldl -lpthread
+	@$(CC) $(CFLAGS) -o $@ $^ $(TOOL_LIBRARIES) -lm -ldl -lpthread
 
 # The library of the language, as text in the compiler.
 $(B)/std_text.c: tools/embed.sh $(wildcard dsl/std/*.dnn)
@@ -110,7 +112,7 @@ $(B)/tests/libfault.so: tests/hostile/fault.c tests/hostile/fault.h
 	@$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -shared -fPIC -o $@ $< -ldl
 $(TESTS) $(BENCHES): %: %.o $(B)/tests/libtests.a $(B)/libdnntool.a $(B)/libdnnc.a $(B)/libdnnrt.a
 	@echo "  link  $@"
-	@$(CC) $(CFLAGS) -o $@ $^ -lcmocka -lcjson -lcairo -lz -lm -ldl -lpthread
+	@$(CC) $(CFLAGS) -o $@ $^ -lcmocka $(TOOL_LIBRARIES) -lm -ldl -lpthread
 $(B)/tests/%.o: ALL_CFLAGS += -Itests
 
 # tests/diff/test_random_graphs with one fault planted in the source file that the first line of the
@@ -123,7 +125,7 @@ $(B)/mutants/%: tests/diff/mutations/%.sed $(B)/tests/diff/test_random_graphs $(
 	 if cmp -s $$file $(@D)/$*.c; then echo "$<: it changes nothing in $$file any more" >&2; exit 1; fi && \
 	 $(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -w -I$$(dirname $$file) -c -o $(@D)/$*.o $(@D)/$*.c && \
 	 $(CC) $(CFLAGS) -o $@ $(B)/tests/diff/test_random_graphs.o $(@D)/$*.o $(B)/tests/libtests.a \
-	   $(B)/libdnntool.a $(B)/libdnnc.a $(B)/libdnnrt.a -lcmocka -lcjson -lcairo -lz -lm -ldl -lpthread
+	   $(B)/libdnntool.a $(B)/libdnnc.a $(B)/libdnnrt.a -lcmocka $(TOOL_LIBRARIES) -lm -ldl -lpthread
 
 $(B)/grammar/dnn.tab.c $(B)/grammar/dnn.tab.h &: grammar/dnn.y
 	@mkdir -p $(@D)

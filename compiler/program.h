@@ -3,12 +3,17 @@
 #define PROGRAM_H
 
 #include "graph.h"
+#include "reader.h"
 
-/* A column of a data set: one file and the reader that understands it. */
+/* A column of a data set: files, whose rows follow each other, and the reader that understands
+ * them. */
 typedef struct data_column {
   const char *name;   /* meets the entry's input of this name */
-  const char *reader; /* "idx", "npy" */
-  const char *file;
+  const char *reader; /* a row of reader.h */
+  const char **files;
+  int file_count;
+  reader_setting *settings;
+  int setting_count;
   location at;
 } data_column;
 

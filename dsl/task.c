@@ -7,32 +7,113 @@
 #include "expression.h"
 #include "library.h"
 #include "operate.h"
+#include "reader.h"
 #include "statement.h"
 #include "subscript.h"
 #include "task_picture.h"
 
 /* --- data ----------------------------------------------------------------------------------- */
 
-/* image: idx("train-images-idx3-ubyte.gz") */
+static const data_reader *find_reader(elaborator *e, const ast *call) {
+  const data_reader *found = reader_find(call->base->name);
+  if (found) return found;
+  const char **names = NULL;
+  int count = 0;
+  for (const data_reader *r = data_readers; r->name; r++) arena_push(e->arena, names, count) = r->name;
+  elaborator_unknown(e, call->at, "reader", call->base->name, names, count);
+  return NULL;
+}
+
+static const char *kinds_text(arena *a, int kinds) {
+  static const char *const words[] = {"an integer from 0 on", "true or false", "a text",
+                                      "a tuple of them"};
+  const char *text = "";
+  for (int i = 0; i < 4; i++)
+    if (kinds & 1 << i) text = arena_printf(a, "%s%s%s", text, *text ? ", or " : "", words[i]);
+  return text;
+}
+
+/* One value, or each item of a tuple. */
+static void add_setting(elaborator *e, const ast *n, value v, int kinds, data_column *column) {
+  reader_setting setting = {.name = n->name};
+  if (value_is(v, VALUE_TUPLE) && kinds & SETTING_TUPLE) {
+    for (int i = 0; i < v.tuple->count; i++)
+      add_setting(e, n, v.tuple->items[i], kinds & (SETTING_NUMBER | SETTING_TEXT), column);
+    return;
+  }
+  if (value_is(v, VALUE_TRUTH) && kinds & SETTING_TRUTH) {
+    setting.number = v.truth;
+  } else if (value_is(v, VALUE_TEXT) && kinds & SETTING_TEXT) {
+    setting.text = v.text;
+  } else if (value_is_integer(v) && v.number.numerator >= 0 && kinds & SETTING_NUMBER) {
+    setting.number = v.number.numerator;
+  } else {
+    if (!value_is_poison(v))
+      elaborator_error(e, n->at, "`%s` is %s, not %s", n->name, kinds_text(e->arena, kinds),
+                       value_words(e->arena, v));
+    return;
+  }
+  arena_push(e->arena, column->settings, column->setting_count) = setting;
+}
+
+static void add_option(elaborator *e, const ast *n, const data_reader *r, data_column *column) {
+  const char **names = NULL;
+  int count = 0;
+  for (const reader_option *o = r->options; o->name; o++)
+    arena_push(e->arena, names, count) = o->name;
+  const reader_option *option = reader_option_find(r, n->name);
+  if (!option) {
+    elaborator_unknown(e, n->at, arena_printf(e->arena, "option of the reader %s named", r->name),
+                       n->name, names, count);
+    return;
+  }
+  for (int i = 0; i < column->setting_count; i++)
+    if (!strcmp(column->settings[i].name, n->name)) {
+      elaborator_error(e, n->at, "`%s` is given twice", n->name);
+      return;
+    }
+  add_setting(e, n, expression_value(e, n->value), option->kinds, column);
+}
+
+/* A text, or a tuple of texts. */
+static void add_files(elaborator *e, const ast *n, data_column *column) {
+  value v = expression_value(e, n);
+  int count = value_is(v, VALUE_TUPLE) ? v.tuple->count : 1;
+  for (int i = 0; i < count; i++) {
+    value file = value_is(v, VALUE_TUPLE) ? v.tuple->items[i] : v;
+    if (value_is(file, VALUE_TEXT)) {
+      arena_push(e->arena, column->files, column->file_count) = file.text;
+    } else if (!value_is_poison(file)) {
+      elaborator_error(e, n->at, "a reader takes the name of a file, or a tuple of names, not %s",
+                       value_words(e->arena, file));
+      return;
+    }
+  }
+  if (!count) elaborator_error(e, n->at, "a reader takes at least one file");
+}
+
+/* image: raw("data_batch_1.bin.xz", record: 3073, offset: 1) */
 static void add_column(elaborator *e, const ast *n, data_split *split) {
-  static const char *const readers[] = {"idx", "npy"};
   const ast *call = n->kind == AST_NAMED ? n->value : NULL;
-  bool good = call && call->kind == AST_CALL && call->base->kind == AST_NAME &&
-              call->items.count == 1 && call->items.items[0]->kind == AST_STRING;
-  if (!good) {
+  if (!call || call->kind != AST_CALL || call->base->kind != AST_NAME || !call->items.count ||
+      call->items.items[0]->kind == AST_NAMED) {
     elaborator_error(e, n->at, "a column is written as in image: idx(\"file.gz\")");
     return;
   }
-  const char *reader = call->base->name;
-  if (strcmp(reader, readers[0]) && strcmp(reader, readers[1])) {
-    elaborator_refuse(e, call->at, arena_printf(e->arena, "the reader `%s`", reader));
-    return;
+  const data_reader *r = find_reader(e, call);
+  if (!r) return;
+  data_column column = {.name = n->name, .reader = r->name, .at = call->at};
+  add_files(e, call->items.items[0], &column);
+  for (int i = 1; i < call->items.count; i++) {
+    const ast *item = call->items.items[i];
+    if (item->kind == AST_NAMED) add_option(e, item, r, &column);
+    else elaborator_error(e, item->at, "what follows the file is named, as in offset: 1; several "
+                          "files are a tuple, (\"1.gz\", \"2.gz\")");
   }
   for (int i = 0; i < split->column_count; i++)
     if (!strcmp(split->columns[i].name, n->name))
       elaborator_error(e, n->at, "the column `%s` stands twice", n->name);
-  arena_push(e->arena, split->columns, split->column_count) =
-      (data_column){n->name, reader, call->items.items[0]->name, call->at};
+  arena_push(e->arena, split->columns, split->column_count) = column;
 }
 
 static void add_split(elaborator *e, const ast *n, data_set *set) {

@@ -38,12 +38,70 @@ const array *array_for(arena *a, const array *x, dtype element) {
   return rounded;
 }
 
-array *data_read(arena *a, const char *reader, const char *path, const char **error) {
-  if (!reader) reader = ends_with(path, ".npy") || ends_with(path, ".npy.gz") ? "npy" : "idx";
-  if (strcmp(reader, "idx") == 0) return idx_read(a, path, error);
-  if (strcmp(reader, "npy") == 0) return npy_read(a, path, error);
-  *error = arena_printf(a, "%s: there is no reader %s", path, reader);
-  return NULL;
+int64_t data_number(const data_request *r, const char *name, int64_t fallback) {
+  for (int i = 0; i < r->setting_count; i++)
+    if (!strcmp(r->settings[i].name, name)) return r->settings[i].number;
+  return fallback;
+}
+
+static array *read_idx(arena *a, const data_request *r, const char *path, const char **error) {
+  (void)r;
+  return idx_read(a, path, error);
+}
+
+static array *read_npy(arena *a, const data_request *r, const char *path, const char **error) {
+  (void)r;
+  return npy_read(a, path, error);
+}
+
+typedef array *file_reader(arena *a, const data_request *r, const char *path, const char **error);
+
+static const struct {
+  const char *name;
+  file_reader *read;
+} file_readers[] = {{"idx", read_idx}, {"npy", read_npy}, {"raw", raw_read}};
+
+static file_reader *reader_of(const data_request *r) {
+  const char *path = r->paths[0], *name = r->reader;
+  if (!name) name = ends_with(path, ".npy") || ends_with(path, ".npy.gz") ? "npy" : "idx";
+  for (size_t i = 0; i < sizeof file_readers / sizeof *file_readers; i++)
+    if (!strcmp(file_readers[i].name, name)) return file_readers[i].read;
+  internal_error("there is no reader %s", name);
+}
+
+/* Whether y's rows can follow x's; else a message. */
+static bool rows_follow(arena *a, const array *x, const array *y, const char **error) {
+  bool same = x->element == y->element && x->rank == y->rank && x->rank > 0;
+  for (int i = 1; same && i < x->rank; i++) same = x->extents[i] == y->extents[i];
+  if (!same)
+    *error = arena_printf(a, "%s holds %s, but %s, whose rows it follows, %s", y->path,
+                          array_text(a, y), x->path, array_text(a, x));
+  return same;
+}
+
+static array *joined(arena *a, array *const *parts, int count, const char **error) {
+  array *whole = arena_new_of(a, array);
+  *whole = *parts[0];
+  for (int i = 1; i < count; i++) {
+    if (!rows_follow(a, parts[0], parts[i], error)) return NULL;
+    if (__builtin_add_overflow(whole->extents[0], parts[i]->extents[0], &whole->extents[0]))
+      arena_exhausted(a, 0);
+  }
+  char *at = whole->data = arena_array(a, (size_t)whole->extents[0],
+                                       (size_t)(array_bytes(parts[0]) / parts[0]->extents[0]));
+  for (int i = 0; i < count; at += array_bytes(parts[i]), i++)
+    memcpy(at, parts[i]->data, (size_t)array_bytes(parts[i]));
+  return whole;
+}
+
+array *data_read(arena *a, const data_request *r, const char **error) {
+  file_reader *read = reader_of(r);
+  if (r->path_count == 1) return read(a, r, r->paths[0], error);
+  array **parts = arena_array_of(a, r->path_count, array *), *whole = NULL;
+  int count = 0;
+  while (count < r->path_count && (parts[count] = read(a, r, r->paths[count], error))) count++;
+  if (count == r->path_count) whole = joined(a, parts, count, error);
+  return whole;
 }
 
 static void add_folders(arena *a, data_path *path, const char *list) {

@@ -3,6 +3,7 @@
 #ifndef DATA_H
 #define DATA_H
 
+#include "reader.h"
 #include "type.h"
 
 /* The content of a file: dense, row-major, in this machine's byte order. The first axis counts
@@ -21,13 +22,35 @@ int64_t array_bytes(const array *x);
 /* "u8[60000, 28, 28]". */
 const char *array_text(arena *a, const array *x);
 
-/* IDX files, plain or compressed by gzip (http://yann.lecun.com/exdb/mnist: magic 0, 0, type,
- * rank; big-endian extents and elements). Types u8, i8, i32, f32, f64. */
+/* What is to be read, and for which input: its rows are those of the files, one after the other. */
+typedef struct data_request {
+  const char *reader; /* a row of reader.h; NULL: the file's name decides */
+  const char *const *paths;
+  int path_count;
+  const reader_setting *settings;
+  int setting_count;
+  tensor_type type;   /* of the input */
+} data_request;
+
+/* The request with these files, whose arrays have one element type and rows of one shape. */
+array *data_read(arena *a, const data_request *r, const char **error);
+
+/* A setting that is a number; the fallback where it is not given. */
+int64_t data_number(const data_request *r, const char *name, int64_t fallback);
+
+/* Readers of one file, plain or compressed by gzip or xz. */
+
+/* IDX files (http://yann.lecun.com/exdb/mnist: magic 0, 0, type, rank; big-endian extents and
+ * elements). Types u8, i8, i32, f32, f64. */
 array *idx_read(arena *a, const char *path, const char **error);
 
-/* NumPy's npy, versions 1 to 3, plain or compressed by gzip, in C order: bool, u8, i8, i32, i64,
- * f16, f32, f64 in either byte order. */
+/* NumPy's npy, versions 1 to 3, in C order: bool, u8, i8, i32, i64, f16, f32, f64 in either byte
+ * order. */
 array *npy_read(arena *a, const char *path, const char **error);
+
+/* Records of one size behind a header: row i of the input, dense, row-major and little-endian,
+ * begins `offset` bytes behind the start of record i. */
+array *raw_read(arena *a, const data_request *r, const char *path, const char **error);
 
 /* The array where it already has the element type or cannot be taken for it; an array of floating
  * numbers for f16 or bf16, which few files hold, is rounded. */
@@ -35,9 +58,6 @@ const array *array_for(arena *a, const array *x, dtype element);
 
 /* Replaces a file by an array in npy version 1; bf16, which npy lacks, is written as f32. */
 bool npy_write(arena *a, const char *path, const array *x, const char **error);
-
-/* Reads with the reader that a column names ("idx", "npy"); with NULL the file's name decides. */
-array *data_read(arena *a, const char *reader, const char *path, const char **error);
 
 /* The folders in which data sets are searched, in this order: those given (separated by colons;
  * may be NULL), those of the environment's DNN_DATA, the system's. */

@@ -1,40 +1,146 @@
 #include "data_stream.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <lzma.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
-/* A byte of deflated data stands for at most 1032 bytes (zlib's technical notes). */
-enum { MOST_EXPANSION = 1032, CHUNK = 1 << 20 };
+/* A byte of deflated data stands for at most 1032 bytes (zlib's technical notes). In LZMA 14 bits,
+ * each predicted with at most 2017 / 2048, make a match of 273 bytes: less than 7200 for a byte. */
+enum { MOST_DEFLATED = 1032, MOST_LZMA = 7200, CHUNK = 1 << 20, XZ_BUFFER = 1 << 16 };
+static const uint64_t most_xz_memory = (uint64_t)512 << 20; /* xz -9 takes 65 MiB */
+
+typedef struct xz_file {
+  int file;
+  bool ended; /* the file, not what it holds */
+  lzma_stream stream;
+  uint8_t buffer[XZ_BUFFER];
+} xz_file;
 
 struct data_stream {
   arena *arena;
   const char *path;
-  gzFile file;
+  gzFile plain;       /* and compressed by gzip; or */
+  xz_file *xz;
   int64_t most_bytes; /* that the file can hold, decompressed */
 };
 
+/* --- xz ------------------------------------------------------------------------------------- */
+
+static bool is_xz(int file) {
+  static const char magic[6] = "\xfd" "7zXZ";
+  char start[6];
+  return pread(file, start, sizeof start, 0) == sizeof start && !memcmp(start, magic, sizeof start);
+}
+
+static const char *xz_open(data_stream *s, int file) {
+  s->xz = arena_new_of(s->arena, xz_file);
+  s->xz->file = file;
+  lzma_ret code = lzma_stream_decoder(&s->xz->stream, most_xz_memory, LZMA_CONCATENATED);
+  if (code == LZMA_MEM_ERROR) arena_exhausted(s->arena, 0);
+  return code == LZMA_OK ? NULL : "liblzma cannot be used";
+}
+
+static const char *xz_fault(data_stream *s, lzma_ret code) {
+  switch (code) {
+    case LZMA_MEM_ERROR: arena_exhausted(s->arena, 0);
+    case LZMA_MEMLIMIT_ERROR: return "decompressing takes more than 512 MiB";
+    case LZMA_BUF_ERROR: return "the file ends early";
+    case LZMA_OPTIONS_ERROR: return "the xz file uses what liblzma does not know";
+    default: return "the compressed data is damaged";
+  }
+}
+
+/* Fills the buffer again. */
+static const char *xz_feed(xz_file *xz) {
+  ssize_t n = read(xz->file, xz->buffer, XZ_BUFFER);
+  if (n < 0) return strerror(errno);
+  xz->ended = n == 0;
+  xz->stream.next_in = xz->buffer;
+  xz->stream.avail_in = (size_t)n;
+  return NULL;
+}
+
+static const char *xz_read(data_stream *s, char *bytes, size_t count, size_t *done) {
+  xz_file *xz = s->xz;
+  *done = 0;
+  xz->stream.next_out = (uint8_t *)bytes;
+  xz->stream.avail_out = count;
+  lzma_ret code = LZMA_OK;
+  while (code == LZMA_OK && xz->stream.avail_out) {
+    const char *fault = xz->stream.avail_in || xz->ended ? NULL : xz_feed(xz);
+    if (fault) return fault;
+    code = lzma_code(&xz->stream, xz->ended ? LZMA_FINISH : LZMA_RUN);
+  }
+  *done = count - xz->stream.avail_out;
+  return code == LZMA_OK || code == LZMA_STREAM_END ? NULL : xz_fault(s, code);
+}
+
+/* --- plain files and gzip ------------------------------------------------------------------- */
+
+static const char *plain_read(data_stream *s, char *bytes, size_t count, size_t *done) {
+  for (*done = 0; *done < count;) {
+    size_t left = count - *done;
+    int n = gzread(s->plain, bytes + *done, left < CHUNK ? (unsigned)left : CHUNK), code;
+    if (n > 0) *done += (size_t)n;
+    if (n > 0) continue;
+    const char *text = gzerror(s->plain, &code);
+    if (code == Z_OK) return NULL;
+    if (code == Z_BUF_ERROR) return "the file ends early";
+    if (code == Z_ERRNO) return strerror(errno);
+    if (code == Z_MEM_ERROR) arena_exhausted(s->arena, 0);
+    return arena_printf(s->arena, "the compressed data is damaged (%s)", text);
+  }
+  return NULL;
+}
+
+static const char *plain_open(data_stream *s, int file) {
+  s->plain = gzdopen(file, "rb");
+  if (!s->plain) arena_exhausted(s->arena, 0);
+  gzbuffer(s->plain, CHUNK);
+  return NULL;
+}
+
+/* --- both ----------------------------------------------------------------------------------- */
+
+static int open_regular(const char *path, struct stat *status, const char **reason) {
+  int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  bool regular = file >= 0 && fstat(file, status) == 0 && S_ISREG(status->st_mode);
+  if (regular) return file;
+  *reason = file < 0 ? strerror(errno) : "not a regular file";
+  if (file >= 0) close(file);
+  return -1;
+}
+
 data_stream *data_stream_open(arena *a, const char *path, const char **error) {
   struct stat status;
-  errno = 0;
-  gzFile file = stat(path, &status) == 0 && S_ISREG(status.st_mode) ? gzopen(path, "rb") : NULL;
-  if (!file && errno == ENOMEM) arena_exhausted(a, 0);
-  if (!file) {
-    *error = arena_printf(a, "cannot read %s: %s", path,
-                          errno ? strerror(errno) : "not a regular file");
+  const char *reason;
+  int file = open_regular(path, &status, &reason);
+  if (file < 0) {
+    *error = arena_printf(a, "cannot read %s: %s", path, reason);
     return NULL;
   }
-  gzbuffer(file, CHUNK);
   data_stream *s = arena_new_of(a, data_stream);
-  *s = (data_stream){a, path, file, (int64_t)status.st_size};
-  if (!gzdirect(file) && __builtin_mul_overflow(s->most_bytes, MOST_EXPANSION, &s->most_bytes))
-    s->most_bytes = INT64_MAX;
-  return s;
+  *s = (data_stream){.arena = a, .path = path, .most_bytes = (int64_t)status.st_size};
+  bool xz = is_xz(file);
+  const char *fault = xz ? xz_open(s, file) : plain_open(s, file);
+  int64_t most = xz ? MOST_LZMA : gzdirect(s->plain) ? 1 : MOST_DEFLATED;
+  if (__builtin_mul_overflow(s->most_bytes, most, &s->most_bytes)) s->most_bytes = INT64_MAX;
+  if (!fault) return s;
+  data_stream_close(s, NULL, fault, error);
+  return NULL;
 }
 
 array *data_stream_close(data_stream *s, array *result, const char *fault, const char **error) {
-  gzclose(s->file);
+  if (s->xz) {
+    lzma_end(&s->xz->stream);
+    close(s->xz->file);
+  } else {
+    gzclose(s->plain);
+  }
   if (!fault) {
     result->path = s->path;
     return result;
@@ -43,23 +149,39 @@ array *data_stream_close(data_stream *s, array *result, const char *fault, const
   return NULL;
 }
 
-static const char *stream_fault(data_stream *s) {
-  int code;
-  const char *text = gzerror(s->file, &code);
-  if (code == Z_OK || code == Z_BUF_ERROR) return "the file ends early";
-  if (code == Z_ERRNO) return strerror(errno);
-  if (code == Z_MEM_ERROR) arena_exhausted(s->arena, 0);
-  return arena_printf(s->arena, "the compressed data is damaged (%s)", text);
+/* As many bytes as there are, at most count; fewer only at the end. */
+static const char *read_most(data_stream *s, void *bytes, size_t count, size_t *done) {
+  return s->xz ? xz_read(s, bytes, count, done) : plain_read(s, bytes, count, done);
 }
 
 const char *data_stream_bytes(data_stream *s, void *bytes, size_t count) {
-  for (char *at = bytes; count > 0;) {
-    int n = gzread(s->file, at, count < CHUNK ? (unsigned)count : CHUNK);
-    if (n <= 0) return stream_fault(s);
-    at += n;
-    count -= (size_t)n;
+  size_t done;
+  const char *fault = read_most(s, bytes, count, &done);
+  return fault || done == count ? fault : "the file ends early";
+}
+
+/* In chunks, each twice as large as the one before, and then as a whole. */
+char *data_stream_rest(data_stream *s, size_t *size, const char **fault) {
+  enum { MOST_CHUNKS = 48 };
+  arena *scratch = arena_new();
+  char *chunks[MOST_CHUNKS];
+  size_t sizes[MOST_CHUNKS], room = s->most_bytes < CHUNK ? (size_t)s->most_bytes + 1 : CHUNK;
+  int count = 0;
+  *size = 0;
+  do {
+    chunks[count] = arena_alloc(scratch, room);
+    *fault = read_most(s, chunks[count], room, &sizes[count]);
+    *size += sizes[count];
+    room *= 2;
+  } while (!*fault && sizes[count] == room / 2 && ++count < MOST_CHUNKS);
+  char *whole = NULL;
+  if (!*fault) {
+    char *at = whole = arena_alloc(s->arena, *size + 1);
+    for (int i = 0; i <= count && i < MOST_CHUNKS; at += sizes[i], i++)
+      memcpy(at, chunks[i], sizes[i]);
   }
-  return NULL;
+  arena_free(scratch);
+  return whole;
 }
 
 static void reverse_elements(unsigned char *bytes, int64_t elements, size_t size) {
@@ -90,8 +212,7 @@ const char *data_stream_elements(data_stream *s, array *x, bool swap) {
   if (swap) reverse_elements(x->data, array_elements(x), dtype_size(x->element));
   /* Reading on to the end also checks the checksum of compressed files. */
   char further;
-  if (gzread(s->file, &further, 1) > 0) return "the file is longer than its header says";
-  int code;
-  gzerror(s->file, &code); /* a file that ends early has no error but this one */
-  return code == Z_OK ? NULL : stream_fault(s);
+  size_t more;
+  fault = read_most(s, &further, 1, &more);
+  return fault || !more ? fault : "the file is longer than its header says";
 }

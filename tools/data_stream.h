@@ -1,5 +1,5 @@
-/* What the readers of data files share: a file, plain or compressed by gzip, read front to back
- * by readers that do not trust what it says of its size. */
+/* What the readers of data files share: a file, plain or compressed by gzip or xz (its first bytes
+ * tell), read front to back by readers that do not trust what it says of its size. */
 #ifndef DATA_STREAM_H
 #define DATA_STREAM_H
 
@@ -16,6 +16,9 @@ array *data_stream_close(data_stream *s, array *result, const char *fault, const
 
 /* Reads exactly so many bytes; else a fault: truncated or damaged. */
 const char *data_stream_bytes(data_stream *s, void *bytes, size_t count);
+
+/* Reads all that is left, with a zero byte behind it; NULL with a fault. */
+char *data_stream_rest(data_stream *s, size_t *size, const char **fault);
 
 /* Reads the elements of an array whose type and extents are set, which must be all that is left
  * in the file; swap reverses the bytes of each element. Memory is allocated only after the size

@@ -5,16 +5,49 @@
 #include "element.h"
 #include "input_range.h"
 
-/* Errors stand at the data set, so that a set that is missing is reported once. */
-static const array *cached(arena *a, diagnostics *d, data_cache *cache, const data_set *set,
-                           const data_column *column) {
+/* The files of a column; false, with the error at the data set, so that a set that is missing is
+ * reported once. */
+static bool find_files(arena *a, diagnostics *d, const data_cache *cache, const data_set *set,
+                       const data_column *column, const char **paths) {
   const char *error = NULL;
-  const char *path = data_find(a, &cache->path, set->folder, column->file, &error);
-  for (int i = 0; path && i < cache->count; i++)
-    if (strcmp(cache->arrays[i]->path, path) == 0) return cache->arrays[i];
-  array *x = path ? data_read(a, column->reader, path, &error) : NULL;
-  if (x) arena_push(a, cache->arrays, cache->count) = x;
-  else diag_error(d, path ? column->at : set->at, "%s", error);
+  for (int i = 0; i < column->file_count; i++) {
+    paths[i] = data_find(a, &cache->path, set->folder, column->files[i], &error);
+    if (paths[i]) continue;
+    diag_error(d, set->at, "%s", error);
+    return false;
+  }
+  return true;
+}
+
+static bool same_setting(const reader_setting *x, const reader_setting *y) {
+  return !strcmp(x->name, y->name) && x->number == y->number && !x->text == !y->text &&
+         (!x->text || !strcmp(x->text, y->text));
+}
+
+/* Whether both read the same rows. */
+static bool same_request(const data_request *x, const data_request *y) {
+  bool same = !strcmp(x->reader, y->reader) && x->path_count == y->path_count &&
+              x->setting_count == y->setting_count && x->type.element == y->type.element &&
+              x->type.rank == y->type.rank;
+  for (int i = 1; same && i < x->type.rank; i++)
+    same = x->type.dims[i].maximum == y->type.dims[i].maximum;
+  for (int i = 0; same && i < x->path_count; i++) same = !strcmp(x->paths[i], y->paths[i]);
+  for (int i = 0; same && i < x->setting_count; i++)
+    same = same_setting(&x->settings[i], &y->settings[i]);
+  return same;
+}
+
+static const array *cached(arena *a, diagnostics *d, data_cache *cache, const data_set *set,
+                           const data_column *column, const tensor_type *type) {
+  const char *error = NULL, **paths = arena_array_of(a, column->file_count, const char *);
+  if (!find_files(a, d, cache, set, column, paths)) return NULL;
+  data_request r = {column->reader, paths, column->file_count, column->settings,
+                    column->setting_count, *type};
+  for (int i = 0; i < cache->count; i++)
+    if (same_request(&cache->entries[i].request, &r)) return cache->entries[i].array;
+  array *x = data_read(a, &r, &error);
+  if (x) arena_push(a, cache->entries, cache->count) = (data_cached){r, x};
+  else diag_error(d, column->at, "%s", error);
   return x;
 }
 
@@ -27,7 +60,7 @@ static bool column_fits(const array *x, const tensor_type *type) {
 
 static void connect_column(arena *a, diagnostics *d, data_cache *cache, const data_set *set,
                            const data_column *column, feed *f, feed_input *input) {
-  const array *x = cached(a, d, cache, set, column);
+  const array *x = cached(a, d, cache, set, column, &input->type);
   if (!x) return;
   x = input->column = array_for(a, x, input->type.element);
   int64_t batch = input->type.rank ? input->type.dims[0].maximum : 0;

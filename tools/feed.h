@@ -6,10 +6,15 @@
 #include "data.h"
 #include "program.h"
 
-/* Files already read, so that two runs share them. */
+/* What was already read, so that two runs share it. */
+typedef struct data_cached {
+  data_request request;
+  array *array;
+} data_cached;
+
 typedef struct data_cache {
   data_path path;
-  array **arrays;
+  data_cached *entries;
   int count;
 } data_cache;
 

@@ -85,7 +85,8 @@ static bool take_input(arena *a, const options *o, entry_run *run, int index) {
     tool_error("%s does not fit input %s: %s", text, t->name, type_text(a, &type));
     return false;
   }
-  const array *x = data_read(a, NULL, text, &error);
+  const data_request request = {.paths = &text, .path_count = 1, .type = type};
+  const array *x = data_read(a, &request, &error);
   if (!x) {
     tool_error("%s", error);
     return false;

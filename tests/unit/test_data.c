@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <lzma.h>
 #include <zlib.h>
 
 #include <cmocka.h>
@@ -36,6 +37,14 @@ static const char *compressed(const char *name, const void *bytes, size_t size) 
   return path;
 }
 
+static const char *xz_compressed(const char *name, const void *bytes, size_t size) {
+  uint8_t out[4096];
+  size_t length = 0;
+  assert_int_equal(lzma_easy_buffer_encode(6, LZMA_CHECK_CRC32, NULL, bytes, size, out, &length,
+                                           sizeof out), LZMA_OK);
+  return written(name, out, length);
+}
+
 /* Two rows of three bytes; two numbers -2 and 1.5. */
 static const unsigned char idx_bytes[] = {0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 255};
 static const unsigned char idx_reals[] = {
@@ -45,8 +54,9 @@ static void reads_idx(void **state) {
   (void)state;
   const char *error = NULL;
   const char *paths[] = {written("a.idx", idx_bytes, sizeof idx_bytes),
-                         compressed("a.idx.gz", idx_bytes, sizeof idx_bytes)};
-  for (int i = 0; i < 2; i++) {
+                         compressed("a.idx.gz", idx_bytes, sizeof idx_bytes),
+                         xz_compressed("a.idx.xz", idx_bytes, sizeof idx_bytes)};
+  for (int i = 0; i < 3; i++) {
     array *x = idx_read(memory, paths[i], &error);
     assert_non_null(x);
     assert_string_equal(array_text(memory, x), "u8[2, 3]");
@@ -107,6 +117,102 @@ static void refuses_damaged_gzip(void **state) {
     assert_null(idx_read(memory, written("t.gz", bytes, length), &error));
   bytes[size - 6] ^= 1; /* the checksum */
   assert_refused(idx_read, written("d.gz", bytes, size), "damaged");
+}
+
+/* Cut anywhere, and with any bit changed, a compressed file is refused or holds the same: xz has
+ * checksums over all but its padding. */
+static void refuses_damaged_xz(void **state) {
+  (void)state;
+  const char *error = NULL;
+  size_t size;
+  char *bytes = file_read(memory, xz_compressed("c.xz", idx_bytes, sizeof idx_bytes), &size, &error);
+  for (size_t length = 6; length < size; length++)
+    assert_refused(idx_read, written("t.xz", bytes, length), "ends early");
+  for (size_t i = 6; i < size; i++) {
+    bytes[i] ^= 1;
+    array *x = idx_read(memory, written("d.xz", bytes, size), &error);
+    if (x) assert_memory_equal(x->data, idx_bytes + 12, 6);
+    else assert_non_null(strstr(error, "d.xz: "));
+    bytes[i] ^= 1;
+  }
+}
+
+/* ---- records ---------------------------------------------------------------------------------- */
+
+static data_request request_of(const char *reader, const char **paths, int count, dtype element,
+                               int rank, const int64_t *extents) {
+  return (data_request){
+      .reader = reader, .paths = paths, .path_count = count, .type = type_of(element, rank, extents)};
+}
+
+/* Two records of a header, a class, and a 2x2 image of 16 bits. */
+static const unsigned char records[] = {9, 1, 1, 0, 2, 0, 3, 0, 4, 1, 2, 5, 0, 6, 0, 7, 0, 8, 1};
+
+static void reads_records(void **state) {
+  (void)state;
+  const char *error = NULL, *paths[] = {written("a.bin", records, sizeof records),
+                                        xz_compressed("a.bin.xz", records, sizeof records)};
+  data_request image = request_of("raw", paths, 2, DTYPE_F16, 3, (int64_t[]){50, 2, 2});
+  image.settings = (reader_setting[]){
+      {.name = "record", .number = 9}, {.name = "offset", .number = 1}, {.name = "header", .number = 1}};
+  image.setting_count = 3;
+  array *x = data_read(memory, &image, &error);
+  if (!x) fail_msg("%s", error);
+  assert_string_equal(array_text(memory, x), "f16[4, 2, 2]");
+  const uint16_t pixels[] = {1, 2, 3, 0x104, 5, 6, 7, 0x108};
+  assert_memory_equal(x->data, pixels, sizeof pixels);
+  assert_memory_equal((char *)x->data + sizeof pixels, pixels, sizeof pixels);
+
+  data_request label = request_of("raw", paths, 1, DTYPE_U8, 1, (int64_t[]){50});
+  label.settings = (reader_setting[]){{.name = "record", .number = 9}, {.name = "header", .number = 1}};
+  label.setting_count = 2;
+  x = data_read(memory, &label, &error);
+  assert_string_equal(array_text(memory, x), "u8[2]");
+  assert_memory_equal(x->data, ((uint8_t[]){1, 2}), 2);
+}
+
+static void refuses_records(void **state) {
+  (void)state;
+  static const struct {
+    size_t size;
+    int64_t record, offset, header;
+    const char *about;
+  } cases[] = {
+      {18, 9, 1, 1, "ends at byte 18 inside of record 1, which begins at byte 10: it has 8 bytes of 9"},
+      {1, 9, 1, 1, "holds no record"},
+      {0, 9, 1, 0, "holds no record"},
+      {19, 9, 1, 20, "header is to have 20 bytes, but the file ends at byte 19"},
+      {19, 8, 1, 1, "the 8 bytes of a row f16[50, 2, 2], at offset 1, lie outside a record of 8"},
+      {19, 0, 0, 1, "outside a record of 0"},
+      {19, 9, INT64_MAX, 1, "outside a record"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const char *error = NULL, *path = written("h.bin", records, cases[i].size);
+    data_request r = request_of("raw", &path, 1, DTYPE_F16, 3, (int64_t[]){50, 2, 2});
+    r.settings = (reader_setting[]){{.name = "record", .number = cases[i].record},
+                                    {.name = "offset", .number = cases[i].offset},
+                                    {.name = "header", .number = cases[i].header}};
+    r.setting_count = 3;
+    assert_null(data_read(memory, &r, &error));
+    if (!strstr(error, cases[i].about) || !strstr(error, path)) fail_msg("%s", error);
+  }
+}
+
+/* ---- files that follow each other ------------------------------------------------------------- */
+
+static void joins_files(void **state) {
+  (void)state;
+  const char *error = NULL, *paths[] = {written("1.idx", idx_bytes, sizeof idx_bytes),
+                                        written("2.idx", idx_bytes, sizeof idx_bytes),
+                                        written("3.idx", idx_reals, sizeof idx_reals)};
+  data_request r = request_of("idx", paths, 2, DTYPE_U8, 2, (int64_t[]){1, 3});
+  array *x = data_read(memory, &r, &error);
+  assert_string_equal(array_text(memory, x), "u8[4, 3]");
+  assert_memory_equal(x->data, ((uint8_t[]){1, 2, 3, 4, 5, 255, 1, 2, 3, 4, 5, 255}), 12);
+  r.path_count = 3;
+  assert_null(data_read(memory, &r, &error));
+  if (!strstr(error, "3.idx holds f32[2], but ") || !strstr(error, "1.idx, whose rows it follows, u8[2, 3]"))
+    fail_msg("%s", error);
 }
 
 static const char *npy(const char *name, int version, const char *header, const void *data,
@@ -232,7 +338,8 @@ static void reads_fashion_mnist(void **state) {
   data_path path = data_path_new(memory, NULL);
   const char *file = data_find(memory, &path, "fashion-mnist", "t10k-images-idx3-ubyte.gz", &error);
   if (!file) fail_msg("%s", error);
-  array *images = data_read(memory, "idx", file, &error);
+  data_request r = {.reader = "idx", .paths = &file, .path_count = 1};
+  array *images = data_read(memory, &r, &error);
   if (!images) fail_msg("%s", error);
   assert_string_equal(array_text(memory, images), "u8[10000, 28, 28]");
 }
@@ -288,7 +395,9 @@ static int tear_down(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(reads_idx),           cmocka_unit_test(refuses_hostile_idx),
-      cmocka_unit_test(refuses_damaged_gzip), cmocka_unit_test(reads_npy),
+      cmocka_unit_test(refuses_damaged_gzip), cmocka_unit_test(refuses_damaged_xz),
+      cmocka_unit_test(reads_records),       cmocka_unit_test(refuses_records),
+      cmocka_unit_test(joins_files),         cmocka_unit_test(reads_npy),
       cmocka_unit_test(refuses_hostile_npy), cmocka_unit_test(writes_npy),
       cmocka_unit_test(finds_data),          cmocka_unit_test(reads_fashion_mnist),
       cmocka_unit_test(sixteen_bit_floats),

@@ -68,9 +68,10 @@ static program *line_program(double rate) {
   p->entries[2] = entry_graph("show", 0);
   p->batch_constants = arena_array_of(memory, 3, const char *);
   p->batch_constants[0] = p->batch_constants[1] = "B";
+  static const char *x_file[] = {"x.npy"}, *y_file[] = {"y.npy"};
   data_column *columns = arena_array_of(memory, 2, data_column);
-  columns[0] = (data_column){.name = "x", .reader = "npy", .file = "x.npy"};
-  columns[1] = (data_column){.name = "y", .reader = "npy", .file = "y.npy"};
+  columns[0] = (data_column){.name = "x", .reader = "npy", .files = x_file, .file_count = 1};
+  columns[1] = (data_column){.name = "y", .reader = "npy", .files = y_file, .file_count = 1};
   data_split *split = arena_new_of(memory, data_split);
   *split = (data_split){"all", columns, 2};
   data_set *set = arena_new_of(memory, data_set);
@@ -305,7 +306,7 @@ static void wrong_data_is_named(void **state) {
   program *p = line_program(0.05);
   options o = line_options();
   diagnostics *d = diag_new(memory);
-  p->tasks[0].sets[0].splits[0].columns[1].file = "x.npy"; /* a matrix where y is a vector */
+  p->tasks[0].sets[0].splits[0].columns[1].files = (const char *[]){"x.npy"}; /* a matrix where y is a vector */
   assert_null(plan_new(memory, d, p, &p->tasks[0], &o));
   char *text = NULL;
   size_t size;
