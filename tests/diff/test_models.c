@@ -1,5 +1,6 @@
-/* Whole models in f64: every entry, several steps of training, compiled for each width of vectors,
- * within 1e-9 of the interpreter; for the first target the loop interpreter runs too. */
+/* Whole models in f64: every entry, several steps of training, within 1e-9 of the interpreter. Three
+ * models are compiled for each width of vectors, and for the first the loop interpreter runs too; the
+ * others, at small sizes, share the widths among them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -71,6 +72,34 @@ static void lenet5(void **state) {
   agrees_on_all_targets("models/convnets/lenet5.dnn", two_rows, 1);
 }
 
+enum { MOST_DEFINITIONS = 4 };
+
+static const struct {
+  const char *path;
+  definition definitions[MOST_DEFINITIONS];
+} small_models[] = {
+    {"models/supervised/perceptron.dnn", {{"N", "20"}, {"SIZE", "8"}}},
+    {"models/supervised/regression.dnn", {{"N", "30"}}},
+};
+
+static void each_on_one_target(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  const target **targets = differential_targets(a);
+  int target_count = 0;
+  while (targets[target_count]) target_count++;
+  assert_true(target_count > 0);
+  for (size_t i = 0; i < sizeof small_models / sizeof *small_models; i++) {
+    const definition *d = small_models[i].definitions;
+    int count = 0;
+    while (count < MOST_DEFINITIONS && d[count].name) count++;
+    model_file m = {small_models[i].path, d, count, targets[i % (size_t)target_count], ALL_WAYS};
+    const char *wrong = differential_apart(a, check_model, &m);
+    if (wrong) fail_msg("%s, %s: %s", m.path, m.target->cpu, wrong);
+  }
+  arena_free(a);
+}
+
 static void programs(void **state) {
   (void)state;
   arena *a = arena_new();
@@ -84,6 +113,8 @@ static void programs(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(logistic), cmocka_unit_test(mlp),
-                                     cmocka_unit_test(lenet5), cmocka_unit_test(programs)};
+                                     cmocka_unit_test(lenet5),
+                                     cmocka_unit_test(each_on_one_target),
+                                     cmocka_unit_test(programs)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
