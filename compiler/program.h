@@ -63,9 +63,14 @@ typedef struct run_picture {
   double low, high;
 } run_picture;
 
-/* One run(…) of a task. A negative count was not given. */
+typedef enum task_run_kind { TASK_RUN, TASK_LOAD, TASK_SAVE } task_run_kind;
+
+/* One run(…) of a task, or load(…) or save(…). A negative count was not given. */
 typedef struct task_run {
+  task_run_kind kind;
+  const char *instance, *file; /* of a load or save: a path and a file; nothing else is set */
   const char *entry;      /* name in program.entries */
+  const char *label;      /* under which results are reported; NULL: the entry's name */
   int data, split;        /* data set and split that feed it; -1: none */
   int64_t first, last;    /* rows [first, last); last -1: to the end */
   run_argument *arguments;
@@ -77,12 +82,23 @@ typedef struct task_run {
   location at;
 } task_run;
 
+/* Ends a phase when a metric has not got better for some measurements in a row. */
+typedef struct task_stop {
+  int phase, run;   /* runs of the task: the phase, and the one that measures */
+  const char *metric;
+  bool higher;      /* is better; else lower */
+  int64_t patience;
+  location at;
+} task_stop;
+
 typedef struct task {
   const char *name, *after; /* after: NULL or another task */
   data_set *sets;
   int set_count;
   task_run *runs;
   int run_count;
+  task_stop *stops;
+  int stop_count;
   location at;
 } task;
 

@@ -7,13 +7,17 @@
 #include "element.h"
 #include "model.h"
 
-static safetensor slot_tensor(const dnn_instance *instance, const dnn_slot *s) {
+static safetensor slot_tensor(const dnn_slot *s, const char *name, const void *memory) {
   tensor_type type = model_type(&s->tensor);
-  safetensor t = {.name = s->tensor.name, .element = type.element, .rank = type.rank};
+  safetensor t = {.name = name, .element = type.element, .rank = type.rank, .data = memory};
   for (int i = 0; i < type.rank; i++) t.extents[i] = type.dims[i].maximum;
-  t.data = dnn_slot_memory(instance, s);
   t.bytes = type_bytes(&type);
   return t;
+}
+
+/* The name of a copy in the best state. No path has a slash. */
+static const char *best_name(arena *a, const dnn_slot *s) {
+  return arena_printf(a, "best/%s", s->tensor.name);
 }
 
 static void describe_number(arena *a, safetensors *file, const char *key, uint64_t value) {
@@ -32,8 +36,13 @@ bool checkpoint_write(const char *path, const dnn_instance *instance, const trai
   describe_number(a, &file, "dnn.stage_epoch", (uint64_t)place->epoch);
   describe_number(a, &file, "dnn.stage_closed", place->closed);
   safetensors_describe(a, &file, "dnn.sums", place->sums);
-  for (int i = 0; i < instance->model->slot_count; i++)
-    safetensors_add(a, &file, slot_tensor(instance, &instance->model->slots[i]));
+  safetensors_describe(a, &file, "dnn.best", best_text(a, &place->best));
+  for (int i = 0; i < instance->model->slot_count; i++) {
+    const dnn_slot *s = &instance->model->slots[i];
+    safetensors_add(a, &file, slot_tensor(s, s->tensor.name, dnn_slot_memory(instance, s)));
+    if (place->best.slots && !place->closed)
+      safetensors_add(a, &file, slot_tensor(s, best_name(a, s), place->best.slots[i]));
+  }
   return safetensors_write(a, path, &file, error);
 }
 
@@ -46,9 +55,10 @@ static bool number(const safetensors *file, const char *key, uint64_t most, uint
   return !*end && !errno && *value <= most;
 }
 
-static const char *set_slot(arena *a, const dnn_instance *instance, const dnn_slot *s,
-                            const safetensor *t, bool same_type) {
-  safetensor own = slot_tensor(instance, s);
+/* Copies a tensor to where a slot lies, or a copy of it. A message where it is of another type. */
+static const char *set_slot(arena *a, const dnn_slot *s, void *memory, const safetensor *t,
+                            bool same_type) {
+  safetensor own = slot_tensor(s, s->tensor.name, memory);
   tensor_type type = model_type(&s->tensor);
   bool real = dtype_is_float(t->element) && dtype_is_float(own.element) && !same_type;
   if ((t->element != own.element && !real) || t->rank != own.rank ||
@@ -57,7 +67,6 @@ static const char *set_slot(arena *a, const dnn_instance *instance, const dnn_sl
     return arena_printf(a, "%s is %s there, the model's is %s", own.name, type_text(a, &found),
                         type_text(a, &type));
   }
-  void *memory = dnn_slot_memory(instance, s);
   if (t->element == own.element) {
     if (own.bytes) memcpy(memory, t->data, (size_t)own.bytes);
     return NULL;
@@ -71,24 +80,58 @@ static const char *set_slot(arena *a, const dnn_instance *instance, const dnn_sl
   return NULL;
 }
 
-enum { NEED_NONE, NEED_TRAINED, NEED_ALL };
+enum { NEED_NONE, NEED_TRAINED, NEED_ALL }; /* slots that must be there */
 
-/* Copies slots out of a file; a message without the path where that fails. */
-static const char *set_slots(arena *a, dnn_instance *instance, const safetensors *file, int need) {
+/* The name of a slot within a part of the model; NULL where it is not in it. The whole has "". */
+static const char *name_within(const dnn_slot *s, const char *part) {
+  size_t length = strlen(part);
+  if (!length) return s->tensor.name;
+  if (strncmp(s->tensor.name, part, length)) return NULL;
+  return s->tensor.name[length] == '.' ? s->tensor.name + length + 1 : NULL;
+}
+
+static const safetensor *find_either(const safetensors *file, const char *name, const char *path) {
+  const safetensor *t = safetensors_find(file, name);
+  return t ? t : safetensors_find(file, path);
+}
+
+/* Copies slots of a part out of a file; a message without the path where that fails. */
+static const char *set_slots(arena *a, dnn_instance *instance, const safetensors *file,
+                             const char *part, int need) {
   int found = 0;
   for (int i = 0; i < instance->model->slot_count; i++) {
     const dnn_slot *s = &instance->model->slots[i];
-    const safetensor *t = safetensors_find(file, s->tensor.name);
-    const char *fault = t ? set_slot(a, instance, s, t, need == NEED_ALL) : NULL;
+    const char *name = name_within(s, part);
+    if (!name) continue;
+    const safetensor *t = find_either(file, name, s->tensor.name);
+    void *memory = dnn_slot_memory(instance, s);
+    const char *fault = t ? set_slot(a, s, memory, t, need == NEED_ALL) : NULL;
     if (fault) return fault;
     found += t != NULL;
     if (!t && (need == NEED_ALL || (need == NEED_TRAINED && s->trained)))
-      return arena_printf(a, "it has no %s", s->tensor.name);
+      return arena_printf(a, "it has no %s", name);
   }
   if (!found && instance->model->slot_count) return "it has no parameter of this model";
   instance->weights.generation++;
   int status = instance->model->prepare(&instance->weights);
   return status ? dnn_status_text(status) : NULL;
+}
+
+/* The copies of the best state, which a closed stage leaves in the model itself. */
+static const char *set_best(arena *a, const safetensors *file, const dnn_instance *instance,
+                            training_place *place) {
+  const char *text = safetensors_metadata(file, "dnn.best"), *fault = NULL;
+  place->best = (best_state){0};
+  if (text && !best_parse(&place->best, text)) return "it does not say what was best";
+  if (!place->best.found) return NULL;
+  place->best.slots = best_slots_new(a, instance);
+  for (int i = 0; i < instance->model->slot_count && !fault; i++) {
+    const dnn_slot *s = &instance->model->slots[i];
+    const char *name = place->closed ? s->tensor.name : best_name(a, s);
+    const safetensor *t = safetensors_find(file, name);
+    fault = t ? set_slot(a, s, place->best.slots[i], t, true) : arena_printf(a, "it has no %s", name);
+  }
+  return fault;
 }
 
 static const char *resume(arena *a, const safetensors *file, dnn_instance *instance,
@@ -111,7 +154,8 @@ static const char *resume(arena *a, const safetensors *file, dnn_instance *insta
   place->step = (int64_t)step;
   place->epoch = (int64_t)epoch;
   place->closed = closed;
-  return set_slots(a, instance, file, NEED_ALL);
+  const char *fault = set_slots(a, instance, file, "", NEED_ALL);
+  return fault ? fault : set_best(a, file, instance, place);
 }
 
 static bool report(arena *a, const char *path, const char *fault, const char **error) {
@@ -129,5 +173,24 @@ bool checkpoint_weights(arena *a, const char *path, dnn_instance *instance, bool
                         const char **error) {
   const safetensors *file = safetensors_read(a, path, error);
   int need = all_trained ? NEED_TRAINED : NEED_NONE;
-  return file && report(a, path, set_slots(a, instance, file, need), error);
+  return file && report(a, path, set_slots(a, instance, file, "", need), error);
+}
+
+bool checkpoint_load(arena *a, const char *path, dnn_instance *instance, const char *part,
+                     const char **error) {
+  const safetensors *file = safetensors_read(a, path, error);
+  const char *fault = file ? set_slots(a, instance, file, part, NEED_TRAINED) : NULL;
+  if (fault) *error = arena_printf(a, "cannot load %s from %s: %s", part, path, fault);
+  return file && !fault;
+}
+
+bool checkpoint_save(arena *a, const char *path, const dnn_instance *instance, const char *part,
+                     const char **error) {
+  safetensors file = {0};
+  for (int i = 0; i < instance->model->slot_count; i++) {
+    const dnn_slot *s = &instance->model->slots[i];
+    const char *name = name_within(s, part);
+    if (name) safetensors_add(a, &file, slot_tensor(s, name, dnn_slot_memory(instance, s)));
+  }
+  return safetensors_write(a, path, &file, error);
 }

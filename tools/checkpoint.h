@@ -2,7 +2,7 @@
 #ifndef CHECKPOINT_H
 #define CHECKPOINT_H
 
-#include "dnn_rt.h"
+#include "best.h"
 #include "safetensors.h"
 
 /* Where a training stands. Text fields are arena memory. */
@@ -13,6 +13,7 @@ typedef struct training_place {
   int64_t epoch;      /* whole epochs of the stage that were done */
   bool closed;        /* the stage's at_end runs were made */
   const char *sums;   /* averages of the epoch under way (averages_save) */
+  best_state best;    /* of the stage */
 } training_place;
 
 /* Replaces the file at path; slots in the order of their paths. */
@@ -29,5 +30,14 @@ bool checkpoint_resume(arena *a, const char *path, dnn_instance *instance, train
  * to be there. False with a message. */
 bool checkpoint_weights(arena *a, const char *path, dnn_instance *instance, bool all_trained,
                         const char **error);
+
+/* Sets the slots of an instance (a path, "net") from a file in which they are named within the
+ * instance ("linear_0.w") or by their whole paths. Every parameter has to be there. */
+bool checkpoint_load(arena *a, const char *path, dnn_instance *instance, const char *part,
+                     const char **error);
+
+/* Replaces the file by the slots of an instance, named within it. */
+bool checkpoint_save(arena *a, const char *path, const dnn_instance *instance, const char *part,
+                     const char **error);
 
 #endif

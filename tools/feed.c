@@ -145,11 +145,13 @@ static void check_indices(arena *a, diagnostics *d, const feed *f, int input) {
  * than one place. */
 static const char *label_of(arena *a, const task *t, const feed *f) {
   const task_run *run = f->run;
+  if (run->label) return run->label;
   bool alone = run->data < 0;
   for (int i = 0; !alone && i < t->run_count; i++) {
     const task_run *r = &t->runs[i];
-    if (strcmp(r->entry, run->entry) == 0 && (r->data != run->data || r->split != run->split ||
-                                              r->first != run->first || r->last != run->last))
+    bool same = r->kind == TASK_RUN && strcmp(r->entry, run->entry) == 0;
+    if (same && (r->data != run->data || r->split != run->split || r->first != run->first ||
+                 r->last != run->last))
       break;
     alone = i + 1 == t->run_count;
   }

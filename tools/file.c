@@ -1,5 +1,6 @@
 #include "file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -92,6 +93,21 @@ bool folder_make(arena *a, const char *path, const char **error) {
     if (!end) return true;
     *at = end;
   }
+}
+
+/* "checkpoint.safetensors.1234.tmp" */
+static bool is_temporary(const char *name) {
+  size_t length = strlen(name), end = length;
+  if (length < 5 || strcmp(name + length - 4, ".tmp")) return false;
+  for (end = length - 4; end > 0 && name[end - 1] >= '0' && name[end - 1] <= '9';) end--;
+  return end > 1 && end < length - 4 && name[end - 1] == '.';
+}
+
+void folder_clean(arena *a, const char *path) {
+  DIR *folder = opendir(path);
+  for (struct dirent *entry; folder && (entry = readdir(folder));)
+    if (is_temporary(entry->d_name)) unlink(arena_printf(a, "%s/%s", path, entry->d_name));
+  if (folder) closedir(folder);
 }
 
 bool file_exists(const char *path) {

@@ -25,6 +25,10 @@ char *file_read(arena *a, const char *path, size_t *bytes, const char **error);
 /* Makes a folder and those above it. */
 bool folder_make(arena *a, const char *path, const char **error);
 
+/* Removes from a folder what file_replace leaves there when its process is killed. Nobody else may
+ * write to the folder meanwhile. */
+void folder_clean(arena *a, const char *path);
+
 bool file_exists(const char *path);
 
 #endif

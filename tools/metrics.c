@@ -119,7 +119,7 @@ static bool read_line(history *h, char *line, int stage, int64_t step) {
   metric_row row = {(int)strtol(f[0], &ends[0], 10), strtod(f[1], &ends[1]),
                     strtoll(f[2], &ends[2], 10),     f[3],
                     f[4],                            strtod(f[5], &ends[3])};
-  if (*ends[0] || *ends[1] || *ends[2] || *ends[3]) return false;
+  if (*ends[0] || *ends[1] || *ends[2] || *ends[3] || row.stage < 0) return false;
   if (row.stage < stage || (row.stage == stage && row.step <= step)) add_row(h, row);
   return true;
 }
@@ -157,11 +157,27 @@ bool history_write(const history *h, const char *path, const char **error) {
   return written;
 }
 
-bool history_last(const history *h, const char *label, const char *metric, double *value) {
+static bool is_of(const metric_row *r, const char *label, const char *metric) {
+  return strcmp(r->label, label) == 0 && strcmp(r->metric, metric) == 0;
+}
+
+const metric_row *history_last(const history *h, const char *label, const char *metric,
+                               const metric_row *until) {
   for (int i = h->count; i-- > 0;) {
-    if (strcmp(h->rows[i].label, label) || strcmp(h->rows[i].metric, metric)) continue;
-    *value = h->rows[i].value;
-    return true;
+    const metric_row *r = &h->rows[i];
+    if (until && (r->stage != until->stage || r->step > until->step)) continue;
+    if (is_of(r, label, metric)) return r;
   }
-  return false;
+  return NULL;
+}
+
+const metric_row *history_best(const history *h, int stage, const char *label, const char *metric,
+                               bool higher) {
+  const metric_row *best = NULL;
+  for (int i = 0; i < h->count; i++) {
+    const metric_row *r = &h->rows[i];
+    if (r->stage != stage || !is_of(r, label, metric)) continue;
+    if (best ? (higher ? r->value > best->value : r->value < best->value) : !isnan(r->value)) best = r;
+  }
+  return best;
 }

@@ -61,7 +61,13 @@ bool history_read(history *h, const char *path, int stage, int64_t step, const c
 /* Replaces the file by the table. */
 bool history_write(const history *h, const char *path, const char **error);
 
-/* The last value of a metric; false where there is none. */
-bool history_last(const history *h, const char *label, const char *metric, double *value);
+/* The last row of a metric, with until: of the same stage and no later step than that; NULL where
+ * there is none. */
+const metric_row *history_last(const history *h, const char *label, const char *metric,
+                               const metric_row *until);
+
+/* The first row of a stage in which the metric is best; NULL where there is none. */
+const metric_row *history_best(const history *h, int stage, const char *label, const char *metric,
+                               bool higher);
 
 #endif

@@ -14,6 +14,12 @@ const task *plan_task(const program *p, const char *name) {
 
 static bool is_phase(const task_run *run) { return run->epochs >= 0 || run->steps >= 0; }
 
+static const task_stop *stop_of(const task *t, const task_run *phase) {
+  for (int i = 0; i < t->stop_count; i++)
+    if (t->runs + t->stops[i].phase == phase) return &t->stops[i];
+  return NULL;
+}
+
 static bool is_attached(const task_run *run) {
   return run->every_epochs > 0 || run->every_steps > 0 || run->at_end;
 }
@@ -45,7 +51,7 @@ static void measure(diagnostics *d, const task *t, const options *o, stage *s) {
 /* The phase to which an attached run belongs; NULL where none stands before it. */
 static stage *last_phase(const plan *p) {
   for (int i = p->stage_count; i-- > 0;)
-    if (!p->stages[i].pass) return &p->stages[i];
+    if (p->stages[i].main && !p->stages[i].pass) return &p->stages[i];
   return NULL;
 }
 
@@ -53,10 +59,13 @@ static void add_run(arena *a, diagnostics *d, const options *o, plan *p, feed *f
   stage *phase = is_attached(f->run) ? last_phase(p) : NULL;
   if (phase) {
     arena_push(a, phase->attached, phase->attached_count) = f;
-    return;
+  } else {
+    arena_push(a, p->stages, p->stage_count) =
+        (stage){.main = f, .pass = !is_phase(f->run), .stop = stop_of(p->task, f->run)};
+    phase = &p->stages[p->stage_count - 1];
+    if (is_phase(f->run)) measure(d, p->task, o, phase);
   }
-  arena_push(a, p->stages, p->stage_count) = (stage){.main = f, .pass = !is_phase(f->run)};
-  if (is_phase(f->run)) measure(d, p->task, o, &p->stages[p->stage_count - 1]);
+  if (phase->stop && p->task->runs + phase->stop->run == f->run) phase->measure = f;
 }
 
 plan *plan_new(arena *a, diagnostics *d, const program *p, const task *t, const options *o) {
@@ -65,8 +74,11 @@ plan *plan_new(arena *a, diagnostics *d, const program *p, const task *t, const 
   *result = (plan){.program = p, .task = t};
   data_cache cache = {.path = data_path_new(a, o->data)};
   for (int i = 0; i < t->run_count; i++) {
-    feed *f = feed_new(a, d, &cache, p, t, &t->runs[i]);
+    const task_run *run = &t->runs[i];
+    feed *f = run->kind == TASK_RUN ? feed_new(a, d, &cache, p, t, run) : NULL;
     if (f) add_run(a, d, o, result, f);
+    if (run->kind != TASK_RUN)
+      arena_push(a, result->stages, result->stage_count) = (stage){.transfer = run, .pass = true};
   }
   return diag_count(d) == errors ? result : NULL;
 }
@@ -92,7 +104,7 @@ specialisation *plan_specialisations(arena *a, const plan *p, int *count) {
   *count = 0;
   for (int i = 0; i < p->stage_count; i++) {
     const stage *s = &p->stages[i];
-    if (s->pass) add_specialisation(a, p, s->main, &list, count);
+    if (s->pass && s->main) add_specialisation(a, p, s->main, &list, count);
     for (int k = 0; k < s->attached_count; k++)
       add_specialisation(a, p, s->attached[k], &list, count);
   }

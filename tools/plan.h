@@ -1,5 +1,5 @@
 /* A task put in order: stages, each a phase of training with the runs that belong to it, or a
- * single pass. */
+ * single pass, or a load or save. */
 #ifndef PLAN_H
 #define PLAN_H
 
@@ -7,12 +7,15 @@
 #include "options.h"
 
 typedef struct stage {
+  const task_run *transfer; /* load or save; nothing else is then set. NULL: a stage of runs */
   feed *main;             /* the phase's run, or that of a single pass */
   bool pass;
   int64_t steps;          /* of the whole phase */
   int64_t epoch_steps;    /* of one epoch; the last may be shorter */
   feed **attached;        /* runs with every_epochs, every_steps or at_end, in order */
   int attached_count;
+  const task_stop *stop;  /* NULL: the phase ends after its steps */
+  feed *measure;          /* whose metric it watches */
 } stage;
 
 typedef struct plan {

@@ -31,6 +31,7 @@ typedef struct trainer {
   const plan *plan;
   dnn_instance *instance;
   const char *folder, *checkpoint, *metrics, *curves;
+  const char *model_folder; /* of the model's file */
   training_place place;
   history history;
   progress progress;
@@ -189,10 +190,26 @@ static bool is_due(const task_run *run, const stage *s, moment m, int64_t step) 
   return false;
 }
 
+/* Whether the phase's stop(…) has waited long enough. */
+static bool is_stopped(const trainer *t, const stage *s) {
+  return s->stop && t->place.best.waited >= s->stop->patience;
+}
+
+/* Gives the phase's stop(…) what a run has just measured, where that is its metric. */
+static void observe(trainer *t, const stage *s, const runner *r) {
+  if (s->measure != r->feed) return;
+  for (int i = 0; i < r->averages.count; i++)
+    if (strcmp(r->averages.names[i], s->stop->metric) == 0)
+      best_observe(t->arena, &t->place.best, s->stop->higher, t->instance,
+                   averages_mean(&r->averages, i), t->place.step);
+}
+
 static bool run_attached(trainer *t, const stage *s, moment m, feed_time time) {
-  for (int i = 0; i < s->attached_count; i++)
-    if (is_due(s->attached[i]->run, s, m, t->place.step) && !run_pass(t, s->attached[i], s, time))
-      return false;
+  for (int i = 0; i < s->attached_count; i++) {
+    if (!is_due(s->attached[i]->run, s, m, t->place.step)) continue;
+    if (!run_pass(t, s->attached[i], s, time)) return false;
+    observe(t, s, runner_of(t, s->attached[i]));
+  }
   return true;
 }
 
@@ -245,6 +262,7 @@ static bool end_epoch(trainer *t, const stage *s, runner *r, double start) {
   t->place.epoch = epoch_of(s, t->place.step);
   history_add(&t->history, t->place.stage, epochs_done(s, t->place.step), t->place.step,
               &r->averages);
+  observe(t, s, r);
   t->line = arena_printf(t->arena, "  %s: %s", r->feed->label,
                          averages_text(t->arena, &r->averages));
   averages_clear(&r->averages);
@@ -256,21 +274,40 @@ static bool end_epoch(trainer *t, const stage *s, runner *r, double start) {
   return save(t);
 }
 
-/* Steps up to the next end of an epoch. An interruption ends it early, with a checkpoint. */
+/* Steps up to the next end of an epoch. A stop ends it early, and so does an interruption, with a
+ * checkpoint. */
 static bool train_epoch(trainer *t, const stage *s, runner *r) {
   double start = progress_clock();
   int64_t epoch = epoch_of(s, t->place.step), end = (epoch + 1) * s->epoch_steps;
   if (end > s->steps) end = s->steps;
   if (r->feed->run->shuffle)
     feed_shuffle(t->arena, r->feed, t->instance->context.seed, (uint64_t)t->place.stage + 1, epoch);
-  while (t->place.step < end && !interrupted)
+  while (t->place.step < end && !interrupted && !is_stopped(t, s))
     if (!train_step(t, s, r)) return false;
-  if (t->place.step == end) return end_epoch(t, s, r, start);
+  if (t->place.step == end || is_stopped(t, s)) return end_epoch(t, s, r, start);
   t->place.sums = averages_save(t->arena, &r->averages);
   return save(t);
 }
 
+/* Goes back to the best state that the phase's stop(…) has seen. */
+static bool take_best(trainer *t, const stage *s) {
+  const best_state *b = &t->place.best;
+  dnn_weights *weights = &t->instance->weights;
+  if (!b->slots) return true;
+  best_restore(&t->place.best, t->instance);
+  weights->generation++;
+  int status = t->instance->model->prepare(weights);
+  if (status) tool_error("prepare: %s", dnn_status_text(status));
+  progress_clear(&t->progress);
+  printf("%s: back to epoch %g, where %s.%s was %s, its %s\n",
+         is_stopped(t, s) ? "stopped" : "at the end", epochs_done(s, b->step), s->measure->label,
+         s->stop->metric, metric_text(t->arena, b->value), s->stop->higher ? "highest" : "lowest");
+  fflush(stdout);
+  return !status;
+}
+
 static bool close_stage(trainer *t, const stage *s) {
+  if (s->stop && !take_best(t, s)) return false;
   feed_time time = {t->place.step, epoch_of(s, t->place.step), s->steps};
   if (!run_attached(t, s, AT_END, time)) return false;
   t->place.closed = true;
@@ -286,9 +323,28 @@ static bool run_phase(trainer *t, const stage *s) {
   }
   t->place.closed = false;
   t->progress = progress_new(t->place.step);
-  while (t->place.step < s->steps && !interrupted)
+  while (t->place.step < s->steps && !interrupted && !is_stopped(t, s))
     if (!train_epoch(t, s, r)) return false;
   return interrupted || close_stage(t, s);
+}
+
+/* load(…) or save(…). What is loaded lies in the training's folder or beside the model's file. */
+static bool run_transfer(trainer *t, const stage *s) {
+  const task_run *run = s->transfer;
+  const char *error = NULL, *path = arena_printf(t->arena, "%s/%s", t->folder, run->file);
+  bool done;
+  if (run->kind == TASK_LOAD) {
+    if (*run->file == '/') path = run->file;
+    else if (!file_exists(path)) path = arena_printf(t->arena, "%s%s", t->model_folder, run->file);
+    done = checkpoint_load(t->arena, path, t->instance, run->instance, &error);
+  } else {
+    const char *folder = arena_text_n(t->arena, path, (size_t)(strrchr(path, '/') - path));
+    done = folder_make(t->arena, folder, &error) &&
+           checkpoint_save(t->arena, path, t->instance, run->instance, &error);
+  }
+  if (!done) return tool_error("%s", error) == 0;
+  t->place.closed = true;
+  return save(t);
 }
 
 static bool run_single_pass(trainer *t, const stage *s) {
@@ -298,18 +354,35 @@ static bool run_single_pass(trainer *t, const stage *s) {
   return save(t);
 }
 
+static bool ends_with_stage(const stage *s, const char *label) {
+  for (int i = 0; i < s->attached_count; i++)
+    if (s->attached[i]->run->at_end && strcmp(s->attached[i]->label, label) == 0) return true;
+  return false;
+}
+
+/* The last value of a metric: in a phase with a stop(…), what it was in the state that was kept. */
+static const metric_row *final_row(const trainer *t, const char *label, const char *metric) {
+  const metric_row *last = history_last(&t->history, label, metric, NULL);
+  const stage *s = last ? &t->plan->stages[last->stage] : NULL;
+  if (!s || !s->stop || ends_with_stage(s, label)) return last;
+  const metric_row *best = history_best(&t->history, last->stage, s->measure->label,
+                                        s->stop->metric, s->stop->higher);
+  return best ? history_last(&t->history, label, metric, best) : last;
+}
+
 /* The last metrics of a run, where it has any and no run before has the same label. */
 static void print_result(const trainer *t, const feed *f, const char ***printed, int *count) {
   const char *text = "";
-  double value;
   for (int i = 0; i < *count; i++)
     if (strcmp((*printed)[i], f->label) == 0) return;
   arena_push(t->arena, *printed, *count) = f->label;
   averages m = averages_new(t->arena, dnn_find_entry(t->instance->model, f->run->entry), f->label);
-  for (int i = 0; i < m.count; i++)
-    if (history_last(&t->history, f->label, m.names[i], &value))
+  for (int i = 0; i < m.count; i++) {
+    const metric_row *row = final_row(t, f->label, m.names[i]);
+    if (row)
       text = arena_printf(t->arena, "%s%s%s %s", text, *text ? "  " : "", m.names[i],
-                          metric_text(t->arena, value));
+                          metric_text(t->arena, row->value));
+  }
   if (*text) printf("%s: %s\n", f->label, text);
 }
 
@@ -318,6 +391,7 @@ static void print_results(const trainer *t) {
   int count = 0;
   for (int i = 0; i < t->plan->stage_count; i++) {
     const stage *s = &t->plan->stages[i];
+    if (s->transfer) continue;
     print_result(t, s->main, &printed, &count);
     for (int k = 0; k < s->attached_count; k++) print_result(t, s->attached[k], &printed, &count);
   }
@@ -325,16 +399,21 @@ static void print_results(const trainer *t) {
 
 /* A stage that is done and that the options have not made longer. */
 static bool is_done(const trainer *t, const stage *s) {
-  return t->place.closed && (s->pass || t->place.step >= s->steps);
+  return t->place.closed && (s->pass || t->place.step >= s->steps || is_stopped(t, s));
+}
+
+static bool run_stage(trainer *t, const stage *s) {
+  if (s->transfer) return run_transfer(t, s);
+  return s->pass ? run_single_pass(t, s) : run_phase(t, s);
 }
 
 static bool run_stages(trainer *t) {
   for (; t->place.stage < t->plan->stage_count && !interrupted; t->place.stage++) {
     const stage *s = &t->plan->stages[t->place.stage];
-    if (!is_done(t, s) && !(s->pass ? run_single_pass(t, s) : run_phase(t, s))) return false;
+    if (!is_done(t, s) && !run_stage(t, s)) return false;
     if (interrupted) return true;
     if (t->place.stage + 1 < t->plan->stage_count)
-      t->place = (training_place){t->place.task, t->place.stage, 0, 0, false, ""};
+      t->place = (training_place){.task = t->place.task, .stage = t->place.stage, .sums = ""};
   }
   return true;
 }
@@ -359,12 +438,19 @@ static bool resume(trainer *t, bool seed_given) {
   return false;
 }
 
+/* "models/", or "" for a file without a folder. */
+static const char *folder_of(arena *a, const char *path) {
+  const char *slash = path ? strrchr(path, '/') : NULL;
+  return slash ? arena_text_n(a, path, (size_t)(slash - path) + 1) : "";
+}
+
 int train_plan(arena *a, const plan *p, dnn_instance *instance, const options *o,
                const char *folder) {
   trainer t = {.arena = a,
                .plan = p,
                .instance = instance,
                .folder = folder,
+               .model_folder = folder_of(a, o->file),
                .checkpoint = arena_printf(a, "%s/checkpoint.safetensors", folder),
                .metrics = arena_printf(a, "%s/metrics.csv", folder),
                .curves = arena_printf(a, "%s/curves.png", folder),
@@ -399,6 +485,7 @@ bool train_hold_folder(arena *a, const char *folder) {
       tool_error("cannot lock %s: %s", path, strerror(errno));
     close(file);
   } else {
+    folder_clean(a, folder);
     return true;
   }
   return false;

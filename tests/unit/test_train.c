@@ -136,10 +136,10 @@ static void assert_same_file(const char *one, const char *two) {
 static double last_metric(const char *name, const char *entry) {
   const char *error = NULL;
   history h = {.arena = memory};
-  double value = NAN;
   assert_true(history_read(&h, path_of(name), INT32_MAX, 0, &error));
-  assert_true(history_last(&h, entry, "loss", &value));
-  return value;
+  const metric_row *row = history_last(&h, entry, "loss", NULL);
+  assert_non_null(row);
+  return row->value;
 }
 
 static void the_loss_falls(void **state) {

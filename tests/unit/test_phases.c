@@ -1,0 +1,116 @@
+/* What a task says beside plain training, followed by dnn: early stopping, loading and saving,
+ * several phases. The models are those of tests/unit/tasks. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "file.h"
+#include "metrics.h"
+#include "safetensors.h"
+#include "tool_case.h"
+
+static const metric_row *rows_of(history *h, const char *folder) {
+  const char *error = NULL;
+  *h = (history){.arena = tool_arena()};
+  assert_true(history_read(h, tool_path("%s/metrics.csv", folder), INT32_MAX, 0, &error));
+  return h->rows;
+}
+
+static double last(const history *h, const char *label) {
+  const metric_row *row = history_last(h, label, "loss", NULL);
+  assert_non_null(row);
+  return row->value;
+}
+
+static const safetensors *read_tensors(const char *name) {
+  const char *error = NULL;
+  const safetensors *file = safetensors_read(tool_arena(), tool_path("%s", name), &error);
+  if (!file) fail_msg("%s", error);
+  return file;
+}
+
+static void a_phase_stops_and_takes_its_best(void **state) {
+  (void)state;
+  const char *text = tool_expect(0, "train phases.dnn --data . --out stopped");
+  assert_non_null(strstr(text, "stopped: back to epoch"));
+  history h;
+  rows_of(&h, "stopped");
+  const metric_row *best = history_best(&h, 0, "valid", "loss", false);
+  const metric_row *end = history_last(&h, "valid", "loss", NULL);
+  assert_true(best && best->value < end->value);
+  assert_int_equal(end->step, best->step + 3 * 3); /* three epochs more, of three steps */
+  /* The first measurement after it, on the same rows with the net that was loaded. */
+  const metric_row until = {.stage = 3, .step = 0};
+  const metric_row *once = history_last(&h, "check", "loss", &until);
+  if (!once) once = history_last(&h, "check(points.all[48:70])", "loss", &until);
+  assert_non_null(once);
+  assert_float_equal(once->value, best->value, 0);
+  assert_non_null(strstr(text, arena_printf(tool_arena(), "valid: loss %.4f\n", best->value)));
+}
+
+static void parts_are_saved_and_loaded(void **state) {
+  (void)state;
+  const safetensors *part = read_tensors("stopped/parts/net.safetensors");
+  const safetensors *whole = read_tensors("stopped/checkpoint.safetensors");
+  assert_int_equal(part->tensor_count, 2);
+  const safetensor *w = safetensors_find(part, "w"), *net = safetensors_find(whole, "net.w");
+  assert_true(w && net && safetensors_find(part, "b"));
+  assert_memory_equal(w->data, net->data, (size_t)w->bytes);
+  const safetensor *other = safetensors_find(whole, "other.w"); /* tuned since */
+  assert_memory_not_equal(w->data, other->data, (size_t)w->bytes);
+  assert_null(safetensors_find(whole, "best/net.w")); /* only while a phase is under way */
+}
+
+static void a_task_follows_another(void **state) {
+  (void)state;
+  tool_expect(0, "train phases.dnn --data . --out phases-fit");
+  tool_expect(0, "train phases.dnn --data . --task next");
+  history fit, next;
+  rows_of(&fit, "phases-fit");
+  rows_of(&next, "phases-next");
+  tool_expect(0, "train phases.dnn --data . --task next --weights stopped/checkpoint.safetensors "
+                 "--overwrite");
+  history given;
+  rows_of(&given, "phases-next");
+  assert_float_equal(last(&next, "check"), last(&given, "check"), 0);
+  assert_true(file_exists(tool_path("phases-fit/weights-4.png")));
+}
+
+static void resuming_after_a_stop_changes_nothing(void **state) {
+  (void)state;
+  tool_copy(tool_path("stopped/checkpoint.safetensors"), "before.safetensors");
+  const char *text = tool_expect(0, "train phases.dnn --data . --out stopped --resume");
+  assert_null(strstr(text, "epoch 1/"));
+  tool_expect_same("stopped/checkpoint.safetensors", "before.safetensors");
+}
+
+static void what_is_missing_is_named(void **state) {
+  (void)state;
+  assert_non_null(strstr(tool_expect(1, "train phases.dnn --data . --task missing"),
+                         "cannot read none.safetensors"));
+}
+
+static int set_up(void **state) {
+  if (tool_set_up(state)) return -1;
+  tool_copy("tests/unit/tasks/phases.dnn", "phases.dnn");
+  tool_points("points/x.npy", 70, 3);
+  return 0;
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_phase_stops_and_takes_its_best),
+      cmocka_unit_test(parts_are_saved_and_loaded),
+      cmocka_unit_test(a_task_follows_another),
+      cmocka_unit_test(resuming_after_a_stop_changes_nothing),
+      cmocka_unit_test(what_is_missing_is_named),
+  };
+  return cmocka_run_group_tests_name("phases", tests, set_up, tool_tear_down);
+}
