@@ -1,7 +1,9 @@
-/* The functions of a generated model: checks, then one kernel call a line. */
+/* The functions of a generated model: checks, then kernel calls and loops around them. */
 #include "c_module.h"
 
 #include <string.h>
+
+#include "build.h"
 
 /* ---- checks -------------------------------------------------------------------------------- */
 
@@ -54,20 +56,33 @@ static void write_argument_checks(writer *w, const c_signature *s, const graph *
 
 /* ---- kernel calls -------------------------------------------------------------------------- */
 
+/* A place of a region as unsigned char *, but for an entry's arguments that do not move. */
+static const char *base_text(arena *a, const c_signature *s, const graph *g, const placement *p,
+                             const char *constant) {
+  const char *base = p->region == REGION_INPUT    ? s->inputs[p->index]
+                     : p->region == REGION_OUTPUT ? s->outputs[p->index]
+                                                  : s->regions[p->region];
+  const char *moved = "";
+  if (p->offset) moved = arena_printf(a, " + %lld", (long long)p->offset);
+  for (int i = 0; i < p->move_count; i++)
+    if (p->moves[i])
+      moved = arena_printf(a, "%s + %s * %lld", moved, s->turns[i], (long long)p->moves[i]);
+  bool argument = p->region == REGION_INPUT || p->region == REGION_OUTPUT;
+  bool scalar = p->region == REGION_INPUT && !g->inputs[p->index].node->type.rank;
+  if (argument && !*moved) return scalar ? arena_printf(a, "&%s", base) : base;
+  if (argument) base = arena_printf(a, "(%sunsigned char *)%s", constant, base);
+  return *moved ? arena_printf(a, "(%s%s)", base, moved) : base;
+}
+
 static const char *argument_text(arena *a, const c_signature *s, const graph *g, const placement *p,
                                  const loop_buffer *parameter) {
-  switch (p->region) {
-    case REGION_INPUT:
-      return arena_printf(a, "%s%s", g->inputs[p->index].node->type.rank ? "" : "&",
-                          s->inputs[p->index]);
-    case REGION_OUTPUT: return s->outputs[p->index];
-    case REGION_CONTEXT: return s->regions[REGION_CONTEXT];
-    default: break;
-  }
-  const char *base = s->regions[p->region];
-  if (p->offset) base = arena_printf(a, "(%s + %lld)", base, (long long)p->offset);
+  if (p->region == REGION_CONTEXT) return s->regions[REGION_CONTEXT];
+  if (p->region == REGION_TURN) return arena_printf(a, "&%s", s->turns[p->index]);
   const char *constant = parameter->access == LOOP_IN ? "const " : "";
-  return arena_printf(a, "(%s%s *)%s", constant, c_element(parameter->type.element), base);
+  const char *base = base_text(a, s, g, p, constant);
+  bool typed = (p->region == REGION_INPUT || p->region == REGION_OUTPUT) && !p->move_count;
+  return typed ? base
+               : arena_printf(a, "(%s%s *)%s", constant, c_element(parameter->type.element), base);
 }
 
 static void write_call(writer *w, const c_signature *s, const graph *g, const kernel_call *c) {
@@ -79,10 +94,40 @@ static void write_call(writer *w, const c_signature *s, const graph *g, const ke
   writer_line(w, "%s(%s);", k->name, list);
 }
 
-static bool uses_region(const module_entry *e, region r) {
-  for (int i = 0; i < e->call_count; i++)
-    for (int k = 0; k < e->calls[i].kernel->parameter_count; k++)
-      if (e->calls[i].arguments[k].region == r) return true;
+static void write_code(writer *w, const c_signature *s, const graph *g, const module_code *code);
+
+static void write_loop(writer *w, const c_signature *s, const graph *g, const module_loop *l) {
+  const char *turn = s->turns[l->depth];
+  if (!l->turns)
+    writer_open(w, "for (int64_t %s = 0;; %s++)", turn, turn);
+  else if (l->reverse)
+    writer_open(w, "for (int64_t %s = %lld; %s >= 0; %s--)", turn, (long long)l->turns - 1, turn, turn);
+  else
+    writer_open(w, "for (int64_t %s = 0; %s < %lld; %s++)", turn, turn, (long long)l->turns, turn);
+  if (l->conditional) {
+    write_code(w, s, g, &l->condition);
+    writer_line(w, "if (!*(const %s *)%s) break;", c_element(DTYPE_BOOL),
+                base_text(w->arena, s, g, &l->goes_on, "const "));
+  }
+  if (!l->turns) writer_line(w, "if (%s == %d) return DNN_ENDLESS;", turn, LOOP_MOST_TURNS);
+  write_code(w, s, g, &l->body);
+  writer_close(w, "");
+}
+
+static void write_code(writer *w, const c_signature *s, const graph *g, const module_code *code) {
+  for (int i = 0; i < code->count; i++) {
+    const module_step *step = &code->steps[i];
+    if (step->call) write_call(w, s, g, step->call);
+    else write_loop(w, s, g, step->loop);
+  }
+}
+
+static bool uses_region(arena *a, const module_entry *e, region r) {
+  int count;
+  const kernel_call **calls = module_calls(a, e, &count);
+  for (int i = 0; i < count; i++)
+    for (int k = 0; k < calls[i]->kernel->parameter_count; k++)
+      if (calls[i]->arguments[k].region == r) return true;
   return false;
 }
 
@@ -93,9 +138,9 @@ static void write_region_locals(writer *w, const c_signature *s, const module_en
                                        [REGION_STATE] = "m->state",
                                        [REGION_SCRATCH] = "m->scratch"};
   for (region r = REGION_PARAMETERS; r <= REGION_SCRATCH; r++)
-    if (uses_region(e, r))
+    if (uses_region(w->arena, e, r))
       writer_line(w, "unsigned char *const %s = (unsigned char *)%s;", s->regions[r], places[r]);
-  if (uses_region(e, REGION_CONTEXT))
+  if (uses_region(w->arena, e, REGION_CONTEXT))
     writer_line(w, "const int64_t %s[2] = {(int64_t)m->seed, %s};", s->regions[REGION_CONTEXT],
                 initial ? "0" : "(int64_t)m->step");
 }
@@ -112,7 +157,7 @@ static void write_entry(writer *w, c_unit *u, const module *m, const module_entr
     writer_line(w, "if (m->weights->packed != m->weights->generation) return DNN_STALE;");
   write_region_locals(w, &s, e, initial);
   writer_gap(w);
-  for (int i = 0; i < e->call_count; i++) write_call(w, &s, e->graph, &e->calls[i]);
+  write_code(w, &s, e->graph, &e->code);
   writer_gap(w);
   if (e->writes) writer_line(w, "m->weights->generation++;");
   if (initial)

@@ -63,6 +63,21 @@ static void declare_locals(c_body *b, c_signature *s) {
     s->regions[r] = c_declare(b, NULL, regions[r], c_scalar(DTYPE_I64))->text;
 }
 
+static int depth_of(const module_code *code) {
+  int most = 0;
+  for (int i = 0; i < code->count; i++) {
+    int depth = code->steps[i].loop ? 1 + depth_of(&code->steps[i].loop->body) : 0;
+    if (depth > most) most = depth;
+  }
+  return most;
+}
+
+static void declare_turns(c_body *b, c_signature *s, int depth) {
+  s->turns = arena_array_of(b->unit->arena, depth, const char *);
+  for (int i = 0; i < depth; i++)
+    s->turns[i] = c_declare(b, NULL, "turn", c_scalar(DTYPE_I64))->text;
+}
+
 static const char **declare_values(c_body *b, int count, const graph_value *values) {
   const char **names = arena_array_of(b->unit->arena, count, const char *);
   for (int i = 0; i < count; i++)
@@ -80,6 +95,7 @@ c_signature c_entry_signature(c_unit *u, const module *m, const module_entry *e)
   s.inputs = declare_values(&names, g->input_count, g->inputs);
   s.outputs = declare_values(&names, g->output_count, g->outputs);
   declare_locals(&names, &s);
+  declare_turns(&names, &s, depth_of(&e->code));
   s.function = arena_printf(a, "%s_%s%s", model, e->name, is_own_function(e->name) ? "_entry" : "");
   const char *list = arena_printf(a, "%s%s *m", e->writes ? "" : "const ", model);
   for (int i = 0; i < g->input_count; i++)

@@ -385,6 +385,21 @@ node *build_conv(graph *g, node *x, node *w, const conv_shape *shape) {
   return graph_node(g, OP_CONV, (scalar_function)0, 2, (node *[]){x, w}, 6, attributes);
 }
 
+loop_shape loop_shape_of(const node *n) {
+  int count;
+  const int64_t *turns = node_ints(n, 0, &count);
+  loop_shape s = {.turns = count ? turns[0] : 0,
+                  .carries = (int)node_int(n, 1),
+                  .sequences = (int)node_int(n, 2),
+                  .reverse = node_int(n, 3),
+                  .condition = node_graph(n, 4),
+                  .body = node_graph(n, 5)};
+  s.invariants = n->operand_count - s.carries - s.sequences;
+  return s;
+}
+
+int result_number(const node *n) { return n->op == OP_RESULT ? (int)node_int(n, 0) : 0; }
+
 node *build_loop(graph *g, const loop_shape *s, node *const *operands) {
   int64_t carries = s->carries, sequences = s->sequences, reverse = s->reverse;
   attribute attributes[] = {

@@ -103,8 +103,11 @@ typedef struct loop_shape {
   bool reverse;  /* the last turn first */
   const graph *condition, *body; /* condition NULL: none */
 } loop_shape;
+enum { LOOP_MOST_TURNS = 1 << 24 }; /* of a loop that only its condition ends: then it is endless */
+loop_shape loop_shape_of(const node *loop);
 node *build_loop(graph *g, const loop_shape *shape, node *const *operands);
 node *build_result(graph *g, node *loop, int number); /* 0: the loop itself */
+int result_number(const node *n); /* of a loop or one of its results */
 
 /* A copy of node n in graph g over other operands (of the same types). */
 node *build_like(graph *g, const node *n, node *const *operands);

@@ -77,25 +77,15 @@ static bool take(diagnostics *d, int64_t *left, const tensor_type *t, location a
 static bool graph_fits(arena *a, diagnostics *d, const graph *g) {
   int64_t left = most_bytes;
   const char *what = arena_printf(a, "the values of %s up to this one", g->name);
-  for (int id = 0; id < g->node_count; id++)
-    if (!take(d, &left, &g->nodes[id]->type, g->nodes[id]->at, what)) return false;
-  return true;
-}
-
-static bool graph_lowers(diagnostics *d, const graph *g) {
-  for (int id = 0; id < g->node_count; id++)
-    if (op_has(g->nodes[id]->op, LOOP)) {
-      diag_error(d, g->nodes[id]->at, "a loop at run time, in %s: not supported yet", g->name);
-      return false;
+  for (int id = 0; id < g->node_count; id++) {
+    const node *n = g->nodes[id];
+    if (!take(d, &left, &n->type, n->at, what)) return false;
+    for (int i = 0; i < n->attribute_count; i++) {
+      const graph *inner = n->attributes[i].kind == ATTRIBUTE_GRAPH ? n->attributes[i].graph : NULL;
+      if (inner && !graph_fits(a, d, inner)) return false;
     }
+  }
   return true;
-}
-
-/* What elaboration and the interpreter know, but no kernel does. */
-static bool program_lowers(const program *p, diagnostics *d) {
-  bool lowers = graph_lowers(d, p->initial);
-  for (int i = 0; i < p->entry_count; i++) lowers = graph_lowers(d, p->entries[i]) && lowers;
-  return lowers;
 }
 
 static bool memory_fits(const program *p, diagnostics *d) {
@@ -129,8 +119,7 @@ module *compile_module(program *p, diagnostics *d, const compile_options *option
                p->name);
     return NULL;
   }
-  if (!compile_passes(p, d, options, NULL) || !memory_fits(p, d) ||
-      !program_lowers(p, d))
+  if (!compile_passes(p, d, options, NULL) || !memory_fits(p, d))
     return NULL;
   return module_build(p->arena, p, t);
 }

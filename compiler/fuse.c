@@ -44,7 +44,7 @@ static bool is_kernel(const fusion *f, const node *n) {
   double value;
   if (from_outside(n)) return false;
   if (f->stored[n->id] || op_has(n->op, CONTRACTION) || op_has(n->op, REDUCTION) ||
-      op_has(n->op, OPAQUE))
+      op_has(n->op, OPAQUE) || op_has(n->op, LOOP))
     return true;
   if (n->op == OP_CONSTANT) return !node_is_splat(n, &value);
   return (n->op == OP_MAP || n->op == OP_CAST || n->op == OP_BITS) && !is_cheap(f, n);
@@ -58,7 +58,7 @@ static void mark_stored(fusion *f, const int *uses) {
     const node *n = g->nodes[id];
     for (int i = 0; uses[id] && op_has(n->op, CONTRACTION) && i < n->operand_count; i++)
       f->stored[contraction_operand_root(f->arena, n, i).root->id] = true;
-    for (int i = 0; uses[id] && op_has(n->op, OPAQUE) && i < n->operand_count; i++)
+    for (int i = 0; uses[id] && (op_has(n->op, OPAQUE) || n->op == OP_LOOP) && i < n->operand_count; i++)
       f->stored[n->operands[i]->id] = true;
   }
 }
@@ -88,7 +88,7 @@ static void find_readers(fusion *f) {
   f->reader_count = arena_array_of(f->arena, f->graph->node_count, int);
   for (int id = 0; id < f->graph->node_count; id++) {
     node *n = f->graph->nodes[id];
-    if (f->group_of[id] < 0) continue;
+    if (f->group_of[id] < 0 || n->op == OP_RESULT) continue;
     for (int i = 0; i < n->operand_count; i++) {
       bool whole = op_has(n->op, CONTRACTION);
       node *operand = whole ? contraction_operand_root(f->arena, n, i).root
@@ -107,6 +107,19 @@ static group *add_group(fusion *f, node *const *members, int count) {
   return g;
 }
 
+/* The loop and those of its results that are used. */
+static void add_loop(fusion *f, node *loop) {
+  node **members = NULL;
+  int count = 0;
+  arena_push(f->arena, members, count) = loop;
+  for (int id = loop->id + 1; id < f->graph->node_count; id++) {
+    node *n = f->graph->nodes[id];
+    if (n->op == OP_RESULT && n->operands[0] == loop && f->group_of[id] >= 0)
+      arena_push(f->arena, members, count) = n;
+  }
+  add_group(f, members, count);
+}
+
 static void start(fusion *f) {
   const graph *g = f->graph;
   const int *uses = graph_uses(g, f->arena);
@@ -117,8 +130,12 @@ static void start(fusion *f) {
   for (int id = 0; id < g->node_count; id++)
     if (uses[id] && is_kernel(f, g->nodes[id])) f->group_of[id] = 0;
   find_readers(f);
-  for (int id = 0; id < g->node_count; id++)
-    if (f->group_of[id] >= 0) add_group(f, &g->nodes[id], 1);
+  for (int id = 0; id < g->node_count; id++) {
+    node *n = g->nodes[id];
+    if (f->group_of[id] < 0 || n->op == OP_RESULT) continue;
+    if (n->op == OP_LOOP) add_loop(f, n);
+    else add_group(f, &n, 1);
+  }
 }
 
 /* ---- merging --------------------------------------------------------------------------------- */

@@ -14,7 +14,8 @@ typedef enum group_kind {
   GROUP_ROW,         /* outer × inner, reductions over the inner axes */
   GROUP_CONTRACTION, /* one dot or conv, its heart, and maps over the axes of its result */
   GROUP_OPAQUE,      /* one operator that writes its own kernel, as gather does */
-  GROUP_CONSTANT     /* one constant of several values */
+  GROUP_CONSTANT,    /* one constant of several values */
+  GROUP_LOOP         /* a loop at run time and its results: kernels of its own, turn by turn */
 } group_kind;
 
 /* How a kernel reads or writes memory: element `position` (row-major) of a node at each point of
@@ -71,6 +72,8 @@ typedef struct group {
   int64_t operations; /* scalar operations, where an addition is one */
   int quotients;      /* quotients and remainders in accesses, guards and positions */
   bool context;       /* it reads seed and step */
+
+  int64_t scratch_bytes; /* of a loop: what it needs beside inputs and outputs; set before order_groups */
 
   /* inout_output[i] ≥ 0: input i has the memory of that output; every load of the input has the
    * store's own index map and none follows the store. Set by order_groups. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "axes.h"
+#include "build.h"
 #include "lower.h"
 #include "scalar.h"
 
@@ -501,10 +502,10 @@ group *group_of_operand(arena *a, const fusion *f, node *const *members, int mem
 
 /* ---- forming --------------------------------------------------------------------------------- */
 
-/* Opaque operators read their operands, constants nothing. */
+/* Opaque operators and loops read their operands, constants nothing. */
 static group *form_alone(arena *a, group *g) {
   node *n = g->members[0];
-  g->kind = op_has(n->op, OPAQUE) ? GROUP_OPAQUE : GROUP_CONSTANT;
+  g->kind = n->op == OP_LOOP ? GROUP_LOOP : op_has(n->op, OPAQUE) ? GROUP_OPAQUE : GROUP_CONSTANT;
   for (int i = 0; i < n->operand_count; i++)
     if (group_input(g, n->operands[i]) < 0)
       arena_push(a, g->inputs, g->input_count) = n->operands[i];
@@ -514,7 +515,7 @@ static group *form_alone(arena *a, group *g) {
 /* True where the node can be computed in no kernel with others. */
 static bool is_alone(const node *n) {
   double value;
-  return op_has(n->op, OPAQUE) || (n->op == OP_CONSTANT && !node_is_splat(n, &value));
+  return op_has(n->op, OPAQUE) || op_has(n->op, LOOP) || (n->op == OP_CONSTANT && !node_is_splat(n, &value));
 }
 
 /* As group_form; a heart's axis is cut where a cut is given, and on the way nodes that may want one
@@ -525,7 +526,8 @@ static group *form(arena *a, const fusion *f, node *const *members, int member_c
   for (int i = 0; i < member_count; i++)
     if (is_output(f, g, members[i])) arena_push(a, g->outputs, g->output_count) = members[i];
   for (int i = 0; i < member_count; i++)
-    if (is_alone(members[i])) return member_count == 1 ? form_alone(a, g) : NULL;
+    if (is_alone(members[i]))
+      return member_count == 1 || members[0]->op == OP_LOOP ? form_alone(a, g) : NULL;
   if (!group_take_heart(a, g)) return NULL;
   if (cut && !contraction_cover(g->contraction, cut->axis, cut->inside)) return NULL;
   *k = (former){.arena = a, .fusion = f, .group = g};
@@ -550,8 +552,19 @@ group *group_form(arena *a, const fusion *f, node *const *members, int member_co
   return g;
 }
 
+/* A carry begins where it ends, unless the turns read its first value too. */
+static bool carries_in_place(const group *g, const node *input, const node *output) {
+  const node *loop = g->members[0];
+  const loop_shape s = loop_shape_of(loop);
+  for (int i = s.carries; i < loop->operand_count; i++)
+    if (loop->operands[i] == input) return false;
+  int number = result_number(output);
+  return number < s.carries && loop->operands[number] == input;
+}
+
 bool group_reads_in_place(const group *g, const node *input, const node *output) {
   const index_expr *stored = NULL;
+  if (g->kind == GROUP_LOOP) return carries_in_place(g, input, output);
   if (g->kind > GROUP_CONTRACTION || type_elements(&input->type) != type_elements(&output->type) ||
       input->type.element != output->type.element)
     return false;

@@ -208,12 +208,12 @@ loop_kernel *lower_group(lowering *l, const group *g) {
 
 /* ---- copies ---------------------------------------------------------------------------------- */
 
-loop_kernel *lower_copy(arena *a, const target *t, dtype element, int64_t elements) {
-  loop_kernel *k = loop_kernel_new(a, "copy");
-  loop_buffer *from =
-      loop_buffer_new(a, "from", LOOP_PARAMETER, loop_scalar(element), 1, &elements);
+/* from NULL: zeros. */
+static loop_kernel *fill(arena *a, const target *t, const char *name, loop_buffer *from,
+                         dtype element, int64_t elements) {
+  loop_kernel *k = loop_kernel_new(a, name);
   loop_buffer *to = loop_buffer_new(a, "to", LOOP_PARAMETER, loop_scalar(element), 1, &elements);
-  loop_add_parameter(a, k, from, LOOP_IN);
+  if (from) loop_add_parameter(a, k, from, LOOP_IN);
   loop_add_parameter(a, k, to, LOOP_OUT);
   int lanes = t->vector_bytes / (int)dtype_size(element);
   int64_t whole = elements - elements % lanes;
@@ -224,9 +224,21 @@ loop_kernel *lower_copy(arena *a, const target *t, dtype element, int64_t elemen
     loop_stmt *loop = loop_for(a, &k->body, LOOP_SEQ, v, loop_int(a, low), loop_int(a, high),
                                rest ? 1 : lanes);
     const loop_expr *index = loop_var(a, v);
-    const loop_expr *value = loop_load(a, from, &index, rest ? 1 : lanes, NULL);
+    const loop_expr *zero = loop_cast(a, loop_constant(a, compute_type(element), 0, 0), element);
+    const loop_expr *value = from ? loop_load(a, from, &index, rest ? 1 : lanes, NULL)
+                                  : loop_splat(a, zero, rest ? 1 : lanes);
     loop_store(a, &loop->body, to, &index, value, NULL);
   }
-  k->provenance = "copy";
+  k->provenance = name;
   return k;
+}
+
+loop_kernel *lower_copy(arena *a, const target *t, dtype element, int64_t elements) {
+  loop_buffer *from =
+      loop_buffer_new(a, "from", LOOP_PARAMETER, loop_scalar(element), 1, &elements);
+  return fill(a, t, "copy", from, element, elements);
+}
+
+loop_kernel *lower_zeros(arena *a, const target *t, dtype element, int64_t elements) {
+  return fill(a, t, "zeros", NULL, element, elements);
 }

@@ -84,7 +84,8 @@ loop_kernel *lower_parameters(lowering *l, const group *g, loop_buffer **buffers
 /* Adds the context parameter, where the group needs it; else NULL. */
 loop_buffer *lower_context(lowering *l, const group *g, loop_kernel *k);
 
-/* A kernel that copies `elements` elements. */
+/* Kernels that copy `elements` elements, and that make them zero. */
 loop_kernel *lower_copy(arena *a, const target *t, dtype element, int64_t elements);
+loop_kernel *lower_zeros(arena *a, const target *t, dtype element, int64_t elements);
 
 #endif

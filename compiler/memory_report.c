@@ -44,12 +44,6 @@ static int compare_values(const void *x, const void *y) {
   return b < c ? -1 : b > c;
 }
 
-static const char *kernel_at(const module_entry *e, int step) {
-  int call = 0;
-  for (int i = 0; i < step; i++) call += !e->plan->steps[i].join;
-  return e->plan->steps[step].join ? "a join" : e->calls[call].kernel->name;
-}
-
 static void print_fullest(FILE *out, arena *a, const module_entry *e) {
   const plan *p = e->plan;
   const plan_life *lives = plan_lives(a, p);
@@ -61,13 +55,13 @@ static void print_fullest(FILE *out, arena *a, const module_entry *e) {
       alive[count++] = &p->values[i];
   if (count) qsort(alive, (size_t)count, sizeof *alive, compare_values);
   fprintf(out, "\n%s is fullest at step %d of %d, %s:\n", e->name, p->fullest + 1, p->step_count,
-          kernel_at(e, p->fullest));
+          p->steps[p->fullest].name);
   fprintf(out, "%12s %12s  %-20s %-24s %s\n", "bytes", "offset", "value", "type", "place");
   for (int i = 0; i < count; i++) {
     const node *n = alive[i]->node;
     fprintf(out, "%12lld %12lld  %-20s %-24s %s\n", (long long)alive[i]->bytes,
-            (long long)alive[i]->place.offset, alive[i]->name, type_text(a, &n->type),
-            n->at.source ? diag_place(a, n->at) : "-");
+            (long long)alive[i]->place.offset, alive[i]->name, n ? type_text(a, &n->type) : "-",
+            n && n->at.source ? diag_place(a, n->at) : "-");
   }
 }
 

@@ -14,14 +14,18 @@ typedef enum region {
   REGION_CONSTANTS,
   REGION_STATE,
   REGION_SCRATCH,
-  REGION_CONTEXT     /* seed and step: the kernel argument is an i64[2] of them */
+  REGION_CONTEXT,    /* seed and step: the kernel argument is an i64[2] of them */
+  REGION_TURN,       /* the turn, an i64, of the loop at depth `index` */
+  REGION_CARRY       /* only in the plan of a loop's body: carry number `index` */
 } region;
 
 /* Where an argument of a kernel call lies. */
 typedef struct placement {
   region region;
-  int index;      /* of INPUT, OUTPUT */
+  int index;      /* of INPUT, OUTPUT, TURN, CARRY */
   int64_t offset; /* bytes, of the other regions; 64-byte aligned */
+  const int64_t *moves; /* in a loop: bytes for each turn of the loops around, the outermost first */
+  int move_count;
 } placement;
 
 typedef struct kernel_call {
@@ -29,11 +33,33 @@ typedef struct kernel_call {
   placement *arguments; /* one per kernel parameter */
 } kernel_call;
 
+typedef struct module_loop module_loop;
+
+/* A call, or a loop; the other is NULL. */
+typedef struct module_step {
+  kernel_call *call;
+  module_loop *loop;
+} module_step;
+
+typedef struct module_code {
+  module_step *steps; /* in order */
+  int count;
+} module_code;
+
+/* A loop runs its body for the turns 0 to turns - 1, or, in reverse, turns - 1 to 0; before each turn its
+ * condition, if there is one, after which the bool at `goes_on` tells whether to go on. */
+struct module_loop {
+  int depth;     /* the number of loops around it */
+  int64_t turns; /* 0: until the condition is false */
+  bool reverse, conditional;
+  module_code condition, body;
+  placement goes_on;
+};
+
 typedef struct module_entry {
   const char *name;
   const graph *graph;   /* for names, types and provenance of inputs and outputs only */
-  kernel_call *calls;   /* in order */
-  int call_count;
+  module_code code;
   bool writes;
   struct plan *plan;     /* of its memory (plan.h), for reports */
   int64_t scratch_bound; /* bytes of scratch that no order of the kernels could do without */
@@ -56,6 +82,9 @@ typedef struct module {
   int slot_count;
   int64_t parameter_bytes, constant_bytes, state_bytes, scratch_bytes;
 } module;
+
+/* All calls of an entry, those in loops where they stand in its text. */
+const kernel_call **module_calls(arena *a, const module_entry *e, int *count);
 
 /* Fuses, orders, lowers and plans every entry of a program whose graphs are simplified. */
 module *module_build(arena *a, const program *p, const target *t);

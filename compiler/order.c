@@ -266,6 +266,7 @@ static void touch_blocks(orderer *o, int step) {
       touch(o, step, o->block_of[s->group->inputs[i]->id]);
     for (int i = 0; i < s->group->output_count; i++)
       touch(o, step, o->block_of[s->group->outputs[i]->id]);
+    if (s->group->scratch_bytes > 0) touch(o, step, add_block(o, s->group->scratch_bytes));
     return;
   }
   if (s->kind == ORDER_SET_ASIDE || s->from_aside)

@@ -12,8 +12,8 @@ int plan_add_value(arena *a, plan *p, plan_value v) {
   return p->value_count - 1;
 }
 
-plan_step *plan_add_step(arena *a, plan *p) {
-  arena_push(a, p->steps, p->step_count) = (plan_step){0};
+plan_step *plan_add_step(arena *a, plan *p, const char *name) {
+  arena_push(a, p->steps, p->step_count) = (plan_step){.name = name};
   return &p->steps[p->step_count - 1];
 }
 

@@ -23,6 +23,7 @@ typedef struct plan_step {
   int *reads, *writes; /* values */
   int read_count, write_count;
   bool join;
+  const char *name; /* for reports: "k3_dot", "a loop" */
 } plan_step;
 
 typedef struct plan {
@@ -47,7 +48,7 @@ enum { PLAN_ALIGNMENT = 64 };
 plan_value plan_value_of(const char *name, const node *n, int64_t bytes);
 
 int plan_add_value(arena *a, plan *p, plan_value v);
-plan_step *plan_add_step(arena *a, plan *p); /* valid until the next one is added */
+plan_step *plan_add_step(arena *a, plan *p, const char *name); /* valid until the next is added */
 void plan_add_read(arena *a, plan_step *s, int value);
 void plan_add_write(arena *a, plan_step *s, int value);
 

@@ -16,7 +16,10 @@ typedef struct memory {
   bool *has_parts; /* by value */
 } memory;
 
-static bool is_argument(region r) { return r == REGION_INPUT || r == REGION_OUTPUT; }
+/* Told apart by number: arguments of an entry, and of a loop's body also what it carries. */
+static bool is_argument(region r) {
+  return r == REGION_INPUT || r == REGION_OUTPUT || r == REGION_CARRY;
+}
 
 static extent extent_of(const plan *p, int value) {
   const placement *at = &p->values[value].place;

@@ -6,13 +6,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What every function of a model returns. Arguments are checked before anything is written. */
+/* What every function of a model returns. Arguments are checked before anything is written; only
+ * DNN_ENDLESS comes later. */
 enum dnn_status {
   DNN_OK = 0,
   DNN_NULL = 1,  /* a pointer is missing */
   DNN_ALIGN = 2, /* a region is not aligned to 64 bytes */
   DNN_STALE = 3, /* parameters changed since prepare packed the constants */
-  DNN_RANGE = 4  /* a size lies outside its bounds */
+  DNN_RANGE = 4, /* a size lies outside its bounds */
+  DNN_ENDLESS = 5 /* a `while` did not end within 2^24 turns; slots are partly written */
 };
 
 enum dnn_element {

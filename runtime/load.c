@@ -67,6 +67,7 @@ const char *dnn_status_text(int status) {
     case DNN_ALIGN: return "a region is not aligned to 64 bytes";
     case DNN_STALE: return "the parameters changed since the constants were packed";
     case DNN_RANGE: return "a size lies outside its bounds";
+    case DNN_ENDLESS: return "a loop did not end within 2^24 turns";
     default: return "unknown status";
   }
 }

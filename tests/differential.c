@@ -98,8 +98,11 @@ static loop_stmt *store_into(const loop_block *block, const loop_buffer *b) {
 
 /* A store of reals into an output of the first entry; NULL where there is none. */
 static loop_stmt *faulty_store(const module *m) {
-  for (int i = 0; m->entry_count > 1 && i < m->entries[1].call_count; i++) {
-    const kernel_call *c = &m->entries[1].calls[i];
+  int count = 0;
+  const kernel_call **calls =
+      m->entry_count > 1 ? module_calls(m->program->arena, &m->entries[1], &count) : NULL;
+  for (int i = 0; i < count; i++) {
+    const kernel_call *c = calls[i];
     for (int k = 0; k < c->kernel->parameter_count; k++) {
       const loop_buffer *b = c->kernel->parameters[k];
       loop_stmt *s = store_into(&c->kernel->body, b);

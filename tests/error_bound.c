@@ -4,8 +4,10 @@
 
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 #include "axes.h"
+#include "build.h"
 #include "half.h"
 #include "op.h"
 #include "scalar.h"
@@ -503,7 +505,9 @@ static void (*const rules[OP_COUNT])(step *s) = {[OP_CONSTANT] = constant_rule,
 
 bool bounded_rounds(scalar_function f) { return units[f] > 0; }
 
-bool bounded_covers(op_code op) { return op == OP_INPUT || op == OP_SLOT || rules[op]; }
+bool bounded_covers(op_code op) {
+  return op == OP_INPUT || op == OP_SLOT || op_has(op, LOOP) || rules[op];
+}
 
 bounded bounded_exact(arena *a, const tensor *value) {
   return (bounded){value, arena_array_of(a, (size_t)type_elements(&value->type), double)};
@@ -562,25 +566,128 @@ static bounded computed(const evaluation *e, const node *n, const bounded *value
   return s.y;
 }
 
-static const tensor *input_of(const graph *g, const tensor *const *inputs, const node *n) {
+/* ---- graphs ----------------------------------------------------------------------------------- */
+
+static void walk(const evaluation *e, const graph *g, const bounded *inputs,
+                 tensor_of_slot slot_value, void *slot_context, bounded *outputs, bounded *updates);
+
+/* A value of part number `part` of another, of which `of` elements are one. */
+static bounded part_of(arena *a, const bounded *whole, const tensor_type *type, int64_t part) {
+  tensor *value = tensor_new(a, type);
+  bounded b = bounded_exact(a, value);
+  int64_t count = type_elements(type);
+  for (int64_t i = 0; i < count; i++) {
+    tensor_copy_element(whole->value, part * count + i, value, i);
+    b.error[i] = whole->error[part * count + i];
+  }
+  return b;
+}
+
+static void put_part(bounded *whole, int64_t part, const bounded *b) {
+  int64_t count = type_elements(&b->value->type);
+  for (int64_t i = 0; i < count; i++) {
+    tensor_copy_element(b->value, i, (tensor *)whole->value, part * count + i);
+    whole->error[part * count + i] = b->error[i];
+  }
+}
+
+/* What body and condition are given in a turn. */
+static bounded *turn_inputs(const evaluation *e, const loop_shape *s, int64_t turn,
+                            const bounded *operands, const bounded *results) {
+  bounded *inputs = arena_array_of(e->arena, s->body->input_count, bounded);
+  tensor_type scalar = type_scalar(DTYPE_I64);
+  tensor *number = tensor_new(e->arena, &scalar);
+  number->ints[0] = turn;
+  inputs[0] = bounded_exact(e->arena, number);
+  for (int i = 1; i < s->body->input_count; i++) {
+    const tensor_type *type = &s->body->inputs[i].node->type;
+    bool carry = i <= s->carries, sequence = !carry && i <= s->carries + s->sequences;
+    inputs[i] = part_of(e->arena, carry ? &results[i - 1] : &operands[i - 1], type,
+                        sequence ? turn : 0);
+  }
+  return inputs;
+}
+
+static bounded *results_new(const evaluation *e, const loop_shape *s, const bounded *operands) {
+  bounded *results = arena_array_of(e->arena, s->body->output_count, bounded);
+  for (int i = 0; i < s->body->output_count; i++) {
+    tensor_type type = s->body->outputs[i].node->type;
+    if (i >= s->carries) {
+      memmove(type.dims + 1, type.dims, (size_t)type.rank * sizeof *type.dims);
+      type.dims[0] = dim_fixed(s->turns);
+      type.rank++;
+    }
+    results[i] = bounded_exact(e->arena, tensor_new(e->arena, &type));
+    if (i < s->carries) put_part(&results[i], 0, &operands[i]);
+  }
+  return results;
+}
+
+static void know_no_result(const loop_shape *s, bounded *results) {
+  for (int i = 0; i < s->body->output_count; i++)
+    for (int64_t k = 0; k < type_elements(&results[i].value->type); k++)
+      results[i].error[k] = INFINITY;
+}
+
+/* Where it is not certain how many turns there are, nothing is known. */
+static bounded *loop_results(const evaluation *e, const node *n, const bounded *operands) {
+  loop_shape s = loop_shape_of(n);
+  bounded *results = results_new(e, &s, operands);
+  bool certain = true;
+  for (int64_t k = 0; s.turns == 0 || k < s.turns; k++) {
+    int64_t turn = s.reverse ? s.turns - 1 - k : k;
+    bounded *inputs = turn_inputs(e, &s, turn, operands, results), goes_on;
+    if (s.condition) {
+      walk(e, s.condition, inputs, NULL, NULL, &goes_on, NULL);
+      certain = certain && goes_on.error[0] == 0;
+      if (!goes_on.value->ints[0]) break;
+    }
+    bounded *outputs = arena_array_of(e->arena, s.body->output_count, bounded);
+    walk(e, s.body, inputs, NULL, NULL, outputs, NULL);
+    for (int i = 0; i < s.body->output_count; i++)
+      put_part(&results[i], i < s.carries ? 0 : turn, &outputs[i]);
+  }
+  if (!certain) know_no_result(&s, results);
+  return results;
+}
+
+static bounded *computed_loop(const evaluation *e, const node *n, const bounded *values) {
+  bounded *operands = arena_array_of(e->arena, n->operand_count, bounded);
+  for (int i = 0; i < n->operand_count; i++) operands[i] = values[n->operands[i]->id];
+  return loop_results(e, n, operands);
+}
+
+static bounded input_of(const graph *g, const bounded *inputs, const node *n) {
   int i = 0;
   while (g->inputs[i].node != n) i++;
   return inputs[i];
 }
 
-void bounded_eval(const evaluation *e, const graph *g, const tensor *const *inputs,
-                  tensor_of_slot slot_value, void *slot_context, bounded *outputs,
-                  bounded *updates) {
+static void walk(const evaluation *e, const graph *g, const bounded *inputs,
+                 tensor_of_slot slot_value, void *slot_context, bounded *outputs,
+                 bounded *updates) {
   bounded *values = arena_array_of(e->arena, g->node_count, bounded);
+  bounded **loops = arena_array_of(e->arena, g->node_count, bounded *);
   const int *uses = graph_uses(g, e->arena);
   for (int id = 0; id < g->node_count; id++) {
     const node *n = g->nodes[id];
     if (uses[id] == 0) continue;
-    if (n->op == OP_INPUT) values[id] = bounded_exact(e->arena, input_of(g, inputs, n));
+    if (n->op == OP_LOOP) loops[id] = computed_loop(e, n, values);
+    if (n->op == OP_INPUT) values[id] = input_of(g, inputs, n);
     else if (n->op == OP_SLOT)
       values[id] = bounded_exact(e->arena, slot_value(slot_context, node_text(n, 0)));
+    else if (op_has(n->op, LOOP))
+      values[id] = loops[n->op == OP_LOOP ? id : n->operands[0]->id][result_number(n)];
     else values[id] = computed(e, n, values);
   }
   for (int i = 0; i < g->output_count; i++) outputs[i] = values[g->outputs[i].node->id];
   for (int i = 0; i < g->update_count; i++) updates[i] = values[g->updates[i].node->id];
+}
+
+void bounded_eval(const evaluation *e, const graph *g, const tensor *const *inputs,
+                  tensor_of_slot slot_value, void *slot_context, bounded *outputs,
+                  bounded *updates) {
+  bounded *exact = arena_array_of(e->arena, g->input_count, bounded);
+  for (int i = 0; i < g->input_count; i++) exact[i] = bounded_exact(e->arena, inputs[i]);
+  walk(e, g, exact, slot_value, slot_context, outputs, updates);
 }

@@ -26,34 +26,77 @@ module_memory *module_memory_new(arena *a, const module *m) {
   return memory;
 }
 
-static void *address(const module_memory *memory, const placement *at, void *const *inputs,
-                     void *const *outputs, int64_t *context) {
+/* What a run of an entry reads and writes. */
+typedef struct run {
+  arena *arena;
+  const module *module;
+  const module_memory *memory;
+  void *const *inputs, *const *outputs;
+  int64_t context[2];
+  int64_t turns[16]; /* of the loops around, by depth */
+} run;
+
+static void *address(const module_memory *memory, const placement *at) {
   switch (at->region) {
-    case REGION_INPUT: return inputs[at->index];
-    case REGION_OUTPUT: return outputs[at->index];
     case REGION_PARAMETERS: return (char *)memory->parameters + at->offset;
     case REGION_CONSTANTS: return (char *)memory->constants + at->offset;
     case REGION_STATE: return (char *)memory->state + at->offset;
     case REGION_SCRATCH: return (char *)memory->scratch + at->offset;
-    case REGION_CONTEXT: return context;
+    default: internal_error("region %d", (int)at->region);
   }
-  internal_error("region %d", (int)at->region);
+}
+
+static void *argument(run *r, const placement *at) {
+  char *base;
+  switch (at->region) {
+    case REGION_INPUT: base = r->inputs[at->index]; break;
+    case REGION_OUTPUT: base = r->outputs[at->index]; break;
+    case REGION_CONTEXT: return r->context;
+    case REGION_TURN: return &r->turns[at->index];
+    default: base = address(r->memory, at);
+  }
+  for (int i = 0; i < at->move_count; i++) base += r->turns[i] * at->moves[i];
+  return base;
+}
+
+static const char *run_call(run *r, const kernel_call *c) {
+  const loop_machine machine = {.fma = r->module->target->fma};
+  void **arguments = arena_array_of(r->arena, c->kernel->parameter_count, void *);
+  for (int k = 0; k < c->kernel->parameter_count; k++)
+    arguments[k] = argument(r, &c->arguments[k]);
+  const char *fault = loop_run(r->arena, c->kernel, &machine, arguments);
+  return fault ? arena_printf(r->arena, "%s: %s", c->kernel->name, fault) : NULL;
+}
+
+static const char *run_code(run *r, const module_code *code);
+
+static const char *run_loop(run *r, const module_loop *l) {
+  for (int64_t k = 0; l->turns == 0 || k < l->turns; k++) {
+    ensure(l->depth < 16 && k <= LOOP_MOST_TURNS);
+    r->turns[l->depth] = l->reverse ? l->turns - 1 - k : k;
+    const char *fault = l->conditional ? run_code(r, &l->condition) : NULL;
+    if (fault) return fault;
+    if (l->conditional && !*(const unsigned char *)argument(r, &l->goes_on)) return NULL;
+    fault = run_code(r, &l->body);
+    if (fault) return fault;
+  }
+  return NULL;
+}
+
+static const char *run_code(run *r, const module_code *code) {
+  const char *fault = NULL;
+  for (int i = 0; i < code->count && !fault; i++)
+    fault = code->steps[i].call ? run_call(r, code->steps[i].call)
+                                : run_loop(r, code->steps[i].loop);
+  return fault;
 }
 
 const char *run_entry(arena *a, const module *m, const module_entry *e, module_memory *memory,
                       void *const *inputs, void *const *outputs) {
-  int64_t context[2] = {(int64_t)memory->seed, (int64_t)memory->step};
-  const loop_machine machine = {.fma = m->target->fma};
+  run r = {.arena = a, .module = m, .memory = memory, .inputs = inputs, .outputs = outputs,
+           .context = {(int64_t)memory->seed, (int64_t)memory->step}};
   memset(memory->scratch, 0xff, (size_t)m->scratch_bytes);
-  for (int i = 0; i < e->call_count; i++) {
-    const kernel_call *c = &e->calls[i];
-    void **arguments = arena_array_of(a, c->kernel->parameter_count, void *);
-    for (int k = 0; k < c->kernel->parameter_count; k++)
-      arguments[k] = address(memory, &c->arguments[k], inputs, outputs, context);
-    const char *fault = loop_run(a, c->kernel, &machine, arguments);
-    if (fault) return arena_printf(a, "%s: %s", c->kernel->name, fault);
-  }
-  return NULL;
+  return run_code(&r, &e->code);
 }
 
 /* ---- programs of one graph ------------------------------------------------------------------- */
@@ -116,8 +159,7 @@ static tensor *stored_values(arena *a, const tensor *t) {
 }
 
 static void *slot_address(const module *m, const module_memory *memory, int number) {
-  int64_t context;
-  return address(memory, &m->slots[number].place, NULL, NULL, &context);
+  return address(memory, &m->slots[number].place);
 }
 
 static const char *compare_updates(arena *a, const module *m, const graph *g,

@@ -1,23 +1,10 @@
-/* Loops at run time, whose body is a graph of its own, and their further results. */
+/* Loops at run time, whose body is a graph of its own, and their further results. Operands and the
+ * body's inputs (behind the turn) are carries, sequences, invariants; results and the body's outputs are
+ * carries, then stacks. */
 #include <string.h>
 
 #include "build.h"
 #include "op.h"
-
-/* What the attributes of a loop say. Operands and the body's inputs (behind the turn) are carries,
- * sequences, invariants; results and the body's outputs are carries, then stacks. */
-static loop_shape shape_of(const node *n) {
-  int count;
-  const int64_t *turns = node_ints(n, 0, &count);
-  loop_shape s = {.turns = count ? turns[0] : 0,
-                  .carries = (int)node_int(n, 1),
-                  .sequences = (int)node_int(n, 2),
-                  .reverse = node_int(n, 3),
-                  .condition = node_graph(n, 4),
-                  .body = node_graph(n, 5)};
-  s.invariants = n->operand_count - s.carries - s.sequences;
-  return s;
-}
 
 static bool is_count(const attribute *a, int64_t most) {
   return a->count == 1 && a->ints[0] >= 0 && a->ints[0] <= most;
@@ -126,7 +113,7 @@ static tensor_type result_type(const loop_shape *s, int number) {
 static const char *loop_type(arena *a, const node *n, tensor_type *result) {
   const char *message = attributes_violation(a, n);
   if (message) return message;
-  loop_shape s = shape_of(n);
+  loop_shape s = loop_shape_of(n);
   message = body_inputs_violation(a, n, &s);
   if (!message) message = body_outputs_violation(n, &s);
   if (!message) message = condition_violation(&s);
@@ -141,7 +128,7 @@ static const char *other_type(arena *a, const node *n, tensor_type *result) {
   const node *loop = n->operands[0];
   if (loop->op != OP_LOOP)
     return arena_printf(a, "result C1: the operand is a %s", op_infos[loop->op].name);
-  loop_shape s = shape_of(loop);
+  loop_shape s = loop_shape_of(loop);
   const attribute *number = &n->attributes[0];
   if (number->count != 1 || number->ints[0] < 1 || number->ints[0] >= s.body->output_count)
     return arena_printf(a, "result C2: no number from 1 to %d", s.body->output_count - 1);
@@ -210,7 +197,7 @@ static bool run_turn(const evaluation *e, const loop_shape *s, int64_t turn,
 
 static void loop_eval(const evaluation *e, const node *n, const tensor *const *operands,
                       tensor *result) {
-  loop_shape s = shape_of(n);
+  loop_shape s = loop_shape_of(n);
   tensor **results = arena_array_of(e->arena, s.body->output_count, tensor *);
   results[0] = result;
   for (int i = 1; i < s.body->output_count; i++) {
@@ -219,7 +206,8 @@ static void loop_eval(const evaluation *e, const node *n, const tensor *const *o
   }
   result->results = results;
   for (int i = 0; i < s.carries; i++) put_part(results[i], 0, operands[i]);
-  for (int64_t k = 0; s.turns == 0 || k < s.turns; k++)
+  const int64_t turns = s.turns ? s.turns : LOOP_MOST_TURNS;
+  for (int64_t k = 0; k < turns; k++)
     if (!run_turn(e, &s, s.reverse ? s.turns - 1 - k : k, operands, results)) return;
 }
 

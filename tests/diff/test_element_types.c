@@ -199,7 +199,7 @@ static void reals(void **state) {
 static void every_operator_has_a_case(void **state) {
   (void)state;
   for (int op = 0; op < OP_COUNT; op++) {
-    bool found = op_has((op_code)op, LOOP); /* not lowered: test_control.c */
+    bool found = op_has((op_code)op, LOOP); /* test_control.c */
     for (int i = 0; i < OP_CASES; i++) found = found || op_cases[i].op == (op_code)op;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
       found = found || others[i] == (op_code)op;

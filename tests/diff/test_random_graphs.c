@@ -147,7 +147,7 @@ static void count_rows(coverage *c, const graph *g, arena *a) {
 static void every_row_occurs(const coverage *c) {
   int missing = 0;
   for (int i = 0; i < OP_COUNT; i++)
-    if (c->ops[i] == 0 && !op_has((op_code)i, LOOP)) /* not lowered */
+    if (c->ops[i] == 0 && !op_has((op_code)i, LOOP)) /* tests/ops/test_control.c */
       print_message("no graph has %s: build it in tests/random_graph.c or random_program.c\n", op_infos[i].name), missing++;
   for (int i = 0; i < SCALAR_COUNT; i++)
     if (c->functions[i] == 0) print_message("no graph has %s: build it in tests/random_graph.c or random_program.c\n", scalar_infos[i].name), missing++;

@@ -162,7 +162,7 @@ static int report_occurrence(const occurrence *o, bool told) {
   int rare = 0;
   for (int i = 0; i < source_construct_count(); i++)
     rare += report_row(o, source_construct_name(i), o->constructs[i], told);
-  for (int i = 0; i < OP_COUNT; i++) /* loops are not lowered */
+  for (int i = 0; i < OP_COUNT; i++) /* loops are in tests/lang/test_loops.c */
     if (!op_has((op_code)i, LOOP)) rare += report_row(o, op_infos[i].name, o->ops[i], told);
   for (int i = 0; i < SCALAR_COUNT; i++)
     if (!is_out_of_reach(i)) rare += report_row(o, scalar_infos[i].name, o->functions[i], told);

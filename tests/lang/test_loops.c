@@ -8,8 +8,19 @@
 #include <cmocka.h>
 
 #include "../compare.h"
+#include "../differential.h"
 #include "../graph_case.h"
 #include "../model_case.h"
+
+/* The loop interpreter and compiled C, on one thread and several, agree with the graph interpreter. */
+static void expect_compiled(const char *text) {
+  model *m = model_new(text, NULL);
+  const differential how = {.target = target_find(m->arena, "x86-64-v3"), .seed = 3, .rounds = 2,
+                            .low = -1, .high = 1, .least = 0, .most = 4, .ways = ALL_WAYS};
+  const char *fault = differential_check(m->arena, m->program, &how);
+  if (fault) fail_msg("%s\n%s", fault, text);
+  model_free(m);
+}
 
 /* Runs the entry `e` twice, so that slots which the first run updates count in the second; outputs
  * are equal two by two. */
@@ -27,6 +38,7 @@ static void expect_pairs(const char *text) {
     }
   }
   model_free(m);
+  expect_compiled(text);
 }
 
 static void test_scans_carry_and_stack(void **state) {

@@ -1,5 +1,5 @@
-/* Loops in the graph: what they mean, that passes reach their bodies, that equal ones are one, and that
- * what is not built yet is refused. */
+/* Loops in the graph: what they mean, that passes reach their bodies, that equal ones are one, that they
+ * become kernels, and that what is not built yet is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +10,6 @@
 
 #include "build.h"
 #include "compare.h"
-#include "compile.h"
 #include "grad.h"
 #include "graph_case.h"
 #include "pass.h"
@@ -134,15 +133,33 @@ static void deep_loops_are_refused(void **state) {
   arena_free(a);
 }
 
-static void compiling_is_refused(void **state) {
+/* Loops run as kernels do what they mean: first values that are inputs, read twice, exchanged, unchanged,
+ * of one value; results that nobody reads; stacks of what is not computed; both directions. */
+static void loops_become_kernels(void **state) {
   (void)state;
-  arena *a = arena_new();
-  diagnostics *d = diag_new(a);
-  static const compile_options plain = {0};
-  program *p = program_of_graph(a, graph_from_text(a, twice));
-  assert_null(compile_module(p, d, &plain));
-  assert_int_equal(diag_count(d), 1);
-  arena_free(a);
+  static const char *const texts[] = {
+      twice,
+      "entry f(x: f32[3], xs: f32[4, 3]) { %2 = loop %0, %0, %0, %1, %0 turns=[4] carries=[3] "
+      "  sequences=[1] reverse=[1] body=(t: i64, a: f32[3], b: f32[3], c: f32[3], x: f32[3], w: f32[3]) "
+      "  { %6 = exp %4: f32[3] return a = %2, b = %1, c = %3, p = %1, q = %4, r = %6, s = %5 }: f32[3] "
+      "  %3 = result %2 number=[1]: f32[3] %4 = result %2 number=[2]: f32[3] "
+      "  %5 = result %2 number=[3]: f32[4, 3] %6 = result %2 number=[4]: f32[4, 3] "
+      "  %7 = result %2 number=[6]: f32[4, 3] return a = %2, b = %3, c = %4, p = %5, q = %6, s = %7 }",
+      "entry f(x: f32[2, 3], w: f32[3, 3]) { %2 = slot \"h\": f32[2, 3] %3 = neg %0: f32[2, 3] "
+      "  %4 = loop %2, %3, %1 turns=[3] carries=[2] sequences=[0] reverse=[0] "
+      "  body=(t: i64, h: f32[2, 3], g: f32[2, 3], w: f32[3, 3]) { "
+      "    %4 = dot %1, %3 left_contract=[1] right_contract=[0]: f32[2, 3] %5 = tanh %4: f32[2, 3] "
+      "    %6 = add %5, %2: f32[2, 3] return h = %6, g = %5, y = %5 }: f32[2, 3] "
+      "  %5 = result %4 number=[2]: f32[3, 2, 3] %6 = sum %5 axes=[0]: f32[2, 3] "
+      "  %7 = add %6, %2: f32[2, 3] return y = %7 update \"h\" = %4 }",
+  };
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    arena *a = arena_new();
+    const tolerance close = {.absolute = 1e-5, .relative = 1e-5};
+    const char *fault = run_and_compare(a, pass_intern(graph_from_text(a, texts[i])), -1, 1, close);
+    if (fault) fail_msg("%s\n%s", fault, texts[i]);
+    arena_free(a);
+  }
 }
 
 /* A derivative is neither zero nor wrong: through the loop's own value, and through another result. */
@@ -167,7 +184,7 @@ int main(void) {
       cmocka_unit_test(turns_run_either_way),   cmocka_unit_test(a_condition_ends_the_loop),
       cmocka_unit_test(loops_nest),             cmocka_unit_test(passes_reach_bodies),
       cmocka_unit_test(the_verifier_enters_bodies), cmocka_unit_test(deep_loops_are_refused),
-      cmocka_unit_test(compiling_is_refused),   cmocka_unit_test(derivatives_are_refused),
+      cmocka_unit_test(loops_become_kernels),  cmocka_unit_test(derivatives_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -490,7 +490,7 @@ static void a_wrong_loop_is_caught(void **state) {
       a, "entry f(x: f32[64]) { %1 = exp %0: f32[64] return y = %1 }");
   const module *m = module_build(a, program_of_graph(a, g), test_target(a));
   assert_null(run_module_and_compare(a, m, g, -1, 1, close));
-  loop_stmt *loop = first_loop(&m->entries[1].calls[0].kernel->body);
+  loop_stmt *loop = first_loop(&m->entries[1].code.steps[0].call->kernel->body);
   assert_non_null(loop);
   loop->high = loop_int(a, 56);
   assert_non_null(run_module_and_compare(a, m, g, -1, 1, close));

@@ -19,7 +19,7 @@ static int value(arena *a, plan *p, int64_t bytes) {
 
 /* A step that reads two values (-1: none) and writes one. */
 static void step(arena *a, plan *p, int x, int y, int result) {
-  plan_step *s = plan_add_step(a, p);
+  plan_step *s = plan_add_step(a, p, "step");
   if (x >= 0) plan_add_read(a, s, x);
   if (y >= 0) plan_add_read(a, s, y);
   plan_add_write(a, s, result);

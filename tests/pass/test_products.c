@@ -21,9 +21,11 @@ static void check(const char *name, int kernels, const char *text) {
     const target *t = target_find(a, targets[i]);
     graph *g = graph_from_text(a, text);
     const module *m = module_build(a, program_of_graph(a, g), t);
-    if (kernels > 0 && m->entries[1].call_count != kernels)
+    int count;
+    module_calls(a, &m->entries[1], &count);
+    if (kernels > 0 && count != kernels)
       fail_msg("%s, %s: %d kernels where %d are expected\n%s", name, targets[i],
-               m->entries[1].call_count, kernels, graph_to_text(a, g));
+               count, kernels, graph_to_text(a, g));
     const tolerance close = {.absolute = 1e-4, .relative = 1e-4};
     bool bytes = strstr(text, "u8[");
     const char *fault = run_module_and_compare(a, m, g, bytes ? 0 : -1, bytes ? 4 : 1, close);

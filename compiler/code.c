@@ -1,0 +1,487 @@
+/* From one graph, an entry or what a loop runs, to its code: kernels, calls, loops, places. */
+#include "code.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "loop_body.h"
+#include "lower.h"
+#include "order.h"
+#include "plan.h"
+#include "plan_check.h"
+#include "scalar.h"
+
+/* ---- kernels --------------------------------------------------------------------------------- */
+
+static const char *word_of(const node *n) {
+  return n->op == OP_MAP ? scalar_infos[n->function].name : op_infos[n->op].name;
+}
+
+/* What a kernel's name tells: the heaviest of its members, in order, each word once. */
+static const char *words_of(arena *a, const group *g) {
+  enum { MOST_WORDS = 3 };
+  const char *names[MOST_WORDS], *text = "";
+  int count = 0;
+  for (int weight = 2; weight >= 0; weight--) {
+    for (int i = 0; i < g->member_count && count < MOST_WORDS; i++) {
+      const node *n = g->members[i];
+      bool whole = op_has(n->op, CONTRACTION) || op_has(n->op, REDUCTION);
+      if ((whole ? 2 : group_weight(n) > 4 ? 1 : 0) != weight) continue;
+      const char *name = word_of(n);
+      bool known = false;
+      for (int k = 0; k < count; k++) known = known || strcmp(names[k], name) == 0;
+      if (!known) names[count++] = name;
+    }
+  }
+  for (int i = 0; i < count; i++) text = arena_printf(a, "%s_%s", text, names[i]);
+  return text;
+}
+
+/* A quick look, before all of two kernels is compared. */
+static bool may_equal(const loop_kernel *x, const loop_kernel *y) {
+  if (x->parameter_count != y->parameter_count || x->body.count != y->body.count) return false;
+  for (int i = 0; i < x->parameter_count; i++)
+    if (x->parameters[i]->extents[0] != y->parameters[i]->extents[0]) return false;
+  return true;
+}
+
+/* The module's kernel that equals the given one, which is named and added where there is none. */
+static const loop_kernel *settle_kernel(arena *a, module *m, loop_kernel *k, const char *words) {
+  for (int i = 0; i < m->kernel_count; i++)
+    if (may_equal(m->kernels[i], k) && loop_equal(m->kernels[i], k)) return m->kernels[i];
+  k->name = arena_printf(a, "k%d%s", m->kernel_count, words);
+  const char *fault = loop_verify(a, k);
+  if (fault) internal_error("kernel %s: %s", k->name, fault);
+  arena_push(a, m->kernels, m->kernel_count) = k;
+  return k;
+}
+
+/* ---- the builder ------------------------------------------------------------------------------ */
+
+/* An argument of a call that is no value of the plan: seed and step. */
+enum { CONTEXT = -1 };
+
+typedef struct builder builder;
+
+/* A loop whose turns are planned. Values are those of the builder around it. */
+typedef struct planned_loop {
+  const node *node;
+  loop_shape shape;
+  builder *body, *condition; /* condition NULL: none */
+  int *operands, *results;   /* values; results by number: where carries live, and stacks */
+  int frame;                 /* the value in which the turns have their scratch; -1: they need none */
+  int64_t goes_on;           /* of the frame: where the condition puts its outcome */
+} planned_loop;
+
+/* A call whose arguments are values of the plan, or a loop. */
+typedef struct planned_step {
+  const loop_kernel *kernel; /* NULL: a loop */
+  int *arguments;
+  int argument_count;
+  const planned_loop *loop;
+} planned_step;
+
+struct builder {
+  arena *arena;
+  module *module;
+  const graph *graph;
+  builder *outer;           /* of the graph that has the loop; NULL: an entry */
+  const planned_loop *loop; /* whose body or condition this is; NULL: an entry */
+  int depth;                /* loops around */
+  fusion *fusion;
+  planned_loop **loops;     /* by group; NULL: none */
+  order *order;
+  plan plan;
+  int *value_of;            /* by node id: where the node's value lies; -1: nowhere */
+  int *aside;               /* by update: where the slot that it takes over was set aside */
+  planned_step *steps;      /* of the plan's steps that are no joins */
+  int step_count;
+};
+
+/* Of a body the slots are its carries, whose paths end with their numbers. */
+static placement slot_place(const builder *b, const char *path) {
+  const module *m = b->module;
+  if (b->loop)
+    return (placement){.region = REGION_CARRY, .index = atoi(strrchr(path, ' ') + 1)};
+  for (int i = 0; i < m->slot_count; i++)
+    if (strcmp(m->slots[i].slot->path, path) == 0) return m->slots[i].place;
+  internal_error("the program has no slot %s", path);
+}
+bool code_updates(const graph *g, const char *path) {
+  for (int i = 0; i < g->update_count; i++)
+    if (strcmp(g->updates[i].name, path) == 0) return true;
+  return false;
+}
+
+static int add_value(builder *b, const node *n, const char *name) {
+  return plan_add_value(b->arena, &b->plan, plan_value_of(name, n, type_bytes(&n->type)));
+}
+
+static int add_fixed(builder *b, const node *n, const char *name, placement place) {
+  int value = add_value(b, n, name);
+  b->plan.values[value].fixed = true;
+  b->plan.values[value].place = place;
+  return value;
+}
+
+static int add_final(builder *b, const node *n, const char *name, placement place) {
+  int value = add_fixed(b, n, name, place);
+  b->plan.values[value].final = true;
+  return value;
+}
+
+static placement output_place(int number) {
+  return (placement){.region = REGION_OUTPUT, .index = number};
+}
+
+static int output_of(const graph *g, const node *n) {
+  for (int i = 0; i < g->output_count; i++)
+    if (g->outputs[i].node == n) return i;
+  return -1;
+}
+
+/* Arguments and slots are there from the start. */
+static void add_outside_values(builder *b) {
+  const graph *g = b->graph;
+  for (int i = 0; i < g->input_count; i++) {
+    placement place = {.region = REGION_INPUT, .index = i};
+    int value = add_final(b, g->inputs[i].node, g->inputs[i].name, place);
+    b->plan.values[value].initial = true;
+    b->value_of[g->inputs[i].node->id] = value;
+  }
+  for (int id = 0; id < g->node_count; id++) {
+    const node *n = g->nodes[id];
+    if (n->op != OP_SLOT) continue;
+    const char *path = node_text(n, 0);
+    int value = add_fixed(b, n, path, slot_place(b, path));
+    b->plan.values[value].initial = true;
+    b->plan.values[value].final = !code_updates(g, path);
+    b->value_of[id] = value;
+  }
+}
+
+/* "exp %12", as in the text of the graph. */
+static const char *name_of(arena *a, const node *n) {
+  return arena_printf(a, "%s %%%d", word_of(n), n->id);
+}
+
+/* Values of kernels: in an output, in a slot, or in scratch. */
+static void add_computed_values(builder *b) {
+  const graph *g = b->graph;
+  for (int id = 0; id < g->node_count; id++) {
+    const node *n = g->nodes[id];
+    const int owner = b->fusion->group_of[id];
+    if (owner < 0 || group_output(b->fusion->groups[owner], n) < 0) continue;
+    int output = output_of(g, n), update = order_update_of(g, n);
+    if (output >= 0)
+      b->value_of[id] = add_final(b, n, g->outputs[output].name, output_place(output));
+    else if (update >= 0 && b->order->in_place[update])
+      b->value_of[id] = add_final(b, n, g->updates[update].name,
+                                  slot_place(b, g->updates[update].name));
+    else
+      b->value_of[id] = add_value(b, n, name_of(b->arena, n));
+  }
+  for (int id = 0; id < g->node_count; id++) {
+    const order_part *part = &b->order->parts[id];
+    if (!part->whole) continue;
+    b->plan.values[b->value_of[id]].whole = b->value_of[part->whole->id];
+    b->plan.values[b->value_of[id]].start = part->start;
+  }
+}
+
+/* ---- steps ------------------------------------------------------------------------------------ */
+
+static planned_step *add_call(builder *b, loop_kernel *k, const char *words) {
+  arena_push(b->arena, b->steps, b->step_count) =
+      (planned_step){.kernel = settle_kernel(b->arena, b->module, k, words)};
+  return &b->steps[b->step_count - 1];
+}
+
+static void add_argument(builder *b, planned_step *c, int value) {
+  arena_push(b->arena, c->arguments, c->argument_count) = value;
+}
+
+static void call_copy(builder *b, const node *n, int from, int to) {
+  loop_kernel *k = lower_copy(b->arena, b->module->target, n->type.element,
+                              type_elements(&n->type));
+  planned_step *c = add_call(b, k, "_copy");
+  add_argument(b, c, from);
+  add_argument(b, c, to);
+}
+
+static void copy_value(builder *b, const node *n, int from, int to) {
+  call_copy(b, n, from, to);
+  plan_step *s = plan_add_step(b->arena, &b->plan, "a copy");
+  plan_add_read(b->arena, s, from);
+  plan_add_write(b->arena, s, to);
+}
+
+/* What the step reads and writes of the group's inputs and outputs, and which of them share memory. */
+static void add_group_values(builder *b, plan_step *s, const group *g) {
+  for (int i = 0; i < g->input_count; i++) {
+    int value = b->value_of[g->inputs[i]->id];
+    plan_add_read(b->arena, s, value);
+    if (g->inout_output[i] >= 0)
+      b->plan.values[b->value_of[g->outputs[g->inout_output[i]]->id]].shares = value;
+  }
+  for (int i = 0; i < g->output_count; i++)
+    plan_add_write(b->arena, s, b->value_of[g->outputs[i]->id]);
+}
+
+static void call_group(builder *b, lowering *l, const group *g) {
+  planned_step *c = add_call(b, lower_group(l, g), words_of(b->arena, g));
+  add_group_values(b, plan_add_step(b->arena, &b->plan, c->kernel->name), g);
+  for (int i = 0; i < g->input_count; i++)
+    if (g->inout_output[i] < 0) add_argument(b, c, b->value_of[g->inputs[i]->id]);
+  for (int i = 0; i < g->output_count; i++) add_argument(b, c, b->value_of[g->outputs[i]->id]);
+  if (g->context) add_argument(b, c, CONTEXT);
+}
+
+static void join_parts(builder *b, const group *g) {
+  const node *whole = g->members[0];
+  plan_step *s = plan_add_step(b->arena, &b->plan, "a join");
+  s->join = true;
+  for (int i = 0; i < whole->operand_count; i++)
+    plan_add_read(b->arena, s, b->value_of[whole->operands[i]->id]);
+  plan_add_write(b->arena, s, b->value_of[whole->id]);
+}
+
+static void copy_to_output(builder *b, int number) {
+  const graph_value *output = &b->graph->outputs[number];
+  copy_value(b, output->node, b->value_of[output->node->id],
+             add_final(b, output->node, output->name, output_place(number)));
+}
+
+static void copy_to_slot(builder *b, const order_step *s) {
+  const graph_value *update = &b->graph->updates[s->number];
+  int from = s->from_aside ? b->aside[s->number] : b->value_of[update->node->id];
+  copy_value(b, update->node, from,
+             add_final(b, update->node, update->name, slot_place(b, update->name)));
+}
+
+static void set_aside(builder *b, int number) {
+  const node *n = b->graph->updates[number].node;
+  b->aside[number] = add_value(b, n, arena_printf(b->arena, "copy of %s", node_text(n, 0)));
+  copy_value(b, n, b->value_of[n->id], b->aside[number]);
+}
+
+/* ---- loops ------------------------------------------------------------------------------------ */
+
+static builder *build(arena *a, module *m, const graph *g, builder *outer,
+                      const planned_loop *loop);
+
+static int64_t scratch_of(const builder *b) { return b ? plan_aligned(b->plan.scratch_bytes) : 0; }
+
+static int64_t frame_bytes(const planned_loop *l) {
+  return l->condition ? l->goes_on + PLAN_ALIGNMENT : scratch_of(l->body);
+}
+
+/* The member of the loop's group that is the result of this number; NULL: nothing reads it. */
+static const node *result_of(const group *g, int number) {
+  for (int i = 0; i < g->output_count; i++)
+    if (result_number(g->outputs[i]) == number) return g->outputs[i];
+  return NULL;
+}
+
+static int64_t result_bytes(const planned_loop *l, int number) {
+  int64_t bytes = type_bytes(&l->shape.body->outputs[number].node->type);
+  return number < l->shape.carries ? bytes : bytes * l->shape.turns;
+}
+
+/* Plans the turns of a loop, so that it is known what they need. */
+static planned_loop *plan_turns(builder *b, group *g) {
+  planned_loop *l = arena_new_of(b->arena, planned_loop);
+  *l = (planned_loop){.node = g->members[0], .shape = loop_shape_of(g->members[0]), .frame = -1};
+  l->body = build(b->arena, b->module, loop_body_graph(b->arena, &l->shape, false), b, l);
+  if (l->shape.condition)
+    l->condition = build(b->arena, b->module, loop_body_graph(b->arena, &l->shape, true), b, l);
+  int64_t body = scratch_of(l->body), condition = scratch_of(l->condition);
+  l->goes_on = body > condition ? body : condition;
+  g->scratch_bytes = frame_bytes(l);
+  for (int i = 0; i < l->shape.body->output_count; i++)
+    if (!result_of(g, i)) g->scratch_bytes += plan_aligned(result_bytes(l, i));
+  return l;
+}
+
+/* Values of the loop's results, and of its scratch, which lives as long as the step. */
+static void add_loop_values(builder *b, planned_loop *l, const group *g, plan_step *s) {
+  arena *a = b->arena;
+  const graph *body = l->shape.body;
+  l->results = arena_array_of(a, body->output_count, int);
+  for (int i = 0; i < body->output_count; i++) {
+    const node *n = result_of(g, i);
+    if (n) {
+      l->results[i] = b->value_of[n->id];
+      continue;
+    }
+    l->results[i] = plan_add_value(a, &b->plan, plan_value_of(body->outputs[i].name, NULL,
+                                                              result_bytes(l, i)));
+    plan_add_write(a, s, l->results[i]);
+  }
+  if (frame_bytes(l) == 0) return;
+  l->frame = plan_add_value(a, &b->plan, plan_value_of("scratch of turns", NULL, frame_bytes(l)));
+  plan_add_write(a, s, l->frame);
+}
+
+/* Before the first turn: carries that do not begin where they live are copied there, and stacks that
+ * may stay unfinished are zero. */
+static void call_before_turns(builder *b, const planned_loop *l) {
+  for (int i = 0; i < l->shape.carries; i++)
+    if (b->plan.values[l->results[i]].shares != l->operands[i])
+      call_copy(b, l->node->operands[i], l->operands[i], l->results[i]);
+  for (int i = l->shape.carries; l->condition && i < l->shape.body->output_count; i++) {
+    const tensor_type *part = &l->shape.body->outputs[i].node->type;
+    loop_kernel *k = lower_zeros(b->arena, b->module->target, part->element,
+                                 l->shape.turns * type_elements(part));
+    add_argument(b, add_call(b, k, "_zeros"), l->results[i]);
+  }
+}
+
+static void run_loop(builder *b, const group *g) {
+  planned_loop *l = b->loops[g->id];
+  plan_step *s = plan_add_step(b->arena, &b->plan, "a loop");
+  l->operands = arena_array_of(b->arena, l->node->operand_count, int);
+  for (int i = 0; i < l->node->operand_count; i++)
+    l->operands[i] = b->value_of[l->node->operands[i]->id];
+  add_group_values(b, s, g);
+  add_loop_values(b, l, g, s);
+  call_before_turns(b, l);
+  arena_push(b->arena, b->steps, b->step_count) = (planned_step){.loop = l};
+}
+
+/* ---- the plan --------------------------------------------------------------------------------- */
+
+static void add_steps(builder *b) {
+  lowering l = {.arena = b->arena, .target = b->module->target, .math = b->module->math,
+                .graph = b->graph, .fusion = b->fusion};
+  for (int i = 0; i < b->order->count; i++) {
+    const order_step *s = &b->order->steps[i];
+    switch (s->kind) {
+      case ORDER_KERNEL:
+        if (s->group->kind == GROUP_LOOP) run_loop(b, s->group);
+        else call_group(b, &l, s->group);
+        break;
+      case ORDER_JOIN: join_parts(b, s->group); break;
+      case ORDER_COPY_OUTPUT: copy_to_output(b, s->number); break;
+      case ORDER_COPY_UPDATE: copy_to_slot(b, s); break;
+      case ORDER_SET_ASIDE: set_aside(b, s->number); break;
+    }
+  }
+}
+
+static builder *build(arena *a, module *m, const graph *g, builder *outer,
+                      const planned_loop *loop) {
+  builder *b = arena_new_of(a, builder);
+  *b = (builder){.arena = a, .module = m, .graph = g, .outer = outer, .loop = loop,
+                 .depth = outer ? outer->depth + 1 : 0};
+  b->fusion = fuse(a, g, m->target);
+  b->loops = arena_array_of(a, b->fusion->group_count, planned_loop *);
+  for (int i = 0; i < b->fusion->group_count; i++)
+    if (b->fusion->groups[i]->kind == GROUP_LOOP) b->loops[i] = plan_turns(b, b->fusion->groups[i]);
+  b->order = order_groups(a, b->fusion);
+  b->value_of = arena_array_of(a, g->node_count, int);
+  for (int id = 0; id < g->node_count; id++) b->value_of[id] = -1;
+  b->aside = arena_array_of(a, g->update_count, int);
+  add_outside_values(b);
+  add_computed_values(b);
+  add_steps(b);
+  plan_place(&b->plan);
+  const char *fault = plan_check(a, &b->plan);
+  if (fault) internal_error("memory of %s: %s", g->name, fault);
+  return b;
+}
+
+/* ---- places ------------------------------------------------------------------------------------ */
+
+static placement value_place(const builder *b, int value);
+
+/* The place, which moves by some bytes with each turn of the loop at this depth. */
+static placement moving(arena *a, placement p, int depth, int64_t bytes) {
+  int64_t *moves = arena_array_of(a, depth + 1, int64_t);
+  for (int i = 0; i < p.move_count; i++) moves[i] = p.moves[i];
+  moves[depth] = bytes;
+  p.moves = moves;
+  p.move_count = depth + 1;
+  return p;
+}
+
+/* Where an input of a body lies; inputs are the turn, the sequences' parts, the invariants. */
+static placement body_input_place(const builder *b, int input) {
+  const planned_loop *l = b->loop;
+  const int depth = b->outer->depth;
+  if (input == 0) return (placement){.region = REGION_TURN, .index = depth};
+  placement p = value_place(b->outer, l->operands[l->shape.carries + input - 1]);
+  if (input > l->shape.sequences) return p;
+  return moving(b->arena, p, depth, type_bytes(&b->graph->inputs[input].node->type));
+}
+
+static placement frame_place(const builder *b, int64_t offset) {
+  placement p = value_place(b->outer, b->loop->frame);
+  p.offset += offset;
+  return p;
+}
+
+static placement body_output_place(const builder *b, int output) {
+  const planned_loop *l = b->loop;
+  if (b == l->condition) return frame_place(b, l->goes_on);
+  return moving(b->arena, value_place(b->outer, l->results[l->shape.carries + output]),
+                b->outer->depth, type_bytes(&b->graph->outputs[output].node->type));
+}
+
+/* Places of bodies are within what is around them. */
+static placement value_place(const builder *b, int value) {
+  if (value == CONTEXT) return (placement){.region = REGION_CONTEXT};
+  placement p = b->plan.values[value].place;
+  if (!b->loop) return p;
+  switch (p.region) {
+    case REGION_INPUT: return body_input_place(b, p.index);
+    case REGION_OUTPUT: return body_output_place(b, p.index);
+    case REGION_CARRY: return value_place(b->outer, b->loop->results[p.index]);
+    case REGION_SCRATCH: return frame_place(b, p.offset);
+    default: internal_error("a value of a loop lies in region %d", (int)p.region);
+  }
+}
+
+static module_code code_of(const builder *b);
+
+static kernel_call *call_of(const builder *b, const planned_step *c) {
+  ensure(c->argument_count == c->kernel->parameter_count);
+  kernel_call *call = arena_new_of(b->arena, kernel_call);
+  call->kernel = c->kernel;
+  call->arguments = arena_array_of(b->arena, c->argument_count, placement);
+  for (int i = 0; i < c->argument_count; i++)
+    call->arguments[i] = value_place(b, c->arguments[i]);
+  return call;
+}
+
+static module_loop *loop_of(const builder *b, const planned_loop *l) {
+  module_loop *loop = arena_new_of(b->arena, module_loop);
+  *loop = (module_loop){.depth = b->depth, .turns = l->shape.turns, .reverse = l->shape.reverse,
+                        .conditional = l->condition != NULL};
+  if (l->condition) {
+    loop->condition = code_of(l->condition);
+    loop->goes_on = frame_place(l->condition, l->goes_on);
+  }
+  loop->body = code_of(l->body);
+  return loop;
+}
+
+static module_code code_of(const builder *b) {
+  module_code code = {arena_array_of(b->arena, b->step_count, module_step), b->step_count};
+  for (int i = 0; i < b->step_count; i++) {
+    const planned_step *s = &b->steps[i];
+    if (s->loop) code.steps[i].loop = loop_of(b, s->loop);
+    else code.steps[i].call = call_of(b, s);
+  }
+  return code;
+}
+
+void code_build_entry(arena *a, module *m, const graph *g, const char *name, module_entry *e) {
+  const builder *b = build(a, m, g, NULL, NULL);
+  *e = (module_entry){.name = name, .graph = g, .writes = g->update_count > 0};
+  e->code = code_of(b);
+  e->plan = arena_new_of(a, plan);
+  *e->plan = b->plan;
+  e->scratch_bound = b->order->bound;
+  if (e->plan->scratch_bytes > m->scratch_bytes) m->scratch_bytes = e->plan->scratch_bytes;
+}
