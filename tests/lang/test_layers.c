@@ -230,34 +230,65 @@ static void test_linear(void **state) {
 
 /* --- unpooling --------------------------------------------------------------------------------- */
 
-/* Overlapping windows with padding: places against plain loops, and the way back. */
+/* Of x[2, 1, height, width]; the padding along columns is one more where it is not 0. */
+typedef struct unpooling {
+  int height, width, kernel, stride, pad, rows, columns;
+} unpooling;
+
+/* The place of the largest element of window i among all windows of the images; the first of equal
+ * ones. */
+static int largest_in(const unpooling *u, const double *x, int i) {
+  int best = -1, image = i / (u->rows * u->columns) * u->height * u->width;
+  for (int k = 0; k < u->kernel * u->kernel; k++) {
+    int row = i / u->columns % u->rows * u->stride - u->pad + k / u->kernel;
+    int column = i % u->columns * u->stride - u->pad - (u->pad > 0) + k % u->kernel;
+    if (row < 0 || row >= u->height || column < 0 || column >= u->width) continue;
+    int at = row * u->width + column;
+    if (best < 0 || x[image + at] > x[image + best]) best = at;
+  }
+  return best;
+}
+
+/* Places against plain loops, and the way back. */
+static void check_unpooling(const unpooling *u) {
+  arena *a = arena_new();
+  const char *options = arena_printf(a, "%d, stride: %d, pad: (%d, %d)", u->kernel, u->stride,
+                                     u->pad, u->pad + (u->pad > 0));
+  model *m = model_new(arena_printf(a,
+                                    "use nn\n"
+                                    "entry f(x: f32[2, 1, %d, %d], v: f32[2, 1, %d, %d]) "
+                                    "-> (y, place, back) {\n"
+                                    "  (y, place) = max_pool2d_places[%s](x)\n"
+                                    "  back = max_unpool2d[%d, %d, %s](v, place)\n"
+                                    "}\n",
+                                    u->height, u->width, u->rows, u->columns, options, u->height,
+                                    u->width, options), NULL);
+  int size = u->height * u->width, windows = 2 * u->rows * u->columns;
+  tensor *x = library_input(m->arena, 4, (int64_t[]){2, 1, u->height, u->width});
+  for (int i = 0; i < 2 * size; i++) x->reals[i] = floor(x->reals[i] * 4); /* with equal ones */
+  const tensor *v = library_input(m->arena, 4, (int64_t[]){2, 1, u->rows, u->columns});
+  tensor **out = model_run(m, "f", (const tensor *[]){x, v});
+  double *back = arena_array_of(a, 2 * size, double);
+  assert_int_equal(type_elements(&out[0]->type), windows);
+  for (int i = 0; i < windows; i++) {
+    int best = largest_in(u, x->reals, i), image = i / (u->rows * u->columns) * size;
+    assert_true(out[0]->reals[i] == x->reals[image + best]);
+    assert_int_equal(out[1]->ints[i], best);
+    back[image + best] += v->reals[i];
+  }
+  for (int i = 0; i < 2 * size; i++) expect_real(options, out[2]->reals[i], back[i]);
+  model_free(m);
+  arena_free(a);
+}
+
 static void test_unpooling(void **state) {
   (void)state;
-  enum { H = 5, W = 6, ROWS = 3, COLUMNS = 4 };
-  model *m = model_new("use nn\n"
-                       "entry f(x: f32[2, 1, 5, 6], v: f32[2, 1, 3, 4]) -> (y, place, back) {\n"
-                       "  (y, place) = max_pool2d_places[3, stride: 2, pad: (1, 2)](x)\n"
-                       "  back = max_unpool2d[5, 6, 3, stride: 2, pad: (1, 2)](v, place)\n"
-                       "}\n", NULL);
-  tensor *x = library_input(m->arena, 4, (int64_t[]){2, 1, H, W});
-  for (int i = 0; i < 2 * H * W; i++) x->reals[i] = floor(x->reals[i] * 4); /* with equal ones */
-  const tensor *v = library_input(m->arena, 4, (int64_t[]){2, 1, ROWS, COLUMNS});
-  tensor **out = model_run(m, "f", (const tensor *[]){x, v});
-  double back[2 * H * W] = {0};
-  for (int i = 0; i < 2 * ROWS * COLUMNS; i++) {
-    int best = -1, n = i / (ROWS * COLUMNS);
-    for (int k = 0; k < 9; k++) {
-      int row = i / COLUMNS % ROWS * 2 - 1 + k / 3, column = i % COLUMNS * 2 - 2 + k % 3;
-      if (row < 0 || row >= H || column < 0 || column >= W) continue;
-      int at = row * W + column;
-      if (best < 0 || x->reals[n * H * W + at] > x->reals[n * H * W + best]) best = at;
-    }
-    assert_true(out[0]->reals[i] == x->reals[n * H * W + best]);
-    assert_int_equal(out[1]->ints[i], best);
-    back[n * H * W + best] += v->reals[i];
-  }
-  for (int i = 0; i < 2 * H * W; i++) expect_real("max_unpool2d", out[2]->reals[i], back[i]);
-  model_free(m);
+  static const unpooling unpoolings[] = {
+      {4, 6, 2, 2, 0, 2, 3}, {5, 7, 2, 2, 0, 2, 3}, {5, 6, 3, 2, 1, 3, 4}, {7, 6, 5, 2, 2, 4, 4},
+      {5, 5, 3, 1, 0, 3, 3}, {8, 7, 2, 3, 0, 3, 2}, {6, 7, 4, 3, 1, 2, 3}, {4, 4, 4, 4, 0, 1, 1},
+  };
+  for (size_t i = 0; i < sizeof unpoolings / sizeof *unpoolings; i++)
+    check_unpooling(&unpoolings[i]);
 }
 
 static void test_upsampling(void **state) {
