@@ -4,6 +4,7 @@
 # make check    build and run every test; with SANITIZE=1 under gcc's sanitizers, with HOSTILE=1 so and
 #               with each allocation a block of its own, heap memory filled with garbage, and every
 #               fault of tests/hostile; each in a folder of its own
+# make fuzzers  build/fuzz/fuzz_NAME for every target of tests/fuzz_targets.c, by clang and libFuzzer
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -19,6 +20,12 @@ ifneq ($(filter 1,$(SANITIZE) $(HOSTILE)),)
 B := build/sanitize
 CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 export LSAN_OPTIONS ?= suppressions=$(CURDIR)/tests/leaks.txt:print_suppressions=0
+endif
+ifeq ($(FUZZERS),1)
+B := build/fuzz
+CC := clang
+CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined
+CFLAGS += -fno-sanitize-recover=all -DARENA_BLOCK_BYTES=0 -DELABORATOR_WORK=20000 -Wno-error
 endif
 ifeq ($(HOSTILE),1)
 B := build/hostile
@@ -43,7 +50,9 @@ MUTANTS          := $(MUTATIONS:tests/diff/mutations/%.sed=$(B)/mutants/%)
 TEST_OBJECTS     := $(patsubst %.c,$(B)/%.o,$(wildcard tests/*.c))
 JOBS             ?= 2
 
-.PHONY: all demo check tests fuzz clean install-missing
+FUZZ_TARGETS     := $(shell grep -o '{"[a-z]*", run_' tests/fuzz_targets.c | tr -d '{",' | sed 's/ run_//')
+
+.PHONY: all demo check tests fuzz fuzzers clean install-missing
 all: $(PROGRAMS) $(B)/libdnnc.a $(B)/libdnnrt.a $(B)/libdnntool.a
 
 install-missing:
@@ -66,6 +75,12 @@ N    ?= 1000
 SEED ?= 0
 fuzz: $(B)/tests/diff/test_random_programs
 	FUZZ_N=$(N) FUZZ_FIRST=$(SEED) FUZZ_REPORT=1 $<
+
+fuzzers: install-missing
+	@$(MAKE) --no-print-directory -j$(JOBS) FUZZERS=1 $(FUZZ_TARGETS:%=build/fuzz/fuzz_%)
+$(FUZZ_TARGETS:%=$(B)/fuzz_%): $(B)/fuzz_%: tests/fuzz/fuzzer.c $(B)/tests/libtests.a $(B)/libdnntool.a $(B)/libdnnc.a $(B)/libdnnrt.a
+	@echo "  link  $@"
+	@$(CC) -std=c11 $(CFLAGS) -fsanitize=fuzzer -DFUZZ_TARGET='"$*"' -Itests -o $@ $^ -lcmocka $(TOOL_LIBRARIES) -lm -ldl -lpthread
 
 clean:
 	rm -rf $(B)

@@ -7,10 +7,15 @@
 #include "names.h"
 #include "program.h"
 
+/* Fuzzers set a lower bound, so that they try many programs. */
+#ifndef ELABORATOR_WORK
+#define ELABORATOR_WORK 1000000
+#endif
+
 enum {
   MOST_CALLS_DEEP = 48,      /* calls within calls */
   MOST_TURNS = 20000,        /* of one static loop */
-  MOST_WORK = 1000000,       /* expressions evaluated in one run */
+  MOST_WORK = ELABORATOR_WORK,       /* expressions evaluated in one run */
   MOST_NODES = 500000,       /* of a graph, derivatives included */
   MOST_NESTED = 1500,        /* expressions within expressions, through calls */
   MOST_TUPLES_DEEP = 32,     /* tuples within tuples */

@@ -1,0 +1,149 @@
+#include "fuzz_targets.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "data.h"
+#include "graph_text.h"
+#include "loop_text.h"
+#include "program.h"
+#include "safetensors.h"
+#include "text_stream.h"
+
+static void hold(int condition, const char *what) {
+  if (condition) return;
+  fprintf(stderr, "not true: %s\n", what);
+  abort();
+}
+#define HOLD(condition) hold(condition, #condition)
+
+/* --- texts ---------------------------------------------------------------------------------- */
+
+static const source *source_of(arena *a, const uint8_t *data, size_t size) {
+  source *s = arena_new_of(a, source);
+  *s = (source){"fuzz", arena_text_n(a, (const char *)data, size), size};
+  return s;
+}
+
+/* A program, or errors; both can be printed. */
+static void run_language(const uint8_t *data, size_t size) {
+  arena *a = arena_new();
+  diagnostics *d = diag_new(a);
+  const elaborate_options options = {.name = "fuzz", .folder = "/nowhere"};
+  program *p = elaborate(a, d, source_of(a, data, size), &options);
+  HOLD((p == NULL) == (diag_count(d) > 0));
+  text_stream s;
+  text_stream_open(&s, a);
+  diag_print(d, s.out);
+  for (int i = 0; p && i < p->entry_count; i++) graph_print(s.out, p->entries[i]);
+  text_stream_close(&s);
+  arena_free(a);
+}
+
+static const char *graph_words(arena *a, const graph *g) {
+  text_stream s;
+  text_stream_open(&s, a);
+  graph_print(s.out, g);
+  return text_stream_close(&s);
+}
+
+/* What parses is printed, and parses again to the same. */
+static void run_graph(const uint8_t *data, size_t size) {
+  arena *a = arena_new();
+  diagnostics *d = diag_new(a);
+  const graph *g = graph_parse(a, d, source_of(a, data, size));
+  HOLD((g == NULL) == (diag_count(d) > 0));
+  if (g) {
+    const char *words = graph_words(a, g);
+    const graph *again = graph_parse(a, d, source_of(a, (const uint8_t *)words, strlen(words)));
+    HOLD(again && !strcmp(graph_words(a, again), words));
+  }
+  arena_free(a);
+}
+
+static const char *loop_words(arena *a, const loop_kernel *k) {
+  text_stream s;
+  text_stream_open(&s, a);
+  loop_print(s.out, k);
+  return text_stream_close(&s);
+}
+
+static void run_loops(const uint8_t *data, size_t size) {
+  arena *a = arena_new();
+  diagnostics *d = diag_new(a);
+  math_library math = {.arena = a}, *m = &math;
+  const loop_kernel *k = loop_parse(a, d, source_of(a, data, size), m);
+  HOLD((k == NULL) == (diag_count(d) > 0));
+  if (k) {
+    const char *words = loop_words(a, k);
+    const loop_kernel *again = loop_parse(a, d, source_of(a, (const uint8_t *)words, strlen(words)), m);
+    HOLD(again && !strcmp(loop_words(a, again), words));
+  }
+  arena_free(a);
+}
+
+/* --- files ---------------------------------------------------------------------------------- */
+
+/* The bytes as a file without a name of its own; it ends with the descriptor. */
+static const char *file_of(arena *a, const uint8_t *data, size_t size, int *file) {
+  *file = memfd_create("fuzz", MFD_CLOEXEC);
+  HOLD(*file >= 0 && write(*file, data, size) == (ssize_t)size);
+  return arena_printf(a, "/proc/self/fd/%d", *file);
+}
+
+/* An array whose elements are all there, or a message that names the file. */
+static void read_data(const uint8_t *data, size_t size, data_request r) {
+  int file;
+  arena *a = arena_new();
+  const char *path = file_of(a, data, size, &file), *error = NULL;
+  r.paths = &path;
+  r.path_count = 1;
+  array *x = data_read(a, &r, &error);
+  if (x) {
+    HOLD(x->rank >= 0 && x->rank <= MAX_RANK && array_elements(x) > 0);
+    unsigned sum = 0;
+    for (int64_t i = 0; i < array_bytes(x); i++) sum += ((const unsigned char *)x->data)[i];
+    HOLD(sum < UINT32_MAX);
+  } else {
+    HOLD(error && strstr(error, path));
+  }
+  close(file);
+  arena_free(a);
+}
+
+static void run_idx(const uint8_t *data, size_t size) {
+  read_data(data, size, (data_request){.reader = "idx"});
+}
+
+static void run_npy(const uint8_t *data, size_t size) {
+  read_data(data, size, (data_request){.reader = "npy"});
+}
+
+/* Compressed by gzip or xz, or plain. */
+static void run_raw(const uint8_t *data, size_t size) {
+  static const reader_setting settings[] = {{.name = "record", .number = 7},
+                                            {.name = "offset", .number = 1}};
+  read_data(data, size,
+            (data_request){.reader = "raw", .settings = settings, .setting_count = 2,
+                           .type = type_of(DTYPE_F16, 2, (int64_t[]){4, 3})});
+}
+
+/* What is read is written, and read again. */
+static void run_safetensors(const uint8_t *data, size_t size) {
+  int file;
+  arena *a = arena_new();
+  const char *path = file_of(a, data, size, &file), *error = NULL;
+  safetensors *tensors = safetensors_read(a, path, &error);
+  HOLD(tensors || (error && strstr(error, path)));
+  for (int i = 0; tensors && i < tensors->tensor_count; i++)
+    HOLD(safetensors_find(tensors, tensors->tensors[i].name) == &tensors->tensors[i]);
+  close(file);
+  arena_free(a);
+}
+
+const fuzz_target fuzz_targets[] = {
+    {"language", run_language}, {"graph", run_graph}, {"loops", run_loops}, {"idx", run_idx},
+    {"npy", run_npy},           {"raw", run_raw},     {"safetensors", run_safetensors}, {0}};
