@@ -6,8 +6,11 @@
 static const reader_option none[] = {{0}};
 static const reader_option raw[] = {
     {"record", SETTING_NUMBER}, {"offset", SETTING_NUMBER}, {"header", SETTING_NUMBER}, {0}};
+static const reader_option npz[] = {{"array", SETTING_TEXT}, {0}};
+static const reader_option tensors[] = {{"tensor", SETTING_TEXT}, {0}};
 
-const data_reader data_readers[] = {{"idx", none}, {"npy", none}, {"raw", raw}, {0}};
+const data_reader data_readers[] = {{"idx", none}, {"npy", none},            {"raw", raw},
+                                    {"npz", npz},  {"safetensors", tensors}, {0}};
 
 const data_reader *reader_find(const char *name) {
   for (const data_reader *r = data_readers; r->name; r++)

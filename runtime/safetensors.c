@@ -165,7 +165,11 @@ static const char *parse(arena *a, const char *bytes, size_t size, safetensors *
 safetensors *safetensors_read(arena *a, const char *path, const char **error) {
   size_t size;
   const char *bytes = file_read(a, path, &size, error);
-  if (!bytes) return NULL;
+  return bytes ? safetensors_parse(a, path, bytes, size, error) : NULL;
+}
+
+safetensors *safetensors_parse(arena *a, const char *path, const char *bytes, size_t size,
+                               const char **error) {
   safetensors *file = arena_new_of(a, safetensors);
   const char *fault = parse(a, bytes, size, file);
   if (!fault) return file;

@@ -32,6 +32,10 @@ typedef struct safetensors {
  * disagree with the shape, names that occur twice. */
 safetensors *safetensors_read(arena *a, const char *path, const char **error);
 
+/* The same of a file's content, into which the tensors then point. */
+safetensors *safetensors_parse(arena *a, const char *path, const char *bytes, size_t size,
+                               const char **error);
+
 /* Replaces the file at path (see file_replace). Tensors are laid out by falling size of their
  * elements, so that all are aligned to their element, then by name; equal content gives equal
  * bytes. False with a message in *error where writing fails. */

@@ -122,6 +122,12 @@ static void run_npy(const uint8_t *data, size_t size) {
   read_data(data, size, (data_request){.reader = "npy"});
 }
 
+static void run_npz(const uint8_t *data, size_t size) {
+  static const reader_setting array_x = {.name = "array", .text = "x"};
+  read_data(data, size, (data_request){.reader = "npz", .settings = &array_x, .setting_count = 1});
+  read_data(data, size, (data_request){.reader = "npz"});
+}
+
 /* Compressed by gzip or xz, or plain. */
 static void run_raw(const uint8_t *data, size_t size) {
   static const reader_setting settings[] = {{.name = "record", .number = 7},
@@ -146,4 +152,5 @@ static void run_safetensors(const uint8_t *data, size_t size) {
 
 const fuzz_target fuzz_targets[] = {
     {"language", run_language}, {"graph", run_graph}, {"loops", run_loops}, {"idx", run_idx},
-    {"npy", run_npy},           {"raw", run_raw},     {"safetensors", run_safetensors}, {0}};
+    {"npy", run_npy},           {"raw", run_raw},     {"safetensors", run_safetensors},
+    {"npz", run_npz},           {0}};

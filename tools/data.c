@@ -44,6 +44,16 @@ int64_t data_number(const data_request *r, const char *name, int64_t fallback) {
   return fallback;
 }
 
+const char *data_text(const data_request *r, const char *name) {
+  for (int i = 0; i < r->setting_count; i++)
+    if (!strcmp(r->settings[i].name, name)) return r->settings[i].text;
+  return NULL;
+}
+
+bool data_given(const data_request *r, const char *name) {
+  return data_text(r, name) || data_number(r, name, -1) >= 0;
+}
+
 static array *read_idx(arena *a, const data_request *r, const char *path, const char **error) {
   (void)r;
   return idx_read(a, path, error);
@@ -59,7 +69,8 @@ typedef array *file_reader(arena *a, const data_request *r, const char *path, co
 static const struct {
   const char *name;
   file_reader *read;
-} file_readers[] = {{"idx", read_idx}, {"npy", read_npy}, {"raw", raw_read}};
+} file_readers[] = {{"idx", read_idx}, {"npy", read_npy}, {"raw", raw_read},
+                    {"npz", npz_read}, {"safetensors", tensor_read}};
 
 static file_reader *reader_of(const data_request *r) {
   const char *path = r->paths[0], *name = r->reader;

@@ -38,6 +38,12 @@ array *data_read(arena *a, const data_request *r, const char **error);
 /* A setting that is a number; the fallback where it is not given. */
 int64_t data_number(const data_request *r, const char *name, int64_t fallback);
 
+/* A setting that is a text; NULL where it is not given. */
+const char *data_text(const data_request *r, const char *name);
+
+/* Whether a setting is given. */
+bool data_given(const data_request *r, const char *name);
+
 /* Readers of one file, plain or compressed by gzip or xz. */
 
 /* IDX files (http://yann.lecun.com/exdb/mnist: magic 0, 0, type, rank; big-endian extents and
@@ -47,6 +53,12 @@ array *idx_read(arena *a, const char *path, const char **error);
 /* NumPy's npy, versions 1 to 3, in C order: bool, u8, i8, i32, i64, f16, f32, f64 in either byte
  * order. */
 array *npy_read(arena *a, const char *path, const char **error);
+
+/* One array of an npz file: `array`, or the only one. */
+array *npz_read(arena *a, const data_request *r, const char *path, const char **error);
+
+/* One tensor of a safetensors file: `tensor`, or the only one. */
+array *tensor_read(arena *a, const data_request *r, const char *path, const char **error);
 
 /* Records of one size behind a header: row i of the input, dense, row-major and little-endian,
  * begins `offset` bytes behind the start of record i. */

@@ -102,13 +102,17 @@ static const char *read_header(data_stream *s, arena *a, array *x, bool *swap) {
   return fault ? fault : parse_header(a, header, x, swap);
 }
 
+const char *npy_read_stream(data_stream *s, arena *a, array *x) {
+  bool swap = false;
+  const char *fault = read_header(s, a, x, &swap);
+  return fault ? fault : data_stream_elements(s, x, swap);
+}
+
 array *npy_read(arena *a, const char *path, const char **error) {
   data_stream *s = data_stream_open(a, path, error);
   if (!s) return NULL;
   array *x = arena_new_of(a, array);
-  bool swap = false;
-  const char *fault = read_header(s, a, x, &swap);
-  if (!fault) fault = data_stream_elements(s, x, swap);
+  const char *fault = npy_read_stream(s, a, x);
   return data_stream_close(s, x, fault, error);
 }
 

@@ -8,12 +8,12 @@
 #include <unistd.h>
 #include <zlib.h>
 
-/* A byte of deflated data stands for at most 1032 bytes (zlib's technical notes). In LZMA 14 bits,
- * each predicted with at most 2017 / 2048, make a match of 273 bytes: less than 7200 for a byte. */
-enum { MOST_DEFLATED = 1032, MOST_LZMA = 7200, CHUNK = 1 << 20, XZ_BUFFER = 1 << 16 };
+/* In LZMA 14 bits, predicted with at most 2017 / 2048, make a match of 273 bytes: less than 7200 for a byte. */
+enum { MOST_LZMA = 7200, CHUNK = 1 << 20, XZ_BUFFER = 1 << 16 };
 static const uint64_t most_xz_memory = (uint64_t)512 << 20; /* xz -9 takes 65 MiB */
 
 typedef struct xz_file {
+  arena *arena;
   int file;
   bool ended; /* the file, not what it holds */
   lzma_stream stream;
@@ -23,8 +23,7 @@ typedef struct xz_file {
 struct data_stream {
   arena *arena;
   const char *path;
-  gzFile plain;       /* and compressed by gzip; or */
-  xz_file *xz;
+  data_source source;
   int64_t most_bytes; /* that the file can hold, decompressed */
 };
 
@@ -36,17 +35,9 @@ static bool is_xz(int file) {
   return pread(file, start, sizeof start, 0) == sizeof start && !memcmp(start, magic, sizeof start);
 }
 
-static const char *xz_open(data_stream *s, int file) {
-  s->xz = arena_new_of(s->arena, xz_file);
-  s->xz->file = file;
-  lzma_ret code = lzma_stream_decoder(&s->xz->stream, most_xz_memory, LZMA_CONCATENATED);
-  if (code == LZMA_MEM_ERROR) arena_exhausted(s->arena, 0);
-  return code == LZMA_OK ? NULL : "liblzma cannot be used";
-}
-
-static const char *xz_fault(data_stream *s, lzma_ret code) {
+static const char *xz_fault(const xz_file *xz, lzma_ret code) {
   switch (code) {
-    case LZMA_MEM_ERROR: arena_exhausted(s->arena, 0);
+    case LZMA_MEM_ERROR: arena_exhausted(xz->arena, 0);
     case LZMA_MEMLIMIT_ERROR: return "decompressing takes more than 512 MiB";
     case LZMA_BUF_ERROR: return "the file ends early";
     case LZMA_OPTIONS_ERROR: return "the xz file uses what liblzma does not know";
@@ -64,8 +55,8 @@ static const char *xz_feed(xz_file *xz) {
   return NULL;
 }
 
-static const char *xz_read(data_stream *s, char *bytes, size_t count, size_t *done) {
-  xz_file *xz = s->xz;
+static const char *xz_read(void *context, char *bytes, size_t count, size_t *done) {
+  xz_file *xz = context;
   *done = 0;
   xz->stream.next_out = (uint8_t *)bytes;
   xz->stream.avail_out = count;
@@ -76,35 +67,61 @@ static const char *xz_read(data_stream *s, char *bytes, size_t count, size_t *do
     code = lzma_code(&xz->stream, xz->ended ? LZMA_FINISH : LZMA_RUN);
   }
   *done = count - xz->stream.avail_out;
-  return code == LZMA_OK || code == LZMA_STREAM_END ? NULL : xz_fault(s, code);
+  return code == LZMA_OK || code == LZMA_STREAM_END ? NULL : xz_fault(xz, code);
+}
+
+static void xz_close(void *context) {
+  xz_file *xz = context;
+  lzma_end(&xz->stream);
+  close(xz->file);
+}
+
+static data_source xz_source(arena *a, int file) {
+  xz_file *xz = arena_new_of(a, xz_file);
+  xz->arena = a;
+  xz->file = file;
+  if (lzma_stream_decoder(&xz->stream, most_xz_memory, LZMA_CONCATENATED) != LZMA_OK)
+    arena_exhausted(a, 0); /* it fails for nothing else */
+  return (data_source){xz_read, xz_close, xz};
 }
 
 /* --- plain files and gzip ------------------------------------------------------------------- */
 
-static const char *plain_read(data_stream *s, char *bytes, size_t count, size_t *done) {
+typedef struct plain_file {
+  arena *arena;
+  gzFile file;
+} plain_file;
+
+static const char *plain_read(void *context, char *bytes, size_t count, size_t *done) {
+  const plain_file *p = context;
   for (*done = 0; *done < count;) {
     size_t left = count - *done;
-    int n = gzread(s->plain, bytes + *done, left < CHUNK ? (unsigned)left : CHUNK), code;
+    int n = gzread(p->file, bytes + *done, left < CHUNK ? (unsigned)left : CHUNK), code;
     if (n > 0) *done += (size_t)n;
     if (n > 0) continue;
-    const char *text = gzerror(s->plain, &code);
+    const char *text = gzerror(p->file, &code);
     if (code == Z_OK) return NULL;
     if (code == Z_BUF_ERROR) return "the file ends early";
     if (code == Z_ERRNO) return strerror(errno);
-    if (code == Z_MEM_ERROR) arena_exhausted(s->arena, 0);
-    return arena_printf(s->arena, "the compressed data is damaged (%s)", text);
+    if (code == Z_MEM_ERROR) arena_exhausted(p->arena, 0);
+    return arena_printf(p->arena, "the compressed data is damaged (%s)", text);
   }
   return NULL;
 }
 
-static const char *plain_open(data_stream *s, int file) {
-  s->plain = gzdopen(file, "rb");
-  if (!s->plain) arena_exhausted(s->arena, 0);
-  gzbuffer(s->plain, CHUNK);
-  return NULL;
+static void plain_close(void *context) { gzclose(((plain_file *)context)->file); }
+
+/* expansion: the most bytes that one of the file's stands for. */
+static data_source plain_source(arena *a, int file, int64_t *expansion) {
+  plain_file *p = arena_new_of(a, plain_file);
+  *p = (plain_file){a, gzdopen(file, "rb")};
+  if (!p->file) arena_exhausted(a, 0);
+  gzbuffer(p->file, CHUNK);
+  *expansion = gzdirect(p->file) ? 1 : MOST_DEFLATED;
+  return (data_source){plain_read, plain_close, p};
 }
 
-/* --- both ----------------------------------------------------------------------------------- */
+/* --- all ------------------------------------------------------------------------------------ */
 
 static int open_regular(const char *path, struct stat *status, const char **reason) {
   int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -115,6 +132,14 @@ static int open_regular(const char *path, struct stat *status, const char **reas
   return -1;
 }
 
+data_stream *data_stream_new(arena *a, const char *path, int64_t bytes, int64_t expansion,
+                             data_source source) {
+  data_stream *s = arena_new_of(a, data_stream);
+  *s = (data_stream){a, path, source, 0};
+  if (__builtin_mul_overflow(bytes, expansion, &s->most_bytes)) s->most_bytes = INT64_MAX;
+  return s;
+}
+
 data_stream *data_stream_open(arena *a, const char *path, const char **error) {
   struct stat status;
   const char *reason;
@@ -123,24 +148,13 @@ data_stream *data_stream_open(arena *a, const char *path, const char **error) {
     *error = arena_printf(a, "cannot read %s: %s", path, reason);
     return NULL;
   }
-  data_stream *s = arena_new_of(a, data_stream);
-  *s = (data_stream){.arena = a, .path = path, .most_bytes = (int64_t)status.st_size};
-  bool xz = is_xz(file);
-  const char *fault = xz ? xz_open(s, file) : plain_open(s, file);
-  int64_t most = xz ? MOST_LZMA : gzdirect(s->plain) ? 1 : MOST_DEFLATED;
-  if (__builtin_mul_overflow(s->most_bytes, most, &s->most_bytes)) s->most_bytes = INT64_MAX;
-  if (!fault) return s;
-  data_stream_close(s, NULL, fault, error);
-  return NULL;
+  int64_t expansion = MOST_LZMA;
+  data_source source = is_xz(file) ? xz_source(a, file) : plain_source(a, file, &expansion);
+  return data_stream_new(a, path, (int64_t)status.st_size, expansion, source);
 }
 
 array *data_stream_close(data_stream *s, array *result, const char *fault, const char **error) {
-  if (s->xz) {
-    lzma_end(&s->xz->stream);
-    close(s->xz->file);
-  } else {
-    gzclose(s->plain);
-  }
+  s->source.close(s->source.context);
   if (!fault) {
     result->path = s->path;
     return result;
@@ -149,9 +163,8 @@ array *data_stream_close(data_stream *s, array *result, const char *fault, const
   return NULL;
 }
 
-/* As many bytes as there are, at most count; fewer only at the end. */
 static const char *read_most(data_stream *s, void *bytes, size_t count, size_t *done) {
-  return s->xz ? xz_read(s, bytes, count, done) : plain_read(s, bytes, count, done);
+  return s->source.read(s->source.context, bytes, count, done);
 }
 
 const char *data_stream_bytes(data_stream *s, void *bytes, size_t count) {
@@ -215,4 +228,14 @@ const char *data_stream_elements(data_stream *s, array *x, bool swap) {
   size_t more;
   fault = read_most(s, &further, 1, &more);
   return fault || !more ? fault : "the file is longer than its header says";
+}
+
+char *data_content(arena *a, const char *path, size_t *size, const char **error) {
+  data_stream *s = data_stream_open(a, path, error);
+  if (!s) return NULL;
+  array none;
+  const char *fault;
+  char *bytes = data_stream_rest(s, size, &fault);
+  data_stream_close(s, &none, fault, error);
+  return bytes;
 }

@@ -7,6 +7,21 @@
 
 typedef struct data_stream data_stream;
 
+/* Where bytes come from. read gives as many as there are, at most count, fewer only at the end; or
+ * a fault, a message without the path. */
+typedef struct data_source {
+  const char *(*read)(void *context, char *bytes, size_t count, size_t *done);
+  void (*close)(void *context);
+  void *context;
+} data_source;
+
+/* A byte of deflated data stands for at most 1032 bytes (zlib's technical notes). */
+enum { MOST_DEFLATED = 1032 };
+
+/* A stream over a source of so many bytes, each of which stands for at most `expansion`. */
+data_stream *data_stream_new(arena *a, const char *path, int64_t bytes, int64_t expansion,
+                             data_source source);
+
 /* NULL with a message when the file cannot be opened. */
 data_stream *data_stream_open(arena *a, const char *path, const char **error);
 
@@ -24,5 +39,11 @@ char *data_stream_rest(data_stream *s, size_t *size, const char **fault);
  * in the file; swap reverses the bytes of each element. Memory is allocated only after the size
  * was found to be possible for this file. */
 const char *data_stream_elements(data_stream *s, array *x, bool swap);
+
+/* The whole content of a file, decompressed, with a zero byte behind it. NULL with a message. */
+char *data_content(arena *a, const char *path, size_t *size, const char **error);
+
+/* Reads the npy format to its end. */
+const char *npy_read_stream(data_stream *s, arena *a, array *x);
 
 #endif

@@ -1,11 +1,12 @@
 /* Every input in seeds/NAME/ goes through the target NAME: what fuzzers began with, and what they
- * once found. */
+ * once found; and each cut at every byte, and damaged at random. */
 #include <dirent.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,12 +17,39 @@
 #include "file.h"
 #include "fuzz_targets.h"
 
+enum { DAMAGES = 100 };
+
+static uint32_t random_state = 1;
+
+static uint32_t random_below(size_t n) {
+  random_state = random_state * 1664525u + 1013904223u;
+  return (random_state >> 8) % (uint32_t)n;
+}
+
+/* The input, cut at every byte, and with some bytes changed. */
+static void run_damaged(const fuzz_target *target, const uint8_t *data, size_t size) {
+  uint8_t *copy = malloc(size);
+  if (!copy) exit(1);
+  for (size_t length = 0; length < size; length++) {
+    memcpy(copy, data, length);
+    target->run(copy, length);
+  }
+  for (int i = 0; i < DAMAGES && size; i++) {
+    memcpy(copy, data, size);
+    for (uint32_t edits = 1 + random_below(3); edits > 0; edits--)
+      copy[random_below(size)] = (uint8_t)(random_below(2) ? random_below(256) : 255 * random_below(2));
+    target->run(copy, size);
+  }
+  free(copy);
+}
+
 /* In a process of its own, so that one that ends is a failure and the others still run. */
 static int status_of(const fuzz_target *target, const void *data, size_t size) {
   pid_t child = fork();
   if (child == 0) {
     for (int i = 1; i < NSIG; i++) signal(i, SIG_DFL); /* cmocka goes on after a fault */
     target->run(data, size);
+    run_damaged(target, data, size);
     _exit(0);
   }
   int status = -1;

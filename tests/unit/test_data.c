@@ -17,6 +17,7 @@
 #include "data.h"
 #include "element.h"
 #include "file.h"
+#include "safetensors.h"
 
 static char folder[] = "/tmp/dnn-data-XXXXXX";
 static arena *memory;
@@ -196,6 +197,46 @@ static void refuses_records(void **state) {
     assert_null(data_read(memory, &r, &error));
     if (!strstr(error, cases[i].about) || !strstr(error, path)) fail_msg("%s", error);
   }
+}
+
+/* ---- arrays by name --------------------------------------------------------------------------- */
+
+static void expect_named(const char *reader, const char *file, const char *setting,
+                         const char *name, const char *text) {
+  const char *error = NULL;
+  reader_setting chosen = {.name = setting, .text = name};
+  data_request r = {.reader = reader, .paths = &file, .path_count = 1, .settings = &chosen,
+                    .setting_count = name != NULL};
+  array *x = data_read(memory, &r, &error);
+  if (x) assert_string_equal(array_text(memory, x), text);
+  else if (!strstr(error, text) || !strstr(error, file)) fail_msg("%s", error);
+}
+
+static void reads_npz(void **state) {
+  (void)state;
+  const char *stored = "tests/fuzz/seeds/npz/stored", *deflated = "tests/fuzz/seeds/npz/deflated";
+  expect_named("npz", stored, "array", "x", "f32[2, 3]");
+  expect_named("npz", stored, "array", "y", "u8[2]");
+  expect_named("npz", stored, "array", "z", "there is no array z among x, y");
+  expect_named("npz", stored, "array", NULL, "which array? there are x, y; choose by array");
+  expect_named("npz", deflated, "array", NULL, "f32[2, 3]");
+  expect_named("npz", "tests/fuzz/seeds/npz/bzip2", "array", NULL, "NumPy does not use");
+  expect_named("npz", "tests/fuzz/seeds/npy/f4", "array", NULL, "the zip archive is damaged");
+}
+
+static void reads_tensors(void **state) {
+  (void)state;
+  const char *error = NULL, *path = path_of("t.safetensors");
+  safetensors file = {0};
+  const float w[6] = {1, 2, 3, 4, 5, 6};
+  safetensors_add(memory, &file, (safetensor){"w", DTYPE_F32, 2, {3, 2}, w, sizeof w});
+  assert_true(safetensors_write(memory, path, &file, &error));
+  expect_named("safetensors", path, "tensor", NULL, "f32[3, 2]");
+  safetensors_add(memory, &file, (safetensor){"b", DTYPE_F32, 1, {2}, w, 8});
+  assert_true(safetensors_write(memory, path, &file, &error));
+  expect_named("safetensors", path, "tensor", "b", "f32[2]");
+  expect_named("safetensors", path, "tensor", "c", "there is no tensor c among b, w");
+  expect_named("safetensors", path, "tensor", NULL, "which tensor? there are b, w; choose by tensor");
 }
 
 /* ---- files that follow each other ------------------------------------------------------------- */
@@ -397,6 +438,7 @@ int main(void) {
       cmocka_unit_test(reads_idx),           cmocka_unit_test(refuses_hostile_idx),
       cmocka_unit_test(refuses_damaged_gzip), cmocka_unit_test(refuses_damaged_xz),
       cmocka_unit_test(reads_records),       cmocka_unit_test(refuses_records),
+      cmocka_unit_test(reads_npz),           cmocka_unit_test(reads_tensors),
       cmocka_unit_test(joins_files),         cmocka_unit_test(reads_npy),
       cmocka_unit_test(refuses_hostile_npy), cmocka_unit_test(writes_npy),
       cmocka_unit_test(finds_data),          cmocka_unit_test(reads_fashion_mnist),
