@@ -4,7 +4,7 @@
 
 #include "lower.h"
 
-enum { MOST_MEMBERS = 64, MOST_SIBLINGS = 8 };
+enum { MOST_MEMBERS = 64, MOST_SIBLINGS = 8, MOST_STEPS = 100 };
 
 /* ---- which nodes are kernels ----------------------------------------------------------------- */
 
@@ -98,6 +98,50 @@ static void find_readers(fusion *f) {
   }
 }
 
+/* What it takes at most to compute an element of a node where it is read: nodes on the way, and
+ * kernels and arguments that are read. */
+typedef struct reach {
+  int steps, inputs;
+} reach;
+
+static reach reach_of_operands(const node *n, const reach *known) {
+  reach sum = {1, 0};
+  for (int i = 0; i < n->operand_count; i++) {
+    bool again = false;
+    for (int k = 0; k < i && op_has(n->op, ELEMENT) && !op_has(n->op, VIEW); k++)
+      again = again || n->operands[k] == n->operands[i];
+    if (again) continue; /* the same element */
+    sum.steps += known[n->operands[i]->id].steps;
+    sum.inputs += known[n->operands[i]->id].inputs;
+  }
+  return sum;
+}
+
+/* Makes kernels of what would be computed where it is read but is too much for one kernel. The widest
+ * operands go first; concat_split bounds how many there are. */
+static void bound_reads(fusion *f, const int *uses) {
+  const graph *g = f->graph;
+  reach *known = arena_array_of(f->arena, g->node_count, reach);
+  for (int id = 0; id < g->node_count; id++) {
+    const node *n = g->nodes[id];
+    reach sum = reach_of_operands(n, known);
+    while (uses[id] && (sum.steps > MOST_STEPS || sum.inputs > FUSE_MOST_INPUTS)) {
+      const node *widest = NULL;
+      for (int i = 0; i < n->operand_count; i++) {
+        const node *o = n->operands[i];
+        if (known[o->id].steps > 0 && (!widest || known[o->id].steps > known[widest->id].steps))
+          widest = o;
+      }
+      if (!widest) break;
+      f->group_of[widest->id] = 0;
+      known[widest->id] = (reach){0, 1};
+      sum = reach_of_operands(n, known);
+    }
+    bool stored = from_outside(n) || f->group_of[id] >= 0;
+    known[id] = stored ? (reach){0, 1} : sum;
+  }
+}
+
 static group *add_group(fusion *f, node *const *members, int count) {
   group *g = group_form(f->arena, f, members, count);
   if (!g) internal_error("graph %s: no kernel for node %d", f->graph->name, members[0]->id);
@@ -129,6 +173,7 @@ static void start(fusion *f) {
   mark_stored(f, uses);
   for (int id = 0; id < g->node_count; id++)
     if (uses[id] && is_kernel(f, g->nodes[id])) f->group_of[id] = 0;
+  bound_reads(f, uses);
   find_readers(f);
   for (int id = 0; id < g->node_count; id++) {
     node *n = g->nodes[id];

@@ -7,7 +7,10 @@
 #include "index.h"
 #include "target.h"
 
-enum { GROUP_BUFFERS = 16 }; /* inputs and outputs of a kernel at most */
+enum {
+  GROUP_BUFFERS = 16,    /* inputs and outputs of a kernel at most */
+  FUSE_MOST_INPUTS = 12, /* that a node by itself may read */
+};
 
 typedef enum group_kind {
   GROUP_MAP,         /* one domain, any number of outputs */

@@ -2,6 +2,7 @@
 
 #include <time.h>
 
+#include "concat_split.h"
 #include "contraction.h"
 #include "reduce_split.h"
 #include "rewrite.h"
@@ -15,7 +16,7 @@ graph *pass_simplify(const graph *g) {
   return pass_intern(rewrite_graph(g, simplify_node)); /* the second walk drops what is dead */
 }
 
-static graph *pass_split(const graph *g) { return reduce_split(contraction_split(g)); }
+static graph *pass_split(const graph *g) { return concat_split(reduce_split(contraction_split(g))); }
 
 const graph_pass graph_passes[] = {
     {"intern", pass_intern, "nothing", "every value, bit for bit"},
