@@ -46,7 +46,7 @@ TOOL_LIBRARIES   := -lcjson -lcairo -lz -llzma -lzip
 
 BENCHES          := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/bench_*.c)) # made by name
 MUTATIONS        := $(wildcard tests/diff/mutations/*.sed)
-MUTANTS          := $(MUTATIONS:tests/diff/mutations/%.sed=$(B)/mutants/%)
+MUTANTS          := $(foreach kind,graphs programs,$(MUTATIONS:tests/diff/mutations/%.sed=$(B)/mutants/%-$(kind)))
 TEST_OBJECTS     := $(patsubst %.c,$(B)/%.o,$(wildcard tests/*.c))
 JOBS             ?= 2
 
@@ -70,11 +70,11 @@ check: install-missing
 	@JOBS=$(JOBS) tests/run.sh $(B)/tests/logs $(TESTS)
 tests: $(TESTS) $(MUTANTS) $(B)/tests/libfault.so
 
-# N random programs from seed SEED on; what fails is reduced and shown.
+# N random programs from seed SEED on, in JOBS processes; what fails is reduced and shown.
 N    ?= 1000
 SEED ?= 0
 fuzz: $(B)/tests/diff/test_random_programs
-	FUZZ_N=$(N) FUZZ_FIRST=$(SEED) FUZZ_REPORT=1 $<
+	FUZZ_N=$(N) FUZZ_FIRST=$(SEED) FUZZ_JOBS=$(JOBS) FUZZ_REPORT=1 $<
 
 fuzzers: install-missing
 	@$(MAKE) --no-print-directory -j$(JOBS) FUZZERS=1 $(FUZZ_TARGETS:%=build/fuzz/fuzz_%)
@@ -130,17 +130,21 @@ $(TESTS) $(BENCHES): %: %.o $(B)/tests/libtests.a $(B)/libdnntool.a $(B)/libdnnc
 	@$(CC) $(CFLAGS) -o $@ $^ -lcmocka $(TOOL_LIBRARIES) -lm -ldl -lpthread
 $(B)/tests/%.o: ALL_CFLAGS += -Itests
 
-# tests/diff/test_random_graphs with one fault planted in the source file that the first line of the
-# mutation names; the spoiled object stands in for the library's.
-$(B)/mutants/%: tests/diff/mutations/%.sed $(B)/tests/diff/test_random_graphs $(B)/tests/diff/test_mutants
+# The random tests with one fault planted in the source file that the first line of the mutation names;
+# the spoiled object stands in for the library's.
+$(B)/mutants/%.o: tests/diff/mutations/%.sed $(B)/libdnnc.a
 	@echo "  plant $*"
 	@mkdir -p $(@D)
-	@file=$$(sed -n '1s/^# \(compiler[^:]*\):.*/\1/p' $<) && \
+	@file=$$(sed -n '1s/^# \([^:]*\.c\):.*/\1/p' $<) && \
 	 sed -f $< $$file >$(@D)/$*.c && \
 	 if cmp -s $$file $(@D)/$*.c; then echo "$<: it changes nothing in $$file any more" >&2; exit 1; fi && \
-	 $(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -w -I$$(dirname $$file) -c -o $(@D)/$*.o $(@D)/$*.c && \
-	 $(CC) $(CFLAGS) -o $@ $(B)/tests/diff/test_random_graphs.o $(@D)/$*.o $(B)/tests/libtests.a \
-	   $(B)/libdnntool.a $(B)/libdnnc.a $(B)/libdnnrt.a -lcmocka $(TOOL_LIBRARIES) -lm -ldl -lpthread
+	 $(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -w -I$$(dirname $$file) -c -o $@ $(@D)/$*.c
+MUTANT_PARTS = $(B)/mutants/%.o $(B)/tests/libtests.a $(B)/libdnntool.a $(B)/libdnnc.a $(B)/libdnnrt.a
+$(B)/mutants/%-graphs: $(B)/tests/diff/test_random_graphs.o $(MUTANT_PARTS)
+	@$(CC) $(CFLAGS) -o $@ $^ -lcmocka $(TOOL_LIBRARIES) -lm -ldl -lpthread
+$(B)/mutants/%-programs: $(B)/tests/diff/test_random_programs.o $(MUTANT_PARTS)
+	@$(CC) $(CFLAGS) -o $@ $^ -lcmocka $(TOOL_LIBRARIES) -lm -ldl -lpthread
+.PRECIOUS: $(B)/mutants/%.o
 
 $(B)/grammar/dnn.tab.c $(B)/grammar/dnn.tab.h &: grammar/dnn.y
 	@mkdir -p $(@D)

@@ -41,13 +41,15 @@ typedef struct trial {
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
-/* With the optimisation that is wanted in place of the product's. */
-static const target *optimised(arena *a, const target *t, const char *optimisation) {
+/* With flags for programs that run once behind the target's. */
+static const target *with_flags(arena *a, const target *t, const char *const *more) {
+  static const char *const otherwise[] = {"-O1", NULL};
   target *other = arena_new_of(a, target);
   const char **flags = NULL;
   int count = 0;
   for (int i = 0; t->flags[i]; i++) arena_push(a, flags, count) = t->flags[i];
-  arena_push(a, flags, count) = optimisation ? optimisation : "-O1"; /* these programs run once */
+  if (!more) more = otherwise;
+  for (int i = 0; more[i]; i++) arena_push(a, flags, count) = more[i];
   arena_push(a, flags, count) = NULL;
   *other = *t;
   other->flags = flags;
@@ -75,7 +77,8 @@ static const char *load(trial *t) {
   if (!written || !mkdtemp(folder)) return "the program could not be written";
   const char *path = arena_printf(a, "%s/test.so", folder);
   diagnostics *d = diag_new(a);
-  cc_options options = {.target = optimised(a, t->module->target, t->how->optimisation),
+  cc_options options = {.program = t->how->compiler,
+                        .target = with_flags(a, t->module->target, t->how->flags),
                         .kind = CC_SHARED};
   bool compiled = cc_compile(a, d, &options, text, path);
   bool loaded = compiled && dnn_load(&t->library, path, message);

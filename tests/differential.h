@@ -27,7 +27,8 @@ typedef struct differential {
   bool random_slots;   /* they start random in [-1, 1); else with the program's initial values */
   bool special_inputs; /* NaN, infinities, denormals, extremes among the inputs */
   differential_ways ways;
-  const char *optimisation; /* of the C; NULL: "-O1" */
+  const char *compiler;     /* of the C; NULL: "cc" */
+  const char *const *flags; /* its flags, after the target's; ends with NULL; NULL: "-O1" */
   double relative; /* above 0: this bound, of |value| + the root of the mean square, instead of
                     * the propagated ones */
   differential_fault fault;

@@ -1,97 +1,169 @@
-/* Constructs of random programs: control, tuples, functions, networks, derivatives, slots,
- * training. */
-#include <string.h>
-
+/* Constructs of random programs: networks and their layers, losses, derivatives. */
 #include "random_scope.h"
+#include "random_source.h"
 
-/* ---- control, tuples, functions -------------------------------------------------------------- */
-
-static void build_loop(generator *g, scope *s, const uint32_t *n) {
-  operand x = scope_pick(s, n[2], REALS, 0, MOST_RANK), v = x;
-  int turns = 1 + (int)(n[3] % 3);
-  if (n[1] % 2) {
-    scope_define(g, s,
-                 TEXT("%s\n  for i in 0..%d { v%d = tanh(v%d + 0.5 * (i + 1) * %s) }", x.text,
-                      turns, s->count - SOURCES, s->count - SOURCES, x.text),
-                 v);
-    return;
-  }
-  if (v.rank == MOST_RANK) return;
-  v.rank++;
-  for (int i = v.rank - 1; i > 0; i--) v.dims[i] = v.dims[i - 1];
-  v.dims[0] = 2;
-  scope_define(g, s,
-               TEXT("(for i in 0..2 { emit tanh(%s) * (i + 1) }) |> both%s", x.text, g->suffix), v);
-  g->function = true;
-}
-
-static void build_branch(generator *g, scope *s, const uint32_t *n) {
-  operand x = scope_pick(s, n[2], REALS, 0, MOST_RANK);
-  scope_define(g, s,
-               TEXT("%s\n  if %d > 1 { v%d = 2 * tanh(%s) } else { v%d = sin(%s) }", x.text,
-                    (int)(n[1] % 4), s->count - SOURCES, x.text, s->count - SOURCES, x.text),
-               x);
-}
-
-static void build_tuple(generator *g, scope *s, const uint32_t *n) {
-  operand x = scope_pick(s, n[2], 1 << DTYPE_F32, 0, MOST_RANK),
-          y = scope_pick(s, n[3], 1 << DTYPE_F32, 0, MOST_RANK), v = x;
-  v.from |= y.from;
-  if (n[1] % 2) {
-    scope_define(g, s, TEXT("(2 * tanh((one: %s, two: (%s, %s)))).two[1]", x.text, x.text, y.text),
-                 (v = y, v.from |= y.from, v));
-    return;
-  }
-  v.rank = 1, v.dims[0] = operand_elements(&x) + operand_elements(&y);
-  scope_define(g, s, TEXT("flat(0.5 * (a: %s, b: %s))", x.text, y.text), v);
-}
-
-static void build_call(generator *g, scope *s, const uint32_t *n) {
-  static const char *const forms[] = {"helper%s(%s)", "helper%s(%s, shift: 0.25)",
-                                      "helper%s[factor: 3](%s)"};
-  operand x = scope_pick(s, n[2], REALS, 0, MOST_RANK);
-  g->function = true;
-  scope_define(g, s, TEXT(forms[n[1] % 3], g->suffix, x.text), x);
-}
-
-/* ---- networks and derivatives ---------------------------------------------------------------- */
+/* ---- instances ------------------------------------------------------------------------------- */
 
 static bool is_wide(const operand *x, const operand *like) {
   return x->element == DTYPE_F32 && x->rank >= 1 && operand_last(x) == operand_last(like);
 }
 
-static const char *instance(generator *g, scope *s, int which) {
-  static const char *const names[] = {"net", "pair", "picture", "slow"};
-  s->used[which] = true;
-  if (which == SLOW) g->declared[NET] = true;
-  return scope_at_top(g, names[which - NET]);
-}
-
-/* f32[…, columns] to f32[…, width], a picture to a picture. The first call makes the parameters. */
-static void call_network(generator *g, scope *s, int which, uint32_t number) {
-  bool picture = which == PICTURE;
-  operand like = s->values[V];
-  operand x = picture ? scope_pick_where(s, number, NULL, operand_is_picture, like)
-                      : scope_pick_where(s, number, &like, is_wide, like);
-  const char *name = instance(g, s, which);
-  operand v = x;
-  v.from |= (source_set)1 << which;
-  v.dims[picture ? 1 : v.rank - 1] = picture ? 3 : g->width;
-  scope_define(g, s, TEXT("%s%s(%s)", name, which == PAIR ? ".up" : "", x.text), v);
-}
+/* f32[…, columns] to f32[…, width], and others. The first call makes the parameters. */
+static const struct network {
+  int instance;
+  bool to_columns, of_width; /* what it makes and takes: else of the width, of the columns */
+  const char *text;
+} networks[] = {
+    {NET, false, false, "net$f($x)"},
+    {NET, false, false, "(net$f($x) + net$f(cos($x)))"},
+    {SLOW, false, false, "slow$f($x)"},
+    {PAIR, false, false, "pair$f.up($x)"},
+    {PAIR, true, true, "pair$f.down($x)"},
+    {PAIR, false, false, "$x @ pair$f.u"},
+    {CHAIN, true, false, "links$f($x)"},
+    {CHAIN, true, false, "links$f($x)\n  $y = $y + links$f.step($x)"},
+    {TOWERS, true, false, "($x |> towers$f[0] |> towers$f[1])"},
+    {TOWERS, false, false, "towers$f[0]($x) - copies$f[0](sin($x))"},
+};
 
 static void build_network(generator *g, scope *s, const uint32_t *n) {
-  int which = (int[]){NET, PAIR, SLOW, PICTURE, PAIR}[n[1] % 5];
-  if (n[1] % 5 < 4) {
-    call_network(g, s, which, n[2]);
-    return;
-  }
-  operand like = operand_of(DTYPE_F32, 1, &g->width);
-  operand x = scope_pick_where(s, n[2], &like, is_wide, like), v = x;
-  v.from |= (source_set)1 << PAIR;
-  v.dims[v.rank - 1] = g->columns;
-  scope_define(g, s, TEXT("%s.down(%s)", instance(g, s, PAIR), x.text), v);
+  const struct network *t = &networks[n[1] % FORMS(networks)];
+  operand like = operand_of(DTYPE_F32, 1, t->of_width ? &g->width : &g->columns);
+  operand x = scope_pick_where(s, n[2], &like, is_wide, s->values[t->of_width ? Y : V]), v = x;
+  operand name = {.text = TEXT("v%d", s->count - SOURCES)};
+  if (t->of_width && x.text == s->values[Y].text) scope_use(s, Y);
+  s->used[t->instance] = true;
+  v.from |= (source_set)1 << t->instance;
+  v.dims[v.rank - 1] = t->to_columns ? g->columns : g->width;
+  scope_define(g, s, scope_fill(g, t->text, &x, &name), v);
 }
+
+static void build_picture(generator *g, scope *s, const uint32_t *n) {
+  operand x = scope_pick_where(s, n[2], NULL, operand_is_picture, s->values[P]), v = x;
+  scope_use(s, P), s->used[PICTURE] = true;
+  v.from |= (source_set)1 << PICTURE;
+  v.dims[1] = 3;
+  scope_define(g, s, scope_fill(g, "picture$f($x)", &x, NULL), v);
+}
+
+/* ---- layers of the library ------------------------------------------------------------------- */
+
+/* What a layer does to the extents of a value of at least `rank` axes. Spatial ones, with a
+ * kernel, take f32[n, c, s…]; others change the last axis. */
+static const struct layer_form {
+  const char *function;
+  int input; /* a source that fits */
+  int rank, kernel, stride, pad;
+  int64_t channels; /* 0: as many */
+} layer_forms[] = {
+    {"linear[5]", V, 1, 0, 1, 0, 5},
+    {"layer_norm", V, 1, 0, 1, 0, 0},
+    {"maxout[3, 2]", X, 2, 0, 1, 0, 3},
+    {"tower$f[4]", V, 1, 0, 1, 0, 4},
+    {"embedding[5, 3]", K, 0, 0, 1, 0, 3},
+    {"conv1d[3, 2]", R, 3, 2, 1, 0, 3},
+    {"conv1d[4, 3, pad: 1, stride: 2]", R, 3, 3, 2, 1, 4},
+    {"conv2d[3, 2, stride: 2]", P, 4, 2, 2, 0, 3},
+    {"depthwise2d[3, pad: 1]", P, 4, 3, 1, 1, 0},
+    {"depthwise2d[2, multiplier: 2]", Q, 4, 2, 1, 0, -2},
+    {"batch_norm2d", P, 4, 1, 1, 0, 0},
+    {"batch_norm", X, 2, 0, 1, 0, 0},
+    {"group_norm[1]", P, 4, 1, 1, 0, 0},
+    {"conv3d[2, 2, bias: false]", O, 5, 2, 1, 0, 2},
+    {"conv_transpose2d[3, 3, pad: 1]", P, 4, 3, 1, 1, 3},
+};
+
+static bool takes(const operand *x, const operand *like) {
+  if (x->element != like->element || x->rank < like->rank) return false;
+  for (int i = 0; i < like->rank; i++)
+    if (x->dims[i] < like->dims[i]) return false;
+  return true;
+}
+
+static operand layer_output(const operand *x, const struct layer_form *f) {
+  operand v = *x;
+  int changed = f->kernel ? 1 : v.rank - 1;
+  if (f->input == K) changed = v.rank++, v.element = DTYPE_F32;
+  if (f->channels) v.dims[changed] = f->channels < 0 ? -f->channels * v.dims[1] : f->channels;
+  for (int i = 2; f->kernel && i < v.rank; i++)
+    v.dims[i] = (v.dims[i] + 2 * f->pad - f->kernel) / f->stride + 1;
+  return v;
+}
+
+static operand layer_input(scope *s, const struct layer_form *f, uint32_t number) {
+  const int64_t least[] = {1, 1, f->kernel, f->kernel, f->kernel};
+  operand like = operand_of(s->values[f->input].element, f->rank, least);
+  for (int turn = 0; turn < 8; turn++) {
+    operand x = scope_pick_where(s, number + (uint32_t)turn, &like, takes, like);
+    bool exact = f->kernel || f->rank == 2;
+    if (x.text && x.rank < MOST_RANK && (!exact || x.rank == f->rank)) return x;
+  }
+  return scope_use(s, f->input);
+}
+
+static void call_layer(generator *g, scope *s, int number, const operand *x) {
+  const layer *l = &g->layers[number];
+  operand v = l->output;
+  s->used[LAYER + number] = true;
+  v.from = x->from | (source_set)1 << (LAYER + number);
+  scope_define(g, s, TEXT("layer%d%s(%s)", number, g->suffix, x->text), v);
+}
+
+static void build_layer(generator *g, scope *s, const uint32_t *n) {
+  const struct layer_form *f = &layer_forms[n[1] % FORMS(layer_forms)];
+  int free = 0;
+  while (free < MOST_LAYERS && g->layers[free].function) free++;
+  if (free == MOST_LAYERS) return;
+  operand x = layer_input(s, f, n[2]);
+  g->layers[free] = (layer){scope_fill(g, f->function, &x, NULL), x, layer_output(&x, f)};
+  if (f->function[0] == 't') g->helpers[TOWER] = true;
+  call_layer(g, s, free, &x);
+}
+
+/* The parameters of a layer once more, perhaps in another entry. */
+static void build_shared_layer(generator *g, scope *s, const uint32_t *n) {
+  int number = (int)(n[1] % MOST_LAYERS);
+  while (number >= 0 && !g->layers[number].function) number--;
+  if (number < 0) return;
+  const operand none = {.text = NULL};
+  operand x = scope_pick_where(s, n[2], &g->layers[number].input, operand_same_type, none);
+  if (x.text) call_layer(g, s, number, &x);
+}
+
+static const struct pool_form {
+  const char *text;
+  int input, rank, kernel, stride, pad;
+} pool_forms[] = {
+    {"max_pool2d[2]($x)", P, 4, 2, 2, 0},
+    {"max_pool2d[3, stride: 1, pad: 1]($x)", P, 4, 3, 1, 1},
+    {"avg_pool2d[2, stride: 1]($x)", P, 4, 2, 1, 0},
+    {"max_pool1d[3]($x)", R, 3, 3, 3, 0},
+    {"avg_pool1d[2, pad: 1]($x)", R, 3, 2, 2, 1},
+    {"max_pool3d[2, stride: 1]($x)", O, 5, 2, 1, 0},
+    {"avg_pool3d[3, pad: 1]($x)", O, 5, 3, 3, 1},
+};
+
+static void build_pooling(generator *g, scope *s, const uint32_t *n) {
+  const struct pool_form *f = &pool_forms[n[1] % FORMS(pool_forms)];
+  const struct layer_form like = {"", f->input, f->rank, f->kernel, f->stride, f->pad, 0};
+  operand x = f->rank == MOST_RANK ? scope_use(s, O) : layer_input(s, &like, n[2]);
+  scope_define(g, s, scope_fill(g, f->text, &x, NULL), layer_output(&x, &like));
+}
+
+static const source_form losses[] = {
+    {"cross_entropy($x, iota[$d]() % 3)", 1 << DTYPE_F32, 2, 2, ROWS, AS_X, false},
+    {"soft_cross_entropy($x, softmax($y))", 1 << DTYPE_F32, 1, MOST_RANK, ROWS, AS_X, false},
+    {"binary_cross_entropy($x, sigmoid($y))", REALS, 0, MOST_RANK, LIKE, AS_X, false},
+    {"mse($x, tanh($y))", REALS, 0, MOST_RANK, SCALAR, AS_X, false},
+    {"l1($x, 0.5 * $y)", REALS, 0, MOST_RANK, SCALAR, AS_X, false},
+    {"huber($x, -$y, delta: 0.75)", REALS, 0, MOST_RANK, SCALAR, AS_X, false},
+    {"hinge($x * $y, $y > 0 ? 1.0 : -1.0)", REALS, 0, MOST_RANK, SCALAR, AS_X, false},
+    {"ranking($x, sin($y))", REALS, 0, MOST_RANK, SCALAR, AS_X, false},
+    {"gaussian_nll(tanh($x), tanh($y), $x)", REALS, 0, MOST_RANK, LIKE, AS_X, false},
+    {"kl($x, cos($y))", 1 << DTYPE_F32, 1, MOST_RANK, ROWS, AS_X, false},
+};
+
+/* ---- derivatives ----------------------------------------------------------------------------- */
 
 /* The number of a source or definition on which v depends; -1: none. */
 static int dependence(const operand *v, uint32_t number, int below) {
@@ -104,15 +176,40 @@ static int dependence(const operand *v, uint32_t number, int below) {
   return -1;
 }
 
+static bool comes_from(const operand *x, const operand *like) {
+  return operand_is(x, FLOATS) && (x->from & like->from);
+}
+
 static void build_gradient(generator *g, scope *s, const uint32_t *n) {
-  operand y = scope_pick(s, n[2], REALS, 0, MOST_RANK);
-  int at = dependence(&y, n[3], s->count);
-  if (at < 0) return;
+  static const char *const forms[] = {"grad(sum(sin($y)), $x)", "grad(mean($y ** 2), $x)",
+                                      "grad(sum($y), ($x, s))[0]"};
+  operand y = scope_pick(s, n[2], FLOATS, 0, MOST_RANK);
+  int at = dependence(&y, n[3], s->count), form = (int)(n[1] % 3);
+  if (at < 0 || (form == 2 && !(y.from >> S & 1))) return;
   operand x = scope_use(s, at), v = x;
   v.from = 0;
-  scope_define(
-      g, s, TEXT(n[1] % 2 ? "grad(mean(%s ** 2), %s)" : "grad(sum(sin(%s)), %s)", y.text, x.text),
-      v);
+  scope_define(g, s, scope_fill(g, forms[form], &x, &y), v);
+}
+
+/* With respect to the parameters of an instance: of a call that was there, or of a new one. */
+static void build_instance_gradient(generator *g, scope *s, const uint32_t *n) {
+  static const struct {
+    int instance;
+    const char *text;
+  } forms[] = {{NET, "flat(grad(mean(sin($x)), net$f))"},
+               {PAIR, "flat(grad(sum($x), params(pair$f)))"},
+               {CHAIN, "flat(grad(sum(sin($x)), links$f))"},
+               {TOWERS, "flat(grad(mean($x ** 2), (towers$f[0], towers$f[1])))"}};
+  static const uint32_t first_network[] = {0, 3, 6, 8};
+  const int64_t b = g->columns, c = g->width,
+                counts[] = {b * c + c, b * c, b * b + b, 2 * b * c + b + c};
+  uint32_t which = n[1] % FORMS(forms), call[BLOCK_NUMBERS] = {0, first_network[which], n[4]};
+  operand like = {.from = (source_set)1 << forms[which].instance}, none = {.text = NULL};
+  operand x = scope_pick_where(s, n[2], &like, comes_from, none);
+  if (!x.text) build_network(g, s, call), x = scope_use(s, s->count - 1);
+  if (!(x.from & like.from)) return;
+  scope_define(g, s, scope_fill(g, forms[which].text, &x, NULL),
+               operand_of(DTYPE_F32, 1, &counts[which]));
 }
 
 /* Through operators whose derivatives are others. */
@@ -149,7 +246,7 @@ static void build_window_gradient(generator *g, scope *s, const uint32_t *n) {
 }
 
 static void build_second_gradient(generator *g, scope *s, const uint32_t *n) {
-  operand x = scope_pick(s, n[2], REALS, 0, MOST_RANK), y = scope_partner(g, s, n[3], &x);
+  operand x = scope_pick(s, n[2], REALS, 0, MOST_RANK), y = scope_partner(s, n[3], &x);
   x.from = 0;
   scope_define(g, s,
                TEXT("grad(sum(tanh(grad(sum(sin(%s) * sin(%s) * %s), %s))), %s)", x.text, x.text,
@@ -163,100 +260,35 @@ static void build_directional(generator *g, scope *s, const uint32_t *n) {
   if (at < 0) return;
   operand x = scope_use(s, at), v = y;
   v.from = 0;
-  scope_define(g, s, TEXT("jvp(%s, %s, cos(%s))", y.text, x.text, x.text), v);
+  scope_define(
+      g, s,
+      scope_fill(g, n[1] % 2 ? "jvp($y, $x, cos($x))" : "jvp(($y, sin($y)), ($x, $x), 0.5)[1]", &x,
+                 &y),
+      v);
 }
 
-static void build_straight(generator *g, scope *s, const uint32_t *n) {
-  operand x = scope_pick(s, n[2], 1 << DTYPE_F32, 0, MOST_RANK);
-  scope_define(g, s, TEXT("straight_through(f32(%s > 0), sigmoid(%s))", x.text, x.text), x);
-}
-
-/* ---- slots ----------------------------------------------------------------------------------- */
-
-static bool fits_state(const operand *x, const operand *like) {
-  return x->element == DTYPE_F32 && operand_same_shape(x, like) && x->text != like->text;
-}
-
-static void tail(generator *g, scope *s, const char *text) {
-  s->tail = TEXT("%s  %s\n", s->tail, text);
-}
-
-static void build_update(generator *g, scope *s, const uint32_t *n) {
-  int which = (int[]){C, M, W, SLOW}[n[1] % 4];
-  if (s->updated[which] || (which == W && s->minimized)) return;
-  s->updated[which] = true;
-  operand slot_value = scope_use(s, which),
-          x = scope_pick_where(s, n[2], &slot_value, fits_state, slot_value);
-  const char *name = slot_value.text;
-  if (which == C) tail(g, s, TEXT("%s <- %s + 1", name, name));
-  else if (which != SLOW) tail(g, s, TEXT("%s <- 0.9 * %s + 0.1 * tanh(%s)", name, name, x.text));
-  else {
-    call_network(g, s, NET, n[2]);
-    const char *slow = instance(g, s, SLOW), *net = instance(g, s, NET);
-    tail(g, s, TEXT("params(%s) <- 0.9 * params(%s) + 0.1 * params(%s)", slow, slow, net));
-  }
-}
-
-static const char *trained(generator *g, const operand *loss) {
-  const char *list = "";
-  for (int i = W; i < SOURCES; i++) {
-    bool has = i == W || i == NET || i == PAIR || i == PICTURE;
-    const char *name =
-        scope_at_top(g, (const char *[]){"w", "m", "c", "net", "pair", "picture", "slow"}[i - W]);
-    if (has && loss->from >> i & 1) list = TEXT("%s%s%s", list, *list ? ", " : "", name);
-  }
-  return list;
-}
-
-static bool depends_on_parameters(const operand *x, const operand *like) {
-  (void)like;
-  const source_set all =
-      (source_set)1 << W | (source_set)1 << NET | (source_set)1 << PAIR | (source_set)1 << PICTURE;
-  return operand_is(x, REALS) && (x->from & all);
-}
-
-static void build_training(generator *g, scope *s, const uint32_t *n) {
-  static const char *const optimisers[] = {"sgd(0.1)", "momentum(0.05)", "adam(0.01)",
-                                           "clip_norm(1.0) |> nesterov(0.05)",
-                                           "decay(0.01) |> adamw(0.01)"};
-  operand x = scope_pick_where(s, n[2], NULL, depends_on_parameters, (operand){.text = NULL});
-  if (!x.text || s->minimized || s->updated[W]) return;
-  s->minimized = true;
-  s->tail = TEXT("  minimize mean(f32(%s) ** 2) over %s with %s\n%s", x.text, trained(g, &x),
-                 optimisers[n[1] % 5], s->tail);
-}
-
-static void build_flat_parameters(generator *g, scope *s, const uint32_t *n) {
-  int64_t count = g->columns * g->width + g->width;
-  call_network(g, s, NET, n[2]);
-  scope_define(g, s, TEXT("sin(flat(params(%s)))", instance(g, s, NET)),
-               operand_of(DTYPE_F32, 1, &count));
-}
-
-static void build_cross_entropy(generator *g, scope *s, const uint32_t *n) {
-  operand x = scope_pick(s, n[2], 1 << DTYPE_F32, 2, 2);
-  operand v = operand_without_axis(x, 1);
-  scope_define(g, s, TEXT("cross_entropy(%s, iota[%lld]() %% 3)", x.text, (long long)x.dims[0]), v);
-}
+static const source_form straight[] = {
+    {"straight_through(f32($x > 0), sigmoid($x))", 1 << DTYPE_F32, 0, MOST_RANK, LIKE, AS_X, false},
+    {"straight_through(bernoulli(sigmoid($x)), tanh($x))", 1 << DTYPE_F32, 0, MOST_RANK, LIKE, AS_X,
+     false},
+};
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
 /* Simple ones first. */
 const construct network_constructs[] = {
-    {"static loop", build_loop},
-    {"static if", build_branch},
-    {"tuple", build_tuple},
-    {"call", build_call},
-    {"network", build_network},
-    {"gradient", build_gradient},
-    {"inner gradient", build_inner_gradient},
-    {"window gradient", build_window_gradient},
-    {"second gradient", build_second_gradient},
-    {"directional derivative", build_directional},
-    {"straight through", build_straight},
-    {"update", build_update},
-    {"training", build_training},
-    {"parameters as a vector", build_flat_parameters},
-    {"cross entropy", build_cross_entropy},
+    {"network", FORMS(networks), build_network, NULL},
+    {"picture", 2, build_picture, NULL},
+    {"layer", FORMS(layer_forms), build_layer, NULL},
+    {"shared layer", 16, build_shared_layer, NULL},
+    {"pooling", FORMS(pool_forms), build_pooling, NULL},
+    {"loss", FORMS(losses), NULL, losses},
+    {"gradient", 12, build_gradient, NULL},
+    {"gradient by an instance", 8, build_instance_gradient, NULL},
+    {"inner gradient", 12, build_inner_gradient, NULL},
+    {"window gradient", 8, build_window_gradient, NULL},
+    {"second gradient", 3, build_second_gradient, NULL},
+    {"directional derivative", 6, build_directional, NULL},
+    {"straight through", FORMS(straight), NULL, straight},
     {0},
 };

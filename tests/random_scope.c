@@ -47,6 +47,28 @@ const char *operand_type(generator *g, const operand *v) {
   return arena_printf(g->arena, "%s[%s]", dtype_name(v->element), operand_sizes(g, v));
 }
 
+/* ---- text ------------------------------------------------------------------------------------ */
+
+static const char *variable(generator *g, char name, const operand *x, const operand *y) {
+  const long long extents[] = {g->rows, g->columns, g->width};
+  switch (name) {
+    case 'x': return x->text;
+    case 'y': return y->text;
+    case 's': return operand_sizes(g, x);
+    case 'd': return TEXT("%lld", (long long)x->dims[0]);
+    case 'n': return TEXT("%lld", (long long)operand_last(x));
+    case 'f': return g->suffix;
+    default: return TEXT("%lld", extents[name - 'a']);
+  }
+}
+
+const char *scope_fill(generator *g, const char *text, const operand *x, const operand *y) {
+  const char *filled = "";
+  for (const char *at; (at = strchr(text, '$')); text = at + 2)
+    filled = TEXT("%s%.*s%s", filled, (int)(at - text), text, variable(g, at[1], x, y));
+  return TEXT("%s%s", filled, text);
+}
+
 /* ---- scopes ---------------------------------------------------------------------------------- */
 
 static void put(scope *s, int at, const char *text, operand v) {
@@ -68,16 +90,23 @@ void scope_open(generator *g, scope *s) {
   put(s, S, "s", operand_scalar(DTYPE_F32));
   put(s, P, "p", operand_of(DTYPE_F32, 4, (int64_t[]){2, 2, 5, 6}));
   put(s, Q, "q", operand_of(DTYPE_F32, 4, (int64_t[]){4, 2, 2, 3}));
+  put(s, R, "r", operand_of(DTYPE_F32, 3, (int64_t[]){a, 2, 7}));
+  put(s, O, "o", operand_of(DTYPE_F32, 5, (int64_t[]){1, 2, 3, 4, 5}));
   put(s, D, "d", operand_of(DTYPE_F64, 1, &b));
   put(s, K, "k", operand_of(DTYPE_I32, 1, &a));
   put(s, L, "l", operand_of(DTYPE_I64, 1, &b));
   put(s, U, "u", operand_of(DTYPE_U8, 2, (int64_t[]){a, b}));
+  put(s, J, "j", operand_of(DTYPE_I8, 2, (int64_t[]){b, c}));
   put(s, B, "b", operand_of(DTYPE_BOOL, 2, (int64_t[]){a, b}));
-  put(s, H, "h", operand_of(DTYPE_F16, 1, &b));
-  put(s, T, "t", operand_of(DTYPE_BF16, 1, &c));
+  put(s, H, "h", operand_of(DTYPE_F16, 2, (int64_t[]){a, b}));
+  put(s, T, "t", operand_of(DTYPE_BF16, 2, (int64_t[]){b, c}));
   put(s, W, scope_at_top(g, "w"), operand_of(DTYPE_F32, 2, (int64_t[]){b, c}));
+  put(s, A, scope_at_top(g, "a"), operand_scalar(DTYPE_F32));
+  put(s, G, scope_at_top(g, "g"), operand_of(DTYPE_F16, 1, &c));
   put(s, M, scope_at_top(g, "m"), operand_of(DTYPE_F32, 2, (int64_t[]){a, b}));
   put(s, C, scope_at_top(g, "c"), operand_scalar(DTYPE_I32));
+  put(s, E, scope_at_top(g, "e"), operand_of(DTYPE_I64, 1, &b));
+  put(s, N, scope_at_top(g, "z"), operand_of(DTYPE_BOOL, 1, &a));
 }
 
 static bool fits(const operand *v, int elements, int least, int most) {
@@ -89,10 +118,16 @@ operand scope_use(scope *s, int at) {
   return s->values[at];
 }
 
+static int fitting(const scope *s, int from, int elements, int least, int most) {
+  int count = 0;
+  for (int i = from; i < s->count; i++) count += fits(&s->values[i], elements, least, most);
+  return count;
+}
+
 operand scope_pick(scope *s, uint32_t number, int elements, int least, int most) {
-  int fitting = 0;
-  for (int i = 0; i < s->count; i++) fitting += fits(&s->values[i], elements, least, most);
-  int left = fitting ? (int)(number % (uint32_t)fitting) : 0;
+  int from = number % 4 ? SOURCES : 0, count = fitting(s, from, elements, least, most);
+  if (count == 0) count = fitting(s, 0, elements, least, most);
+  int left = count ? (int)(number / 4 % (uint32_t)count) : 0;
   for (int i = s->count - 1; i >= 0; i--)
     if (fits(&s->values[i], elements, least, most) && left-- == 0) return scope_use(s, i);
   internal_error("nothing of rank %d to %d to pick", least, most);
@@ -101,9 +136,10 @@ operand scope_pick(scope *s, uint32_t number, int elements, int least, int most)
 operand scope_pick_where(scope *s, uint32_t number, const operand *like,
                          bool (*good)(const operand *candidate, const operand *like),
                          operand otherwise) {
-  for (int i = 0; i < s->count; i++) {
-    int at = (int)(((uint32_t)(s->count - 1 - i) + s->count - number % (uint32_t)s->count) %
-                   (uint32_t)s->count);
+  uint32_t definitions = (uint32_t)(s->count - SOURCES), count = (uint32_t)s->count;
+  uint32_t back = number / 4 % (number % 4 && definitions ? definitions : count);
+  for (uint32_t i = 0; i < count; i++) {
+    int at = (int)((2 * count - 1 - i - back) % count);
     if (s->values[at].text && good(&s->values[at], like)) return scope_use(s, at);
   }
   return otherwise;
@@ -112,14 +148,17 @@ operand scope_pick_where(scope *s, uint32_t number, const operand *like,
 void scope_define(generator *g, scope *s, const char *text, operand v) {
   if (s->count == MOST_VALUES || v.rank > MOST_RANK || operand_elements(&v) > MOST_ELEMENTS) return;
   v.text = arena_printf(g->arena, "v%d", s->count - SOURCES);
-  if (dtype_is_float(v.element)) v.from |= (source_set)1 << s->count;
-  else v.from = 0;
+  if (dtype_is_float(v.element))
+    v.from |= (source_set)1 << s->count;
+  else
+    v.from = 0;
   s->body = arena_printf(g->arena, "%s  %s = %s\n", s->body, v.text, text);
   s->values[s->count++] = v;
 }
 
 bool operand_broadcasts(const operand *x, const operand *like) {
-  if (!operand_is(x, REALS)) return false;
+  dtype common;
+  if (!dtype_promote(x->element, like->element, &common)) return false;
   for (int i = 1; i <= x->rank && i <= like->rank; i++) {
     int64_t p = x->dims[x->rank - i], q = like->dims[like->rank - i];
     if (p != q && p != 1 && q != 1) return false;
@@ -134,13 +173,21 @@ operand operand_broadcast(const operand *x, const operand *y) {
             q = i <= y->rank ? y->dims[y->rank - i] : 1;
     v.dims[v.rank - i] = p > q ? p : q;
   }
-  v.element = x->element == DTYPE_F64 || y->element == DTYPE_F64 ? DTYPE_F64 : DTYPE_F32;
+  dtype_promote(x->element, y->element, &v.element);
   v.from = x->from | y->from;
   return v;
 }
 
-operand scope_partner(generator *g, scope *s, uint32_t number, const operand *x) {
-  operand half = {.text = TEXT("0.5"), .element = x->element};
+bool operand_same_type(const operand *x, const operand *like) {
+  return x->element == like->element && operand_same_shape(x, like);
+}
+
+operand scope_alike(scope *s, uint32_t number, const operand *x) {
+  return scope_pick_where(s, number, x, operand_same_type, *x);
+}
+
+operand scope_partner(scope *s, uint32_t number, const operand *x) {
+  operand half = {.text = dtype_is_float(x->element) ? "0.5" : "2", .element = x->element};
   return scope_pick_where(s, number, x, operand_broadcasts, half);
 }
 
@@ -154,4 +201,27 @@ bool operand_is_picture(const operand *x, const operand *like) {
   (void)like;
   return x->element == DTYPE_F32 && x->rank == 4 && x->dims[1] == 2 && x->dims[2] >= 4 &&
          x->dims[3] >= 5;
+}
+
+/* ---- forms ----------------------------------------------------------------------------------- */
+
+static operand shaped(operand x, form_shape shape) {
+  int64_t elements = operand_elements(&x);
+  switch (shape) {
+    case LIKE: return x;
+    case SCALAR: x.rank = 0; return x;
+    case ROWS: return operand_without_axis(x, x.rank - 1);
+    case COLUMNS: return operand_without_axis(x, 0);
+    case FLAT: x.rank = 1, x.dims[0] = elements; return x;
+    case PAIRS: x.rank = 1, x.dims[0] = 2 * elements; return x;
+  }
+  internal_error("shape %d", (int)shape);
+}
+
+void form_build(generator *g, scope *s, const uint32_t *n, const source_form *f) {
+  operand x = scope_pick(s, n[2], f->elements, f->least, f->most), v = shaped(x, f->shape), y = x;
+  if (strstr(f->text, "$y")) y = scope_alike(s, n[3], &x);
+  v.from = f->constant || !dtype_is_float(x.element) ? 0 : x.from | y.from;
+  if (f->element != AS_X) v.element = (dtype)f->element;
+  scope_define(g, s, scope_fill(g, f->text, &x, &y), v);
 }

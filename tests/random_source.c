@@ -1,5 +1,7 @@
 #include "random_source.h"
 
+#include <string.h>
+
 #include "random_scope.h"
 #include "tensor.h"
 
@@ -7,20 +9,36 @@ const char source_uses[] = "use nn\nuse loss\nuse optim\nuse init\n\n";
 
 /* ---- programs -------------------------------------------------------------------------------- */
 
-static const construct *construct_of(uint32_t number) {
-  uint32_t tensors = 0;
-  while (tensor_constructs[tensors].name) tensors++;
-  return number < tensors ? &tensor_constructs[number] : &network_constructs[number - tensors];
+static const construct *const families[] = {elementwise_constructs, tensor_constructs,
+                                            function_constructs, network_constructs,
+                                            training_constructs};
+
+static const construct *construct_of(int number) {
+  for (int i = 0; i < FORMS(families); i++)
+    for (const construct *c = families[i]; c->name; c++)
+      if (number-- == 0) return c;
+  return NULL;
 }
 
 int source_construct_count(void) {
   int count = 0;
-  for (int i = 0; tensor_constructs[i].name; i++) count++;
-  for (int i = 0; network_constructs[i].name; i++) count++;
+  while (construct_of(count)) count++;
   return count;
 }
 
-const char *source_construct_name(int number) { return construct_of((uint32_t)number)->name; }
+const char *source_construct_name(int number) { return construct_of(number)->name; }
+
+/* The construct and the form of it that a number stands for. */
+static int choose(uint32_t number, uint32_t *form) {
+  uint32_t forms = 0;
+  for (int i = 0; construct_of(i); i++) forms += (uint32_t)construct_of(i)->forms;
+  number %= forms;
+  int which = 0;
+  while (number >= (uint32_t)construct_of(which)->forms)
+    number -= (uint32_t)construct_of(which++)->forms;
+  *form = number;
+  return which;
+}
 
 source_blocks source_blocks_of_seed(arena *a, uint64_t seed) {
   const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
@@ -33,55 +51,134 @@ source_blocks source_blocks_of_seed(arena *a, uint64_t seed) {
 }
 
 /* What nothing reads, or else the last. */
-static const char *outputs_of(generator *g, scope *s) {
+static const char *outputs_of(generator *g, const scope *s) {
   const char *list = "";
   for (int i = SOURCES; i < s->count; i++)
     if (!s->used[i]) list = TEXT("%s%s%s", list, *list ? ", " : "", s->values[i].text);
   return *list ? list : s->values[s->count - 1].text;
 }
 
+/* A leading extent by a name, where the entry has one for it. */
+static const char *input_type(generator *g, const scope *s, int input) {
+  const operand *v = &s->values[input];
+  const char *name = s->header == STATIC_SIZE ? "size" : s->header == NAMED_SIZE ? "ROWS$f" : NULL;
+  if (!name || v->rank == 0 || (input != X && input != K && input != U)) return operand_type(g, v);
+  operand rest = operand_without_axis(*v, 0);
+  return TEXT("%s[%s%s%s]", dtype_name(v->element), scope_fill(g, name, v, NULL),
+              rest.rank ? ", " : "", operand_sizes(g, &rest));
+}
+
 static const char *inputs_of(generator *g, const scope *s) {
   const char *list = "";
   for (int i = 0; i < W; i++)
     if (s->used[i])
-      list = TEXT("%s%s%s: %s", list, *list ? ", " : "", s->values[i].text,
-                  operand_type(g, &s->values[i]));
+      list = TEXT("%s%s%s: %s", list, *list ? ", " : "", s->values[i].text, input_type(g, s, i));
   return list;
+}
+
+static const char *results_of(generator *g, const scope *s) {
+  const char *outputs = outputs_of(g, s);
+  if (s->header == LAST_EXPRESSION && !strchr(outputs, ',')) return "";
+  if (s->header != TYPED_RESULTS) return TEXT(" -> (%s)", outputs);
+  const operand *last = &s->values[s->count - 1];
+  bool whole = !s->used[s->count - 1];
+  return whole ? TEXT(" -> (%s: %s)", outputs, operand_type(g, last)) : TEXT(" -> (%s)", outputs);
 }
 
 static const char *entry_text(generator *g, scope *s, int number) {
   if (s->count == SOURCES && !*s->tail) return "";
   if (s->count == SOURCES) scope_define(g, s, "0.5 * s", scope_use(s, S));
-  const char *outputs = outputs_of(g, s);
-  return TEXT("entry e%d%s(%s) -> (%s) {\n%s%s}\n\n", number, g->suffix, inputs_of(g, s), outputs,
-              s->body, s->tail);
+  const char *results = results_of(g, s), *statics = "";
+  if (s->header == STATIC_SIZE) statics = TEXT("[size = %lld]", (long long)g->rows);
+  if (s->header == NEVER_TRAINING) statics = "[training = false]";
+  const char *last = *results ? "" : TEXT("  %s\n", outputs_of(g, s));
+  return TEXT("entry e%d%s%s(%s)%s {\n%s%s%s}\n\n", number, g->suffix, statics, inputs_of(g, s),
+              results, s->body, s->tail, last);
 }
 
+/* ---- declarations ---------------------------------------------------------------------------- */
+
+static const char *const helpers[HELPERS] = {
+    [HELPER] = "fn helper$f[factor = 2](x, shift = 0.5) { tanh(factor * x) + shift }\n",
+    [BOTH] = "fn both$f(t) { stack[0](t[0], t[1]) }\n",
+    [CENTRED] = "fn centred$f(x: f32[..., n]) { x - mean[-1, keep: true](x) / n }\n",
+    [PARTS] = "fn parts$f(x) -> (low, high) {\n  low = min(x, 0.5)\n  high = x - low\n}\n",
+    [TWICE] =
+        "fn wave$f(x) { sin(x) }\n"
+        "fn twice$f[k](f, x) {\n  fn inner(y) { f(y) * k }\n  x |> inner |> inner\n}\n",
+    [POWER] = "fn power$f[k](x) { k > 0 ? power$f[k - 1](x) * cos(x) : 1 }\n",
+    [NOISY] = "fn noisy$f(x) { training ? x + 0.1 * normal[shape(x)]() : x }\n",
+    [TOWER] = "fn tower$f[m](x) { x |> linear[m] |> layer_norm |> tanh }\n",
+    [ADAPTED] =
+        "fn adapted$f(x) {\n  param slope = 0.25\n  x > 0 ? x : slope * x\n}\n"
+        "if 2 > 1 { chosen$f = adapted$f } else { chosen$f = 0 }\n",
+    [STEADY] =
+        "fn steady$f(w, g, rate) {\n  state s: f32[shape(w)] = 1\n"
+        "  s <- 0.9 * s + 0.1 * g ** 2\n  w - rate * g * rsqrt(s + 1e-3)\n}\n",
+    [NAMED] = "opt$f = adam\n",
+    [NUMBERS] = "const WIDE$f = 2\nconst DEEP$f = true\nconst RATE$f = 2 ** -WIDE$f\n"};
+
+/* What an entry can name at top level; $x is the text of the layer. */
+static const char *const sources[SOURCES] = {
+    [W] = "param w$f: f32[$b, $c] = 0.5 * normal()\n",
+    [A] = "param a$f = 0.5\n",
+    [G] = "param g$f: f16[$c] = 0.25\n",
+    [M] = "state m$f: f32[$a, $b] = 0.25\n",
+    [C] = "state c$f: i32 = 3\n",
+    [E] = "state e$f: i64[$b] = ones\n",
+    [N] = "state z$f: bool[$a] = iota[$a]() % 2 == 0\n",
+    [NET] =
+        "fn layer$f[m](x: f32[..., n]) {\n  param w: f32[n, m] = glorot[n, m, shape]()\n"
+        "  param b: f32[m] = 0.1\n  tanh(x @ w + b)\n}\nnet$f = layer$f[$c]\n",
+    [PAIR] =
+        "fn factors$f[V, H] {\n  param u: f32[V, H] = he[V, shape]()\n  fn up(x) { x @ u }\n"
+        "  fn down(h) { h @ u.T }\n}\npair$f = factors$f[$b, $c]\n",
+    [PICTURE] = "picture$f = conv2d[3, 3, pad: 1]\n",
+    [CHAIN] =
+        "fn chain$f[m](x) {\n  cell = linear[m]\n  fn step(h) { tanh(cell(h)) }\n"
+        "  x |> step |> step\n}\nlinks$f = chain$f[$b]\n",
+    [TOWERS] =
+        "const SIZES$f = ($c, $b)\n"
+        "towers$f = for i in 0..2 { emit linear[SIZES$f[i]] }\n"
+        "copies$f = copy(towers$f)\n",
+    [SLOW] = "slow$f = copy(net$f)\n",
+    [METER] =
+        "fn gauge$f {\n  state total: f32[2] = between[0, 1, shape]()\n"
+        "  fn add(v) { total <- 0.9 * total + 0.1 * v; total }\n}\nmeter$f = gauge$f\n"};
+
 static const char *declarations(generator *g) {
-  const char *f = g->suffix, *text = "";
-  long long a = g->rows, b = g->columns, c = g->width;
-  if (g->declared[W]) text = TEXT("param w%s: f32[%lld, %lld] = 0.5 * normal()\n", f, b, c);
-  if (g->declared[M]) text = TEXT("%sstate m%s: f32[%lld, %lld] = 0.25\n", text, f, a, b);
-  if (g->declared[C]) text = TEXT("%sstate c%s: i32 = 3\n", text, f);
-  if (g->declared[NET])
-    text = TEXT(
-        "%sfn layer%s[m](x: f32[..., n]) {\n  param w: f32[n, m] = glorot[n, m, shape]()\n"
-        "  param b: f32[m] = 0.1\n  tanh(x @ w + b)\n}\nnet%s = layer%s[%lld]\n",
-        text, f, f, f, c);
-  if (g->declared[SLOW]) text = TEXT("%sslow%s = copy(net%s)\n", text, f, f);
-  if (g->declared[PAIR])
-    text = TEXT(
-        "%sfn factors%s[V, H] {\n  param u: f32[V, H] = glorot[V, H, shape]()\n  fn up(x) { x @ u "
-        "}\n"
-        "  fn down(h) { h @ u.T }\n}\npair%s = factors%s[%lld, %lld]\n",
-        text, f, f, f, b, c);
-  if (g->declared[PICTURE]) text = TEXT("%spicture%s = conv2d[3, 3, pad: 1]\n", text, f);
-  if (g->function)
-    text = TEXT(
-        "%sfn helper%s[factor = 2](x, shift = 0.5) { tanh(factor * x) + shift }\n"
-        "fn both%s(t) { stack[0](t[0], t[1]) }\n",
-        text, f, f);
+  const char *text = "";
+  bool named = false;
+  for (int i = 0; i < MOST_ENTRIES; i++) named = named || g->entries[i].header == NAMED_SIZE;
+  if (named) text = scope_fill(g, "const ROWS$f = $a\n", NULL, NULL);
+  g->declared[NET] |= g->declared[SLOW];
+  for (int i = 0; i < HELPERS; i++)
+    if (g->helpers[i]) text = TEXT("%s%s", text, scope_fill(g, helpers[i], NULL, NULL));
+  for (int i = W; i < SOURCES; i++)
+    if (g->declared[i] && sources[i])
+      text = TEXT("%s%s", text, scope_fill(g, sources[i], NULL, NULL));
+  for (int i = 0; i < MOST_LAYERS; i++)
+    if (g->layers[i].function)
+      text = TEXT("%slayer%d%s = %s\n", text, i, g->suffix, g->layers[i].function);
   return text;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+/* True where the block built something. */
+static bool build_block(generator *g, const uint32_t *numbers, int *which) {
+  uint32_t n[BLOCK_NUMBERS];
+  memcpy(n, numbers, sizeof n);
+  scope *s = &g->entries[n[BLOCK_NUMBERS - 1] % MOST_ENTRIES];
+  int before = s->count, header = s->header;
+  const char *tail_before = s->tail;
+  *which = choose(n[0], &n[1]);
+  const construct *c = construct_of(*which);
+  if (c->build)
+    c->build(g, s, n);
+  else
+    form_build(g, s, n, &c->table[n[1]]);
+  return s->count > before || s->tail != tail_before || s->header != header;
 }
 
 const char *random_source(arena *a, const char *suffix, const source_blocks *blocks, int *built) {
@@ -96,13 +193,9 @@ const char *random_source(arena *a, const char *suffix, const source_blocks *blo
                    .width = extents[first[10] % 6]};
   for (int i = 0; i < MOST_ENTRIES; i++) scope_open(g, &g->entries[i]);
   for (int i = 0; i < blocks->count; i++) {
-    const uint32_t *n = blocks->items[i].numbers;
-    scope *s = &g->entries[n[BLOCK_NUMBERS - 1] % MOST_ENTRIES];
-    int before = s->count;
-    const char *tail_before = s->tail;
-    uint32_t number = n[0] % (uint32_t)source_construct_count();
-    construct_of(number)->build(g, s, n);
-    if (built && (s->count > before || s->tail != tail_before)) built[number]++;
+    int which;
+    bool something = build_block(g, blocks->items[i].numbers, &which);
+    if (built) built[which] += something;
   }
   const char *text = "";
   for (int i = 0; i < MOST_ENTRIES; i++) {

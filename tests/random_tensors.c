@@ -1,111 +1,7 @@
-/* Constructs of random programs: operators on tensors. */
+/* Constructs of random programs: views, reductions, orders, products, fills, draws. */
+#include <string.h>
+
 #include "random_scope.h"
-
-/* ---- elementwise ----------------------------------------------------------------------------- */
-
-/* One function of another. */
-static void build_unary(generator *g, scope *s, const uint32_t *n) {
-  static const char *const forms[] = {"-%s",
-                                      "tanh(%s)",
-                                      "sigmoid(%s)",
-                                      "sin(%s)",
-                                      "cos(%s)",
-                                      "exp(tanh(%s))",
-                                      "expm1(sin(%s))",
-                                      "log(abs(%s) + 0.5)",
-                                      "log1p(abs(%s))",
-                                      "sqrt(abs(%s) + 0.25)",
-                                      "rsqrt(%s ** 2 + 0.5)",
-                                      "abs(%s)",
-                                      "tanh(%s) ** 2",
-                                      "tanh(%s) ** 3",
-                                      "1 / (1 + %s ** 2)",
-                                      "relu(%s)",
-                                      "gelu(tanh(%s))",
-                                      "silu(tanh(%s))",
-                                      "softplus(%s)",
-                                      "leaky_relu(%s, 0.1)",
-                                      "(%s |> tanh |> abs)",
-                                      "pow(abs(%s) + 0.5, 1.5)"};
-  enum { FORMS = sizeof forms / sizeof *forms };
-  operand x = scope_pick(s, n[2], REALS | (n[3] % 8 == 7 ? HALVES : 0), 0, MOST_RANK);
-  const char *inner = n[4] % 2 ? TEXT("(%s)", TEXT(forms[n[5] % FORMS], x.text)) : x.text;
-  scope_define(g, s, TEXT(forms[n[1] % FORMS], inner), x);
-}
-
-static void build_jump(generator *g, scope *s, const uint32_t *n) {
-  static const char *const forms[] = {"stop_gradient(%s)", "floor(%s)",      "sign(%s)",
-                                      "f32(isnan(%s))",    "zeros_like(%s)", "ones_like(%s)"};
-  operand x = scope_pick(s, n[2], 1 << DTYPE_F32, 0, MOST_RANK);
-  x.from = 0;
-  scope_define(g, s, TEXT(forms[n[1] % 6], x.text), x);
-}
-
-static void build_binary(generator *g, scope *s, const uint32_t *n) {
-  static const char *const forms[] = {"%s + %s",
-                                      "%s - %s",
-                                      "tanh(%s) * %s",
-                                      "%s / (1 + abs(%s))",
-                                      "max(%s, %s)",
-                                      "min(%s, %s)",
-                                      "pow(abs(%s) + 0.5, tanh(%s))",
-                                      "%s %% (abs(%s) + 0.75)"};
-  operand x = scope_pick(s, n[2], REALS, 0, MOST_RANK), y = scope_partner(g, s, n[3], &x);
-  scope_define(g, s, TEXT(forms[n[1] % 8], x.text, y.text), operand_broadcast(&x, &y));
-}
-
-static void build_quotient(generator *g, scope *s, const uint32_t *n) {
-  operand x = scope_pick(s, n[2], REALS, 0, MOST_RANK), y = scope_partner(g, s, n[3], &x);
-  operand v = operand_broadcast(&x, &y);
-  v.from = 0;
-  scope_define(g, s, TEXT("%s // (abs(%s) + 0.75)", x.text, y.text), v);
-}
-
-static void build_choice(generator *g, scope *s, const uint32_t *n) {
-  static const char *const relations[] = {">", "<", ">=", "<=", "==", "!="};
-  operand x = scope_pick(s, n[2], REALS, 0, MOST_RANK), y = scope_partner(g, s, n[3], &x);
-  operand v = operand_broadcast(&x, &y);
-  scope_define(
-      g, s, TEXT("%s %s %s ? %s : 0.5 * %s", x.text, relations[n[1] % 6], y.text, x.text, y.text),
-      v);
-}
-
-static bool comparable(const operand *x, const operand *like) {
-  return operand_is(x, TRUTHS) && operand_same_shape(x, like);
-}
-
-static void build_truth(generator *g, scope *s, const uint32_t *n) {
-  static const char *const forms[] = {"%s and %s", "%s or %s", "not %s or %s", "%s == %s",
-                                      "%s != %s"};
-  operand x = scope_pick(s, n[2], TRUTHS, 0, MOST_RANK),
-          y = scope_pick_where(s, n[3], &x, comparable, x);
-  scope_define(g, s, TEXT(forms[n[1] % 5], x.text, y.text), x);
-}
-
-static void build_comparison(generator *g, scope *s, const uint32_t *n) {
-  static const char *const forms[] = {"%s > 0",  "%s < 1",  "%s >= 0.5",
-                                      "%s <= 0", "%s == 0", "%s != 1"};
-  operand x = scope_pick(s, n[2], REALS, 0, MOST_RANK);
-  x.element = DTYPE_BOOL;
-  scope_define(g, s, TEXT(forms[n[1] % 6], x.text), x);
-}
-
-static void build_integer(generator *g, scope *s, const uint32_t *n) {
-  static const char *const forms[] = {"%s + 1",   "%s - 2",     "%s * 3",     "%s // 2",
-                                      "%s %% 3",  "max(%s, 1)", "min(%s, 1)", "abs(%s)",
-                                      "sign(%s)", "-%s",        "%s * %s",    "%s ** 2"};
-  operand x = scope_pick(s, n[2], INTEGERS, 0, MOST_RANK);
-  scope_define(g, s, TEXT(forms[n[1] % 12], x.text, x.text), x);
-}
-
-static void build_cast(generator *g, scope *s, const uint32_t *n) {
-  static const dtype to[] = {DTYPE_F32, DTYPE_F64,  DTYPE_I32, DTYPE_I64, DTYPE_U8,
-                             DTYPE_I8,  DTYPE_BOOL, DTYPE_F16, DTYPE_BF16};
-  operand x = scope_pick(s, n[2], ANY | HALVES, 0, MOST_RANK), v = x;
-  v.element = to[n[1] % 9];
-  if (!dtype_is_float(x.element)) v.from = 0;
-  scope_define(g, s, TEXT("%s(%s)", dtype_name(v.element), x.text), v);
-}
 
 /* ---- views ----------------------------------------------------------------------------------- */
 
@@ -133,6 +29,16 @@ static void build_slice(generator *g, scope *s, const uint32_t *n) {
   scope_define(g, s, TEXT("%s[%s]", x.text, parts), v);
 }
 
+static const source_form subscripts[] = {
+    {"$x[..., 0]", ANY, 1, MOST_RANK, ROWS, AS_X, false},
+    {"$x[-1]", ANY, 1, MOST_RANK, COLUMNS, AS_X, false},
+    {"$x[-1, ...]", ANY, 1, MOST_RANK, COLUMNS, AS_X, false},
+    {"$x[::2][-1]", ANY, 1, MOST_RANK, COLUMNS, AS_X, false},
+    {"$x[..., ::2][..., -1]", ANY, 1, MOST_RANK, ROWS, AS_X, false},
+    {"$x[..., new][..., 0]", ANY, 0, MOST_RANK - 1, LIKE, AS_X, false},
+    {"$x[new, ..., 0:$n][0]", ANY, 1, MOST_RANK - 1, LIKE, AS_X, false},
+};
+
 static void build_reshape(generator *g, scope *s, const uint32_t *n) {
   operand x = scope_pick(s, n[2], ANY, 1, MOST_RANK), v = x;
   v.rank = 1, v.dims[0] = operand_elements(&x);
@@ -141,8 +47,8 @@ static void build_reshape(generator *g, scope *s, const uint32_t *n) {
     return;
   }
   v.rank = 2, v.dims[1] = x.dims[n[3] % (uint32_t)x.rank], v.dims[0] /= v.dims[1];
-  scope_define(
-      g, s, TEXT("reshape[%lld, %lld](%s)", (long long)v.dims[0], (long long)v.dims[1], x.text), v);
+  const char *rows = n[1] % 3 == 1 ? "-1" : TEXT("%lld", (long long)v.dims[0]);
+  scope_define(g, s, TEXT("reshape[%s, %lld](%s)", rows, (long long)v.dims[1], x.text), v);
 }
 
 static void build_transpose(generator *g, scope *s, const uint32_t *n) {
@@ -159,18 +65,14 @@ static void build_transpose(generator *g, scope *s, const uint32_t *n) {
   scope_define(g, s, TEXT("transpose[%s](%s)", scope_list(g->arena, x.rank, order), x.text), v);
 }
 
-static bool same_type(const operand *x, const operand *like) {
-  return x->element == like->element && operand_same_shape(x, like);
-}
-
 static void build_joint(generator *g, scope *s, const uint32_t *n) {
-  operand x = scope_pick(s, n[2], ANY, 1, MOST_RANK),
-          y = scope_pick_where(s, n[3], &x, same_type, x), v = x;
-  int axis = (int)(n[4] % (uint32_t)x.rank);
+  operand x = scope_pick(s, n[2], ANY, 1, MOST_RANK), y = scope_alike(s, n[3], &x), v = x;
+  int axis = (int)(n[4] % (uint32_t)x.rank), form = (int)(n[1] % 4);
   v.from = x.from | y.from;
-  if (n[1] % 2 == 0 || x.rank == MOST_RANK) {
-    v.dims[axis] *= 2;
-    scope_define(g, s, TEXT("concat[%d](%s, %s)", axis, x.text, y.text), v);
+  if (form < 3 || x.rank == MOST_RANK) {
+    const char *last = form == 2 ? TEXT(", %s", x.text) : "";
+    v.dims[axis] *= form == 2 ? 3 : 2;
+    scope_define(g, s, TEXT("concat[%d](%s, %s%s)", axis, x.text, y.text, last), v);
     return;
   }
   v.rank++;
@@ -179,12 +81,30 @@ static void build_joint(generator *g, scope *s, const uint32_t *n) {
   scope_define(g, s, TEXT("stack[%d](%s, %s)", axis, x.text, y.text), v);
 }
 
+static bool extends(const operand *y, const operand *x) {
+  operand whole = *y;
+  if (y->element != x->element || y->rank != x->rank) return false;
+  whole.dims[0] = x->dims[0];
+  return operand_same_shape(&whole, x);
+}
+
+/* Along the leading axis, of parts that differ there. */
+static void build_rows(generator *g, scope *s, const uint32_t *n) {
+  operand x = scope_pick(s, n[2], ANY, 1, MOST_RANK), v = x;
+  operand y = scope_pick_where(s, n[3], &x, extends, x);
+  v.dims[0] += y.dims[0];
+  v.from |= y.from;
+  scope_define(g, s, TEXT("concat[0](%s, %s)", x.text, y.text), v);
+}
+
 static void build_split(generator *g, scope *s, const uint32_t *n) {
   operand x = scope_pick(s, n[2], ANY, 1, MOST_RANK), v = x;
-  int64_t d = x.dims[0], parts = d % 3 == 0 ? 3 : d % 2 == 0 ? 2 : 1;
-  v.dims[0] = d / parts;
+  int axis = (int)(n[3] % (uint32_t)x.rank);
+  int64_t d = x.dims[axis], parts = d % 3 == 0 ? 3 : d % 2 == 0 ? 2 : 1;
+  v.dims[axis] = d / parts;
   scope_define(
-      g, s, TEXT("split[%lld, 0](%s)[%lld]", (long long)parts, x.text, (long long)(n[1] % parts)),
+      g, s,
+      TEXT("split[%lld, %d](%s)[%lld]", (long long)parts, axis, x.text, (long long)(n[1] % parts)),
       v);
 }
 
@@ -208,7 +128,7 @@ static const char *choose_axes(generator *g, uint32_t bits, bool keep, operand *
 
 static void build_reduction(generator *g, scope *s, const uint32_t *n) {
   static const char *const names[] = {"sum", "mean", "max", "min", "prod"};
-  operand x = scope_pick(s, n[2], REALS, 1, MOST_RANK), v = x;
+  operand x = scope_pick(s, n[2], FLOATS, 1, MOST_RANK), v = x;
   bool keep = n[4] % 2;
   const char *axes = choose_axes(g, n[3], keep, &v);
   const char *factors = n[1] % 5 == 4 ? TEXT("tanh(%s)", x.text) : x.text;
@@ -216,12 +136,29 @@ static void build_reduction(generator *g, scope *s, const uint32_t *n) {
                TEXT("%s[%s%s](%s)", names[n[1] % 5], axes, keep ? ", keep: true" : "", factors), v);
 }
 
+static const source_form whole_reductions[] = {
+    {"sum($x)", FLOATS | INTEGERS, 0, MOST_RANK, SCALAR, AS_X, false},
+    {"mean($x)", FLOATS, 0, MOST_RANK, SCALAR, AS_X, false},
+    {"prod(cos($x))", REALS, 0, MOST_RANK, SCALAR, AS_X, false},
+    {"max($x)", FLOATS | INTEGERS, 0, MOST_RANK, SCALAR, AS_X, false},
+    {"min($x)", FLOATS | INTEGERS, 0, MOST_RANK, SCALAR, AS_X, false},
+    {"any($x > 1)", FLOATS | INTEGERS, 0, MOST_RANK, SCALAR, DTYPE_BOOL, true},
+    {"all($x < 1)", FLOATS | INTEGERS, 0, MOST_RANK, SCALAR, DTYPE_BOOL, true},
+    {"sum($x)", TRUTHS, 0, MOST_RANK, SCALAR, DTYPE_I32, true},
+    {"mean($x)", TRUTHS, 0, MOST_RANK, SCALAR, DTYPE_F32, true},
+    {"sum($x[..., new] * ones[3]())", REALS, 0, MOST_RANK - 1, SCALAR, AS_X, false},
+    {"sum[-1, -2]($x[..., new] * ones[3]())", REALS, 1, MOST_RANK - 1, ROWS, AS_X, false},
+};
+
 static void build_count(generator *g, scope *s, const uint32_t *n) {
-  static const char *const names[] = {"any", "all", "sum", "mean"};
+  static const char *const names[] = {"any", "all", "sum", "mean", "max"};
+  static const dtype results[] = {DTYPE_BOOL, DTYPE_BOOL, DTYPE_I32, DTYPE_F32, DTYPE_I32};
   operand x = scope_pick(s, n[2], TRUTHS, 1, MOST_RANK), v = x;
-  const char *axes = choose_axes(g, n[3], false, &v);
-  v.element = (dtype[]){DTYPE_BOOL, DTYPE_BOOL, DTYPE_I32, DTYPE_F32}[n[1] % 4];
-  scope_define(g, s, TEXT("%s[%s](%s)", names[n[1] % 4], axes, x.text), v);
+  bool keep = n[4] % 2;
+  const char *axes = choose_axes(g, n[3], keep, &v);
+  v.element = results[n[1] % 5];
+  scope_define(g, s,
+               TEXT("%s[%s%s](%s)", names[n[1] % 5], axes, keep ? ", keep: true" : "", x.text), v);
 }
 
 static void build_integer_reduction(generator *g, scope *s, const uint32_t *n) {
@@ -232,11 +169,16 @@ static void build_integer_reduction(generator *g, scope *s, const uint32_t *n) {
 }
 
 static void build_place(generator *g, scope *s, const uint32_t *n) {
-  operand x = scope_pick(s, n[2], REALS | INTEGERS, 1, MOST_RANK);
+  operand x = scope_pick(s, n[2], ARITHMETIC, 1, MOST_RANK), v = x;
   int axis = (int)(n[3] % (uint32_t)x.rank);
-  operand v = operand_without_axis(x, axis);
+  const char *name = n[1] % 2 ? "argmin" : "argmax";
   v.element = DTYPE_I32;
-  scope_define(g, s, TEXT("%s[%d](%s)", n[1] % 2 ? "argmin" : "argmax", axis, x.text), v);
+  if (n[4] % 2) {
+    v.dims[axis] = 1;
+    scope_define(g, s, TEXT("%s[%d, keep: true](%s)", name, axis, x.text), v);
+  } else {
+    scope_define(g, s, TEXT("%s[%d](%s)", name, axis, x.text), operand_without_axis(v, axis));
+  }
 }
 
 static void build_normalisation(generator *g, scope *s, const uint32_t *n) {
@@ -250,68 +192,95 @@ static void build_normalisation(generator *g, scope *s, const uint32_t *n) {
 static void build_running(generator *g, scope *s, const uint32_t *n) {
   static const char *const options[] = {"", ", exclusive: true", ", reverse: true",
                                         ", exclusive: true, reverse: true"};
-  operand x = scope_pick(s, n[2], REALS, 1, MOST_RANK);
+  bool product = n[1] % 2;
+  operand x = scope_pick(s, n[2], n[1] % 4 < 2 ? REALS : ANY, 1, MOST_RANK), v = x;
   int axis = (int)(n[3] % (uint32_t)x.rank);
+  const char *inner =
+      !dtype_is_float(x.element) ? x.text : TEXT("%s(%s)", product ? "cos" : "tanh", x.text);
+  if (x.element == DTYPE_BOOL) v.element = DTYPE_I32;
   scope_define(g, s,
-               TEXT("%s[%d%s](%s(%s))", n[1] % 2 ? "cumprod" : "cumsum", axis, options[n[4] % 4],
-                    n[1] % 2 ? "cos" : "tanh", x.text),
-               x);
+               TEXT("%s[%d%s](%s)", product ? "cumprod" : "cumsum", axis, options[n[4] % 4], inner),
+               v);
 }
 
 static void build_order(generator *g, scope *s, const uint32_t *n) {
-  operand x = scope_pick(s, n[2], REALS | INTEGERS, 1, MOST_RANK), v = x;
+  operand x = scope_pick(s, n[2], ARITHMETIC, 1, MOST_RANK), v = x;
   int axis = (int)(n[3] % (uint32_t)x.rank);
   const char *option = n[4] % 2 ? ", descending: true" : "";
   int64_t k = 1 + n[5] % x.dims[axis];
-  if (n[1] % 3 == 2) {
+  int form = (int)(n[1] % 4);
+  if (form % 2) v.element = DTYPE_I32, v.from = 0;
+  if (form > 1) {
     v.dims[axis] = k;
-    scope_define(g, s, TEXT("top_k[%lld, %d](%s)[0]", (long long)k, axis, x.text), v);
+    scope_define(g, s, TEXT("top_k[%lld, %d](%s)[%d]", (long long)k, axis, x.text, form % 2), v);
     return;
   }
-  if (n[1] % 3 == 1) v.element = DTYPE_I32;
-  scope_define(g, s, TEXT("%s[%d%s](%s)", n[1] % 3 ? "argsort" : "sort", axis, option, x.text), v);
+  scope_define(g, s, TEXT("%s[%d%s](%s)", form ? "argsort" : "sort", axis, option, x.text), v);
 }
 
+/* The elements that another tensor names, along any axis. */
 static void build_gather(generator *g, scope *s, const uint32_t *n) {
-  operand x = scope_pick(s, n[2], ANY, 1, MOST_RANK),
-          index = scope_pick(s, n[3], 1 << DTYPE_I32 | 1 << DTYPE_I64, 1, 2);
-  operand v = x;
-  bool second = n[1] % 2 && x.rank > 1;
-  v.rank = 0;
-  if (second) v.dims[v.rank++] = x.dims[0];
+  operand x = scope_pick(s, n[2], ANY, 1, MOST_RANK), index = scope_pick(s, n[3], INTEGERS, 0, 2),
+          v = x;
+  int axis = (int)(n[1] % (uint32_t)x.rank);
+  const char *before = "";
   if (index.rank + x.rank - 1 > MOST_RANK) return;
+  v.rank = axis;
+  for (int i = 0; i < axis; i++) before = TEXT("%s:, ", before);
   for (int i = 0; i < index.rank; i++) v.dims[v.rank++] = index.dims[i];
-  for (int i = second ? 2 : 1; i < x.rank; i++) v.dims[v.rank++] = x.dims[i];
-  scope_define(g, s, TEXT("%s[%s%s]", x.text, second ? ":, " : "", index.text), v);
+  for (int i = axis + 1; i < x.rank; i++) v.dims[v.rank++] = x.dims[i];
+  scope_define(g, s, TEXT("%s[%s%s]", x.text, before, index.text), v);
 }
 
 /* ---- products -------------------------------------------------------------------------------- */
 
 static bool multiplies(const operand *y, const operand *x) {
-  if (y->element != x->element || y->rank < 1 || y->rank > 2) return false;
-  return y->dims[0] == operand_last(x);
+  dtype common;
+  operand left = *x, right = *y;
+  if (y->rank < 1 || !dtype_promote(x->element, y->element, &common)) return false;
+  if (y->dims[y->rank > 1 ? y->rank - 2 : 0] != operand_last(x)) return false;
+  left.rank = x->rank > 1 ? x->rank - 2 : 0, right.rank = y->rank > 1 ? y->rank - 2 : 0;
+  for (int i = 0; i < right.rank; i++) right.dims[i] = y->dims[i];
+  return operand_broadcasts(&left, &right);
+}
+
+/* NumPy's rules: the axes before the last two broadcast. */
+static operand multiplied(const operand *x, const operand *y) {
+  operand left = *x, right = *y;
+  left.rank = x->rank > 1 ? x->rank - 2 : 0, right.rank = y->rank > 1 ? y->rank - 2 : 0;
+  operand v = operand_broadcast(&left, &right);
+  if (x->rank > 1) v.dims[v.rank++] = x->dims[x->rank - 2];
+  if (y->rank > 1) v.dims[v.rank++] = y->dims[y->rank - 1];
+  return v;
+}
+
+/* With its first two axes in the other order. */
+static operand turned(generator *g, operand x) {
+  int64_t rows = x.dims[0], order[MOST_RANK] = {1, 0, 2, 3, 4};
+  x.text = TEXT("transpose[%s](%s)", scope_list(g->arena, x.rank, order), x.text);
+  x.dims[0] = x.dims[1], x.dims[1] = rows;
+  return x;
 }
 
 static void build_product(generator *g, scope *s, const uint32_t *n) {
-  operand x = scope_pick(s, n[2], REALS, 1, MOST_RANK),
-          y = scope_pick_where(s, n[3], &x, multiplies, (operand){.text = NULL});
-  operand v = x;
-  if (!y.text) {
-    scope_define(g, s, TEXT("sum[-1](%s * %s)", x.text, x.text),
+  static const char *const forms[] = {"$x @ $y", "tanh($x @ $y)", "2 * ($x @ $y) + 1"};
+  operand x = scope_pick(s, n[2], n[4] % 2 ? FLOATS : REALS, 1, MOST_RANK), none = {.text = NULL};
+  if (x.rank > 2 && n[5] % 2) x = turned(g, x);
+  operand y = scope_pick_where(s, n[3], &x, multiplies, none);
+  if (y.text)
+    scope_define(g, s, scope_fill(g, forms[n[1] % 3], &x, &y), multiplied(&x, &y));
+  else
+    scope_define(g, s, scope_fill(g, "sum[-1]($x * $x)", &x, NULL),
                  operand_without_axis(x, x.rank - 1));
-    return;
-  }
-  v.from |= y.from;
-  if (y.rank == 1) v = operand_without_axis(v, v.rank - 1);
-  else v.dims[v.rank - 1] = y.dims[1];
-  scope_define(g, s, TEXT(n[1] % 2 ? "%s @ %s" : "tanh(%s @ %s)", x.text, y.text), v);
 }
 
 static void build_outer(generator *g, scope *s, const uint32_t *n) {
-  operand x = scope_pick(s, n[2], 1 << DTYPE_F32, 2, MOST_RANK), v = x;
+  operand x = scope_pick(s, n[2], REALS, 2, MOST_RANK), v = x;
   v.dims[v.rank - 1] = v.dims[v.rank - 2];
-  scope_define(g, s, TEXT(n[1] % 2 ? "%s @ %s.T" : "tanh(%s @ %s.T)", x.text, x.text), v);
+  scope_define(g, s, scope_fill(g, n[1] % 2 ? "$x @ $x.T" : "tanh($x @ $x.T)", &x, NULL), v);
 }
+
+/* ---- windows --------------------------------------------------------------------------------- */
 
 static void build_convolution(generator *g, scope *s, const uint32_t *n) {
   operand x = scope_pick_where(s, n[2], NULL, operand_is_picture, s->values[P]),
@@ -328,14 +297,48 @@ static void build_convolution(generator *g, scope *s, const uint32_t *n) {
                v);
 }
 
-static void build_pooling(generator *g, scope *s, const uint32_t *n) {
-  operand x = scope_pick_where(s, n[2], NULL, operand_is_picture, s->values[P]), v = x;
-  int64_t stride = 1 + n[3] % 2;
-  for (int i = 2; i < 4; i++) v.dims[i] = (x.dims[i] - 2) / stride + 1;
-  scope_define(
-      g, s,
-      TEXT("%s_pool2d[2, stride: %lld](%s)", n[1] % 2 ? "avg" : "max", (long long)stride, x.text),
-      v);
+/* A convolution, or windows that are reduced, of an input: the result's extents stand beside it. */
+static const struct windowed {
+  const char *text;
+  int input, rank;
+  int64_t dims[MOST_RANK];
+} windowed[] = {
+    {"conv(r, q[:, :, :, 0])", R, 3, {0, 4, 6}},
+    {"conv[stride: 2, pad: 1](r, q[:, :, 1])", R, 3, {0, 4, 4}},
+    {"conv[pad: ((1, 0), (0, 2)), stride: (1, 2)](p, q)", P, 4, {2, 4, 5, 3}},
+    {"conv[groups: 2](p, q[:, 0:1, :, ::2])", P, 4, {2, 4, 4, 5}},
+    {"conv[stride: (1, 2, 2)](o, q[:, :, :, :, new])", O, 5, {1, 4, 2, 1, 3}},
+    {"sum[-1](windows[3](r))", R, 3, {0, 2, 5}},
+    {"max[-1, -2](windows[(2, 3), pad: 1, fill: 0.5](p))", P, 4, {2, 2, 6, 6}},
+    {"min[-1, -2](windows[2, stride: (2, 1), dilation: (1, 3)](p))", P, 4, {2, 2, 2, 3}},
+    {"prod[-1](windows[2, dilation: 2, pad: (1)](cos(r)))", R, 3, {0, 2, 7}},
+    {"argmax[-1](windows[3, stride: 2](r))", R, 3, {0, 2, 3}},
+    {"windows[(2, 2)](p)[:, 0, :, :, 1]", P, 4, {2, 4, 5, 2}},
+    {"mean[-1, -2, -3](windows[2](o))", O, 5, {1, 2, 2, 3, 4}},
+    {"global_max_pool(r)", R, 2, {0, 2}},
+    {"global_avg_pool(p)", P, 2, {2, 2}},
+    {"flatten(p)", P, 2, {2, 60}},
+    {"local_response_norm[3](p)", P, 4, {2, 2, 5, 6}},
+    {"local_mean[3](p, 1.0)", P, 4, {2, 1, 5, 6}},
+    {"subtractive_norm[3](p)", P, 4, {2, 2, 5, 6}},
+    {"divisive_norm[3](p)", P, 4, {2, 2, 5, 6}},
+    {"local_contrast_norm[3](p)", P, 4, {2, 2, 5, 6}},
+    {"upsample2d[2](p)", P, 4, {2, 2, 10, 12}},
+    {"avg_unpool2d[(1, 2)](p)", P, 4, {2, 2, 5, 12}},
+    {"max_unpool2d[5, 6, 2](max_pool2d[2](sin(p)), max_pool2d_places[2](p)[1])",
+     P,
+     4,
+     {2, 2, 5, 6}},
+};
+
+static void build_windows(generator *g, scope *s, const uint32_t *n) {
+  const struct windowed *w = &windowed[n[1] % FORMS(windowed)];
+  operand x = scope_use(s, w->input), v = operand_of(DTYPE_F32, w->rank, w->dims);
+  if (n[1] % FORMS(windowed) < 5) x.from |= scope_use(s, Q).from;
+  if (w->input == R) v.dims[0] = g->rows;
+  v.from = x.from;
+  if (strncmp(w->text, "argmax", 6) == 0) v.element = DTYPE_I32;
+  scope_define(g, s, w->text, v);
 }
 
 /* ---- values from nothing, chance ------------------------------------------------------------- */
@@ -343,7 +346,7 @@ static void build_pooling(generator *g, scope *s, const uint32_t *n) {
 static void build_fill(generator *g, scope *s, const uint32_t *n) {
   operand x = scope_pick(s, n[2], REALS, 1, MOST_RANK), v = operand_of(DTYPE_F32, x.rank, x.dims);
   const char *sizes = operand_sizes(g, &v);
-  switch (n[1] % 4) {
+  switch (n[1] % 6) {
     case 0: scope_define(g, s, TEXT("full[%s](0.25)", sizes), v); break;
     case 1:
       scope_define(g, s, TEXT("full[%s](s)", sizes), (v.from = scope_use(s, S).from, v));
@@ -352,66 +355,52 @@ static void build_fill(generator *g, scope *s, const uint32_t *n) {
       v.element = DTYPE_I32;
       scope_define(g, s, TEXT("iota[%s, axis: %d]()", sizes, (int)(n[3] % (uint32_t)v.rank)), v);
       break;
-    default: scope_define(g, s, TEXT("ones[shape(%s)]() / len(%s)", x.text, x.text), v); break;
-  }
-}
-
-static void build_draw(generator *g, scope *s, const uint32_t *n) {
-  operand x = scope_pick(s, n[2], 1 << DTYPE_F32, 1, MOST_RANK),
-          v = operand_of(DTYPE_F32, x.rank, x.dims), w = v;
-  const char *sizes = operand_sizes(g, &v);
-  w.element = DTYPE_I32;
-  switch (n[1] % 6) {
-    case 0: scope_define(g, s, TEXT("uniform[%s]()", sizes), v); break;
-    case 1: scope_define(g, s, TEXT("normal[%s]()", sizes), v); break;
-    case 2: scope_define(g, s, TEXT("bernoulli(sigmoid(%s))", x.text), v); break;
-    case 3: scope_define(g, s, TEXT("randint[%s](5)", sizes), w); break;
-    case 4:
-      scope_define(g, s, TEXT("categorical(%s)", x.text), operand_without_axis(w, w.rank - 1));
+    case 3: scope_define(g, s, TEXT("ones[shape(%s)]() / len(%s)", x.text, x.text), v); break;
+    case 4: scope_define(g, s, TEXT("zeros[%s]() - 1", sizes), v); break;
+    default:
+      scope_define(g, s, TEXT("f32(shape(%s)[0]) + zeros[]()", x.text), operand_scalar(DTYPE_F32));
       break;
-    default: w.rank = 1, w.dims[0] = 7, scope_define(g, s, "permutation[7]()", w); break;
   }
 }
 
-static void build_dropout(generator *g, scope *s, const uint32_t *n) {
-  operand x = scope_pick(s, n[2], 1 << DTYPE_F32, 1, MOST_RANK);
-  scope_define(g, s, TEXT("dropout(%s, 0.25)", x.text), x);
-}
+static const source_form draws[] = {
+    {"uniform[$s]()", REALS, 1, MOST_RANK, LIKE, DTYPE_F32, true},
+    {"normal[shape($x)]()", REALS, 1, MOST_RANK, LIKE, DTYPE_F32, true},
+    {"bernoulli(sigmoid($x))", FLOATS, 0, MOST_RANK, LIKE, AS_X, true},
+    {"bernoulli[$s](0.5)", REALS, 1, MOST_RANK, LIKE, DTYPE_F32, true},
+    {"randint[$s](5)", REALS, 1, MOST_RANK, LIKE, DTYPE_I32, true},
+    {"randint(abs($x) % 9 + 1)", 1 << DTYPE_I32, 0, MOST_RANK, LIKE, DTYPE_I32, true},
+    {"categorical($x)", REALS, 1, MOST_RANK, ROWS, DTYPE_I32, true},
+    {"sum(categorical[4]($x))", REALS, 1, 1, SCALAR, DTYPE_I32, true},
+    {"uniform() + normal()", REALS, 0, MOST_RANK, SCALAR, DTYPE_F32, true},
+    {"$x[permutation[$d]()]", REALS, 1, MOST_RANK, LIKE, AS_X, false},
+};
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
 /* Simple ones first. */
 const construct tensor_constructs[] = {
-    {"unary", build_unary},
-    {"binary", build_binary},
-    {"jump", build_jump},
-    {"function", build_unary},
-    {"function of a function", build_unary},
-    {"quotient", build_quotient},
-    {"choice", build_choice},
-    {"truth", build_truth},
-    {"comparison", build_comparison},
-    {"integer", build_integer},
-    {"cast", build_cast},
-    {"slice", build_slice},
-    {"reshape", build_reshape},
-    {"transpose", build_transpose},
-    {"concat or stack", build_joint},
-    {"split", build_split},
-    {"reduction", build_reduction},
-    {"count", build_count},
-    {"integer reduction", build_integer_reduction},
-    {"place", build_place},
-    {"normalisation", build_normalisation},
-    {"running", build_running},
-    {"order", build_order},
-    {"gather", build_gather},
-    {"product", build_product},
-    {"outer product", build_outer},
-    {"convolution", build_convolution},
-    {"pooling", build_pooling},
-    {"fill", build_fill},
-    {"draw", build_draw},
-    {"dropout", build_dropout},
+    {"slice", 6, build_slice, NULL},
+    {"subscript", FORMS(subscripts), NULL, subscripts},
+    {"reshape", 3, build_reshape, NULL},
+    {"transpose", 2, build_transpose, NULL},
+    {"concat or stack", 4, build_joint, NULL},
+    {"concat of unequal parts", 3, build_rows, NULL},
+    {"split", 3, build_split, NULL},
+    {"reduction", 15, build_reduction, NULL},
+    {"reduction of all", FORMS(whole_reductions), NULL, whole_reductions},
+    {"count", 10, build_count, NULL},
+    {"integer reduction", 4, build_integer_reduction, NULL},
+    {"place", 4, build_place, NULL},
+    {"normalisation", 3, build_normalisation, NULL},
+    {"running", 4, build_running, NULL},
+    {"order", 8, build_order, NULL},
+    {"gather", 4, build_gather, NULL},
+    {"product", 6, build_product, NULL},
+    {"outer product", 2, build_outer, NULL},
+    {"convolution", 3, build_convolution, NULL},
+    {"windows", FORMS(windowed), build_windows, NULL},
+    {"fill", 6, build_fill, NULL},
+    {"draw", FORMS(draws), NULL, draws},
     {0},
 };

@@ -3,24 +3,35 @@
  *
  * FUZZ_N programs (default 200) from seed FUZZ_FIRST (default 0), in batches that are one file each
  * and go to the targets in turn, or to DIFF_TARGET; DIFF_LOOPS=1 leaves the C out. Every other
- * batch is in f64. A program that fails is reduced and shown as a .dnn file. `make fuzz N=… SEED=…`
+ * batch is in f64; DIFF_STOP=1 stops at the first batch that fails. FUZZ_JOBS processes share the
+ * batches. A program that fails is reduced and shown as a .dnn file. `make fuzz N=… SEED=… JOBS=…`
  * runs any number. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "differential.h"
-#include "op.h"
+#include "random_occurrence.h"
 #include "random_source.h"
 #include "run_module.h"
-#include "scalar.h"
 
-enum { BATCH = 20, ROUNDS = 2, REDUCTION_SECONDS = 120, LEAST_PER_HUNDRED = 1 };
+enum {
+  BATCH = 20,
+  ROUNDS = 2,
+  REDUCTION_SECONDS = 120,
+  GENERATED = 2000,
+  LEAST_PER_HUNDRED = 1,
+  SECONDS_BETWEEN = 60
+};
 
 /* ---- one file -------------------------------------------------------------------------------- */
 
@@ -114,61 +125,6 @@ static void reduce(reduction *r) {
   remove_blocks(r);
 }
 
-/* ---- what occurred --------------------------------------------------------------------------- */
-
-/* How many programs hold each construct, operator and elementwise function. */
-typedef struct occurrence {
-  int programs, ops[OP_COUNT], functions[SCALAR_COUNT], *constructs;
-} occurrence;
-
-static void count_graph(const graph *g, arena *a, bool *ops, bool *functions) {
-  int *uses = graph_uses(g, a);
-  for (int id = 0; id < g->node_count; id++) {
-    if (uses[id] == 0) continue;
-    ops[g->nodes[id]->op] = true;
-    if (g->nodes[id]->op == OP_MAP) functions[g->nodes[id]->function] = true;
-  }
-}
-
-/* Also what only the front end sees: a program that it refuses is counted by its blocks alone. */
-static void count_program(occurrence *o, arena *a, const source_blocks *b) {
-  int *built = arena_array_of(a, source_construct_count(), int);
-  bool ops[OP_COUNT] = {false}, functions[SCALAR_COUNT] = {false};
-  random_source(a, "", b, built);
-  program *p = elaborated(a, diag_new(a), text_of(a, b), false);
-  o->programs++;
-  for (int i = 0; p && i < p->entry_count; i++) count_graph(p->entries[i], a, ops, functions);
-  if (p) count_graph(p->initial, a, ops, functions);
-  for (int i = 0; i < source_construct_count(); i++) o->constructs[i] += built[i] > 0;
-  for (int i = 0; i < OP_COUNT; i++) o->ops[i] += ops[i];
-  for (int i = 0; i < SCALAR_COUNT; i++) o->functions[i] += functions[i];
-}
-
-/* The language has no words for these; random graphs have them. */
-static bool is_out_of_reach(int function) {
-  return function == SCALAR_FMA || function == SCALAR_BITAND || function == SCALAR_BITOR ||
-         function == SCALAR_BITXOR || function == SCALAR_SHL;
-}
-
-static int report_row(const occurrence *o, const char *name, int count, bool told) {
-  bool rare = 100 * count < LEAST_PER_HUNDRED * o->programs;
-  if (told) print_message("%6.1f %%  %s\n", 100.0 * count / o->programs, name);
-  else if (rare) print_message("%s: in %d of %d programs; tests/random_source.c wants a form with it (and the language a\n"
-                               "word for it: docs/architecture.md)\n", name, count, o->programs);
-  return rare;
-}
-
-static int report_occurrence(const occurrence *o, bool told) {
-  int rare = 0;
-  for (int i = 0; i < source_construct_count(); i++)
-    rare += report_row(o, source_construct_name(i), o->constructs[i], told);
-  for (int i = 0; i < OP_COUNT; i++) /* loops are in tests/lang/test_loops.c */
-    if (!op_has((op_code)i, LOOP)) rare += report_row(o, op_infos[i].name, o->ops[i], told);
-  for (int i = 0; i < SCALAR_COUNT; i++)
-    if (!is_out_of_reach(i)) rare += report_row(o, scalar_infos[i].name, o->functions[i], told);
-  return rare;
-}
-
 /* ---- tests ----------------------------------------------------------------------------------- */
 
 /* The first program of a batch that fails alone, reduced. */
@@ -186,7 +142,7 @@ static void report(arena *a, const file *batch, int64_t first, int count,
 }
 
 /* One file of `count` programs; false where something differs. */
-static bool check_batch(file *batch, int64_t first, int count, occurrence *o, bool shown) {
+static bool check_batch(file *batch, int64_t first, int count, bool shown) {
   arena *a = arena_new();
   source_blocks blocks[BATCH];
   const char *text = source_uses;
@@ -194,7 +150,6 @@ static bool check_batch(file *batch, int64_t first, int count, occurrence *o, bo
     blocks[i] = source_blocks_of_seed(a, (uint64_t)(first + i));
     text = arena_printf(a, "%s%s", text,
                         random_source(a, arena_printf(a, "_%d", i), &blocks[i], NULL));
-    count_program(o, a, &blocks[i]);
   }
   batch->text = text;
   const char *wrong = differential_apart(a, check_file, batch);
@@ -207,39 +162,151 @@ static bool check_batch(file *batch, int64_t first, int count, occurrence *o, bo
   return !wrong;
 }
 
+/* ---- compilers ------------------------------------------------------------------------------- */
+
+/* Most time goes into the compilation of helpers that are inlined everywhere. Here they are called,
+ * but for one batch in 37, which is compiled as a user would. */
+static const struct compiler {
+  const char *program, *flags[3];
+} quick[] = {{"clang", {"-O0", "-Dalways_inline=unused"}},
+             {"gcc", {"-O0", "-Dalways_inline=unused"}},
+             {"clang", {"-O0", "-Dalways_inline=unused"}}},
+  whole[] = {{"gcc", {"-O2"}}, {"clang", {"-O2"}}, {"gcc", {"-O1"}}, {"clang", {"-O1"}}};
+
+static const struct compiler *compiler_of(int64_t turn) {
+  return turn % 37 == 4 ? &whole[turn / 37 % 4] : &quick[turn % 3];
+}
+
+/* ---- jobs ------------------------------------------------------------------------------------ */
+
+/* What all processes know. */
+typedef struct work {
+  int64_t first, count;
+  const target **targets;
+  int target_count;
+  differential_ways ways;
+  bool stop; /* at the first failure, which is not reduced */
+  differential_counts *counts;
+  time_t start;
+  struct shared {
+    atomic_llong next, agreed,
+        told; /* batches begun, programs done, seconds until the last message */
+    atomic_int failures;
+  } * shared;
+} work;
+
+static void check_turn(const work *w, int64_t batch) {
+  int64_t start = w->first + batch * BATCH, end = w->first + w->count, turn = start / BATCH;
+  const struct compiler *c = compiler_of(turn);
+  file f = {.real_f64 = turn % 2,
+            .how = {.target = w->targets[turn / 2 % w->target_count],
+                    .seed = 31 + (uint64_t)start,
+                    .rounds = ROUNDS,
+                    .low = -2,
+                    .high = 2,
+                    .least = -3,
+                    .most = 6,
+                    .compiler = c->program,
+                    .flags = c->flags,
+                    .ways = w->ways,
+                    .counts = w->counts}};
+  int64_t number = end - start < BATCH ? end - start : BATCH;
+  bool good = check_batch(&f, start, (int)number, !w->stop && w->shared->failures == 0);
+  if (good)
+    w->shared->agreed += number;
+  else
+    w->shared->failures++;
+}
+
+/* Once in a while; a run that ended early goes on from the seed. */
+static void tell_progress(const work *w, int jobs) {
+  long long seconds = time(NULL) - w->start, done = w->shared->agreed;
+  if (seconds < w->shared->told + SECONDS_BETWEEN || !done) return;
+  w->shared->told = seconds;
+  double rate = (double)done / (double)seconds;
+  long long safe = w->first + BATCH * (w->shared->next - jobs);
+  print_message(
+      "%lld of %lld programs agree, %.1f in a second, %.0f minutes left; all below seed "
+      "%lld are done\n",
+      done, (long long)w->count, rate, (double)(w->count - done) / rate / 60, safe);
+}
+
+static void work_on(const work *w, int jobs) {
+  for (int64_t batch; (batch = w->shared->next++) * BATCH < w->count;) {
+    if (w->stop && w->shared->failures) return;
+    check_turn(w, batch);
+    tell_progress(w, jobs);
+  }
+}
+
+static void share_work(const work *w, int jobs) {
+  fflush(NULL);
+  for (int i = 1; i < jobs; i++)
+    if (fork() == 0) {
+      work_on(w, jobs);
+      _exit(0);
+    }
+  work_on(w, jobs);
+  for (int i = 1, status; i < jobs; i++) {
+    assert_true(wait(&status) > 0);
+    assert_int_equal(status, 0);
+  }
+}
+
 static void all_ways_agree(void **state) {
   (void)state;
   arena *a = arena_new();
-  int64_t count = differential_number("FUZZ_N", 200), first = differential_number("FUZZ_FIRST", 0);
-  occurrence o = {.constructs = arena_array_of(a, source_construct_count(), int)};
-  const target **targets = differential_targets(a);
-  int failures = 0, turn = 0, target_count = 0;
-  differential_counts *counts = differential_counts_new();
-  while (targets[target_count]) target_count++;
-  assert_true(target_count > 0);
-  for (int64_t start = first; start < first + count; start += BATCH, turn++) {
-    file batch = {.real_f64 = turn % 2};
-    batch.how = (differential){.target = targets[turn / 2 % target_count],
-                               .seed = 31 + (uint64_t)start,
-                               .rounds = ROUNDS,
-                               .low = -2,
-                               .high = 2,
-                               .least = -3,
-                               .most = 6,
-                               .counts = counts};
-    batch.how.optimisation = turn % 8 == 7 ? "-O2" : "-Og";
-    batch.how.ways = differential_number("DIFF_LOOPS", 0) ? LOOPS : ALL_WAYS;
-    int64_t number = first + count - start < BATCH ? first + count - start : BATCH;
-    failures += !check_batch(&batch, start, (int)number, &o, failures == 0);
-  }
-  print_message("%lld elements compared, %.2f %% without a bound, %.2f %% with a loose one\n",
-                (long long)counts->elements,
-                100.0 * (double)counts->unknown / (double)counts->elements,
-                100.0 * (double)counts->loose / (double)counts->elements);
-  int rare = report_occurrence(&o, getenv("FUZZ_REPORT") != NULL);
-  assert_int_equal(failures, 0);
-  assert_true((double)counts->unknown < 0.1 * (double)counts->elements);
-  if (count >= 200) assert_int_equal(rare, 0);
+  work w = {.first = differential_number("FUZZ_FIRST", 0),
+            .count = differential_number("FUZZ_N", 200),
+            .targets = differential_targets(a),
+            .ways = differential_number("DIFF_LOOPS", 0) ? LOOPS : ALL_WAYS,
+            .stop = differential_number("DIFF_STOP", 0),
+            .counts = differential_counts_new(),
+            .start = time(NULL)};
+  while (w.targets[w.target_count]) w.target_count++;
+  assert_true(w.target_count > 0);
+  w.shared =
+      mmap(NULL, sizeof *w.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  assert_true(w.shared != MAP_FAILED);
+  share_work(&w, (int)differential_number("FUZZ_JOBS", 1));
+  double elements = (double)w.counts->elements;
+  print_message(
+      "seeds %lld to %lld: %lld of %lld programs agree %s, %lld elements, %.2f %% without "
+      "a bound, %.2f %% with a loose one, %lld s\n",
+      (long long)w.first, (long long)(w.first + w.count - 1), w.shared->agreed, (long long)w.count,
+      w.ways == LOOPS ? "without C" : "in all ways", (long long)w.counts->elements,
+      100.0 * (double)w.counts->unknown / elements, 100.0 * (double)w.counts->loose / elements,
+      (long long)(time(NULL) - w.start));
+  assert_int_equal(w.shared->failures, 0);
+  assert_true((double)w.counts->unknown < 0.1 * elements);
+  arena_free(a);
+}
+
+/* Generates and elaborates a program, which is not run; false where it is refused. */
+static bool count_program(occurrence *o, uint64_t seed) {
+  arena *a = arena_new();
+  source_blocks b = source_blocks_of_seed(a, seed);
+  int *built = arena_array_of(a, source_construct_count(), int);
+  diagnostics *d = diag_new(a);
+  const char *text = arena_printf(a, "%s%s", source_uses, random_source(a, "", &b, built));
+  program *p = elaborated(a, d, text, seed % 2);
+  if (p)
+    occurrence_count(o, built, text, p);
+  else
+    print_message("seed %llu: %s\n%s", (unsigned long long)seed, said(a, d), text);
+  arena_free(a);
+  return p != NULL;
+}
+
+static void all_constructs_occur(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  occurrence *o = occurrence_new(a);
+  int refused = 0;
+  for (uint64_t seed = 0; seed < GENERATED && refused < 3; seed++)
+    refused += !count_program(o, seed);
+  assert_int_equal(refused, 0);
+  assert_int_equal(occurrence_report(o, LEAST_PER_HUNDRED, getenv("FUZZ_REPORT") != NULL), 0);
   arena_free(a);
 }
 
@@ -268,7 +335,10 @@ static void faults_are_reduced(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(all_ways_agree),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(all_constructs_occur),
+                                     cmocka_unit_test(all_ways_agree),
                                      cmocka_unit_test(faults_are_reduced)};
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  const struct CMUnitTest agreement[] = {cmocka_unit_test(all_ways_agree)};
+  return differential_number("DIFF_STOP", 0) ? cmocka_run_group_tests(agreement, NULL, NULL)
+                                             : cmocka_run_group_tests(tests, NULL, NULL);
 }

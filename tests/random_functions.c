@@ -1,0 +1,114 @@
+/* Constructs of random programs: control, tuples, functions. */
+#include "random_scope.h"
+
+/* ---- control --------------------------------------------------------------------------------- */
+
+/* A definition that the statements after it change: $y is its name. */
+static void define_and(generator *g, scope *s, const char *text, const operand *x, operand v) {
+  operand name = {.text = TEXT("v%d", s->count - SOURCES)};
+  scope_define(g, s, scope_fill(g, text, x, &name), v);
+}
+
+static void build_loop(generator *g, scope *s, const uint32_t *n) {
+  static const char *const forms[] = {
+      "$x\n  for i in 0..2 { $y = tanh($y + 0.5 * (i + 1) * $x) }",
+      "$x\n  for i in 0..3 { if i % 2 == 0 { $y = 2 * $y } else { $y = sin($y) } }",
+      "$x\n  for i in 0..2 { $y = $y + 0.1 * uniform[shape($x)]() * i }",
+      "$x\n  for left, right in ($x, 2 * $x), (0.5, 3) { $y = $y + sin(left) * right }",
+      "$x\n  many = for i in 0..18 { emit mean(sin($x)) + i }\n  $y = $y * cos(flat(many)[17])",
+      "$x\n  total = 1\n  for i in 0..17 { total = total + mean(cos(i * $x)) }\n  $y = total * $y",
+      "$x\n  for i in 1..3 { for turn in 0..i { $y = $y * (0.5 + turn) - $x ** i } }"};
+  operand x = scope_pick(s, n[2], REALS, 0, MOST_RANK);
+  define_and(g, s, forms[n[1] % FORMS(forms)], &x, x);
+}
+
+static void build_emit(generator *g, scope *s, const uint32_t *n) {
+  static const char *const forms[] = {
+      "(for i in 0..2 { emit tanh($x) * (i + 1) }) |> both$f",
+      "both$f(for part in ($x, cos($x), 1) { emit sin($x) * part })"};
+  operand x = scope_pick(s, n[2], REALS, 0, MOST_RANK - 1), v = x;
+  g->helpers[BOTH] = true;
+  for (int i = v.rank++; i > 0; i--) v.dims[i] = v.dims[i - 1];
+  v.dims[0] = 2;
+  scope_define(g, s, scope_fill(g, forms[n[1] % 2], &x, NULL), v);
+}
+
+static void build_branch(generator *g, scope *s, const uint32_t *n) {
+  static const char *const forms[] = {
+      "$x\n  if WIDE$f > 1 { $y = 2 * tanh($x) } else { $y = sin($x) }",
+      "$x\n  if len(shape($x)) == 2 and not DEEP$f { $y = $y.T.T } else if DEEP$f { $y = -$y }",
+      "DEEP$f or false ? cos($x) : $x + \"never\"", "RATE$f * $x + WIDE$f; $y = 2 * $y"};
+  operand x = scope_pick(s, n[2], REALS, 0, MOST_RANK);
+  g->helpers[NUMBERS] = true;
+  define_and(g, s, forms[n[1] % FORMS(forms)], &x, x);
+}
+
+/* ---- tuples ---------------------------------------------------------------------------------- */
+
+static const source_form tuples[] = {
+    {"flat(0.5 * (a: $x, b: $y))", REALS, 0, MOST_RANK, PAIRS, AS_X, false},
+    {"flat(max((a: $x, b: ($y, $x))[1], $y))", REALS, 1, MOST_RANK, PAIRS, AS_X, false},
+    {"(2 * tanh((one: $y, two: ($x * $y, $y)))).two[0]", REALS, 0, MOST_RANK, LIKE, AS_X, false},
+    {"($x, $y, $x - 3 * $y)[1:][1]", FLOATS, 0, MOST_RANK, LIKE, AS_X, false},
+    {"($x > 0 ? ($x, $y) : (2 * $y, 0))[0]", REALS, 0, MOST_RANK, LIKE, AS_X, false},
+    {"flat(f64((a: $x, b: $y)))", REALS, 0, MOST_RANK, PAIRS, DTYPE_F64, false},
+    {"flat(unflat(sin(flat(($x, $y))), (h: $y, k: $x)))", REALS, 0, MOST_RANK, PAIRS, AS_X, false},
+    {"(($x, $y) < (1, 0))[1]", ARITHMETIC, 0, MOST_RANK, LIKE, DTYPE_BOOL, true},
+    {"zeros_like((a: $x, b: $y)).b + len(($x, $y, $x))", REALS, 0, MOST_RANK, LIKE, AS_X, true},
+};
+
+/* ---- functions ------------------------------------------------------------------------------- */
+
+/* A call of a function of the program. */
+static const struct call_form {
+  source_form form;
+  helper helper;
+} calls[] = {
+    {{"helper$f($x)", REALS, 0, MOST_RANK, LIKE, AS_X, false}, HELPER},
+    {{"helper$f($x, shift: 0.25)", REALS, 0, MOST_RANK, LIKE, AS_X, false}, HELPER},
+    {{"helper$f[factor: 3]($x)", REALS, 0, MOST_RANK, LIKE, AS_X, false}, HELPER},
+    {{"$x |> helper$f[3](0.5) |> tanh", REALS, 0, MOST_RANK, LIKE, AS_X, false}, HELPER},
+    {{"centred$f($x)", 1 << DTYPE_F32, 1, MOST_RANK, LIKE, AS_X, false}, CENTRED},
+    {{"parts$f($x).low", REALS, 0, MOST_RANK, LIKE, AS_X, false}, PARTS},
+    {{"flat(parts$f($x))", REALS, 0, MOST_RANK, PAIRS, AS_X, false}, PARTS},
+    {{"twice$f[2](wave$f, $x)", REALS, 0, MOST_RANK, LIKE, AS_X, false}, TWICE},
+    {{"power$f[3]($x)", REALS, 0, MOST_RANK, LIKE, AS_X, false}, POWER},
+    {{"noisy$f($x)", REALS, 1, MOST_RANK, LIKE, AS_X, false}, NOISY},
+    {{"noisy$f[training: false]($x)", REALS, 1, MOST_RANK, LIKE, AS_X, false}, NOISY},
+    {{"chosen$f($x)", REALS, 0, MOST_RANK, LIKE, AS_X, false}, ADAPTED},
+};
+
+static void build_call(generator *g, scope *s, const uint32_t *n) {
+  const struct call_form *c = &calls[n[1] % FORMS(calls)];
+  g->helpers[c->helper] = true;
+  form_build(g, s, n, &c->form);
+}
+
+/* Several names at once. */
+static void build_names(generator *g, scope *s, const uint32_t *n) {
+  static const char *const forms[] = {"$x\n  (low, high) = parts$f($x)\n  $y = low * high",
+                                      "$x\n  low, high = ($x, cos($x)); $y = low + high"};
+  operand x = scope_pick(s, n[2], REALS, 0, MOST_RANK);
+  g->helpers[PARTS] = true;
+  define_and(g, s, forms[n[1] % 2], &x, x);
+}
+
+/* How the entry is declared. */
+static void build_header(generator *g, scope *s, const uint32_t *n) {
+  (void)g;
+  s->header = 1 + (int)(n[1] % (HEADERS - 1));
+}
+
+/* ---- the table ------------------------------------------------------------------------------- */
+
+/* Simple ones first. */
+const construct function_constructs[] = {
+    {"static loop", 7, build_loop, NULL},
+    {"emit", 2, build_emit, NULL},
+    {"static if", 4, build_branch, NULL},
+    {"tuple", FORMS(tuples), NULL, tuples},
+    {"call", FORMS(calls), build_call, NULL},
+    {"several names", 2, build_names, NULL},
+    {"header", 2 * (HEADERS - 1), build_header, NULL},
+    {0},
+};
