@@ -1,4 +1,6 @@
 /* Constructs of random programs: control, tuples, functions. */
+#include <string.h>
+
 #include "random_scope.h"
 
 /* ---- control --------------------------------------------------------------------------------- */
@@ -20,6 +22,37 @@ static void build_loop(generator *g, scope *s, const uint32_t *n) {
       "$x\n  for i in 1..3 { for turn in 0..i { $y = $y * (0.5 + turn) - $x ** i } }"};
   operand x = scope_pick(s, n[2], REALS, 0, MOST_RANK);
   define_and(g, s, forms[n[1] % FORMS(forms)], &x, x);
+}
+
+/* Loops at run time, which have no derivative yet. */
+static const source_form loops[] = {
+    {"0 * $x[0]\n  scan row in $x { $y = 0.5 * $y + sin(row) }", REALS, 1, MOST_RANK, COLUMNS, AS_X,
+     true},
+    {"scan row, turn in $x, 0..$d {\n    held = tanh(row) + f32(turn)\n    emit held * held\n  }",
+     REALS, 1, MOST_RANK, LIKE, AS_X, true},
+    {"$x\n  pair = scan (row, other) in ($x, cos($x)) { emit (a: row * other, b: row) }\n"
+     "  $y = pair.a - pair.b",
+     REALS, 1, MOST_RANK, LIKE, AS_X, true},
+    {"$x\n  left = 2\n  scan row in $x while left > 0 { $y = $y * 0.5 + row; left = left - 1 }",
+     REALS, 1, MOST_RANK, LIKE, AS_X, true},
+    {"$x\n  repeat 3 { $y = tanh($y) + 0.1 * $x }", REALS, 0, MOST_RANK, LIKE, AS_X, true},
+    {"$x\n  repeat 2 { repeat 2 { $y = sin($y + $x) } }", REALS, 0, MOST_RANK, LIKE, AS_X, true},
+    {"$x\n  repeat 2 { $y = softmax($y - sort($x)) * sum[-1, keep: true](cos($y)) }", REALS, 1,
+     MOST_RANK, LIKE, AS_X, true},
+    {"$x\n  repeat abs(c$f) % 4 { $y = 0.5 * cos($y) }", REALS, 0, MOST_RANK, LIKE, AS_X, true},
+    {"$x\n  count = 0\n  while count < 3 { $y = 0.5 * $y + uniform[shape($x)](); count = count + 1 }",
+     REALS, 0, MOST_RANK, LIKE, AS_X, true},
+    {"$x\n  repeat 3 { $y = $y * 3 - $x }", INTEGERS, 0, MOST_RANK, LIKE, AS_X, true},
+};
+
+static void build_run_time_loop(generator *g, scope *s, const uint32_t *n) {
+  const source_form *f = &loops[n[1] % FORMS(loops)];
+  if (strstr(f->text, "c$f")) scope_use(s, C);
+  const int before = s->count;
+  form_build(g, s, n, f);
+  const operand *v = &s->values[before];
+  if (s->count > before && dtype_is_float(v->element))
+    s->body = TEXT("%s  %s = stop_gradient(%s)\n", s->body, v->text, v->text);
 }
 
 static void build_emit(generator *g, scope *s, const uint32_t *n) {
@@ -105,6 +138,7 @@ static void build_header(generator *g, scope *s, const uint32_t *n) {
 const construct function_constructs[] = {
     {"static loop", 7, build_loop, NULL},
     {"emit", 2, build_emit, NULL},
+    {"loop at run time", FORMS(loops), build_run_time_loop, NULL},
     {"static if", 4, build_branch, NULL},
     {"tuple", FORMS(tuples), NULL, tuples},
     {"call", FORMS(calls), build_call, NULL},

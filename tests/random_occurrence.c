@@ -45,10 +45,9 @@ struct occurrence {
 
 static void add(arena *a, family *f, const char *item) { arena_push(a, f->items, f->count) = item; }
 
-/* Tasks say what is run, not what is computed; the others are refused. */
+/* Tasks say what is run, not what is computed; `derivative` is refused. */
 static bool is_left_out(ast_kind kind) {
-  return kind == AST_TASK || kind == AST_SCAN || kind == AST_REPEAT || kind == AST_WHILE ||
-         kind == AST_DERIVATIVE;
+  return kind == AST_TASK || kind == AST_DERIVATIVE;
 }
 
 /* The language has no words for these; random graphs have them. */
@@ -91,8 +90,7 @@ static void list_items(arena *a, family *families) {
     add_options(a, &families[OPTIONS], names[i]);
   }
   for (int i = 0; i < DTYPE_COUNT; i++) add(a, &families[ELEMENTS], dtype_name((dtype)i));
-  for (int i = 0; i < OP_COUNT; i++) /* loops are not lowered */
-    add(a, &families[OPS], op_has((op_code)i, LOOP) ? NULL : op_infos[i].name);
+  for (int i = 0; i < OP_COUNT; i++) add(a, &families[OPS], op_infos[i].name);
   list_library(a, &families[LIBRARY]);
   for (int i = 0; i < SCALAR_COUNT; i++)
     add(a, &families[SCALARS], is_out_of_reach(i) ? NULL : scalar_infos[i].name);

@@ -220,7 +220,8 @@ static operand shaped(operand x, form_shape shape) {
 
 void form_build(generator *g, scope *s, const uint32_t *n, const source_form *f) {
   operand x = scope_pick(s, n[2], f->elements, f->least, f->most), v = shaped(x, f->shape), y = x;
-  if (strstr(f->text, "$y")) y = scope_alike(s, n[3], &x);
+  if (strchr(f->text, '\n')) y.text = TEXT("v%d", s->count - SOURCES);
+  else if (strstr(f->text, "$y")) y = scope_alike(s, n[3], &x);
   v.from = f->constant || !dtype_is_float(x.element) ? 0 : x.from | y.from;
   if (f->element != AS_X) v.element = (dtype)f->element;
   scope_define(g, s, scope_fill(g, f->text, &x, &y), v);

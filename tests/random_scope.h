@@ -175,7 +175,7 @@ typedef enum form_shape {
 } form_shape;
 
 /* An expression with an operand $x of one of the element types and a rank from least to most, and
- * perhaps $y of x's type. */
+ * perhaps $y of x's type. Where statements follow it, $y is the name that it defines. */
 typedef struct source_form {
   const char *text;
   int elements, least, most;

@@ -56,8 +56,9 @@ static void build_version(generator *g, scope *s, const uint32_t *n) {
   operand x = scope_use(s, M), y = scope_pick_where(s, n[2], &x, fits_state, x), v = x;
   operand name = {.text = TEXT("v%d", s->count - SOURCES)};
   for (int i = SOURCES; i < s->count; i++) s->values[i].from &= ~((source_set)1 << M);
-  y.text = TEXT("$x%s%s", n[1] % 2 ? " * " : " + ", y.text);
-  const char *text = TEXT("%s\n  $x <- tanh(%s)\n  $y = $y - $x", y.text, y.text);
+  const char *sum = TEXT("%s + %s", x.text, y.text), *next = TEXT("%s <- tanh(%s)", x.text, sum);
+  if (n[1] % 3 == 2) next = TEXT("repeat 2 { %s }\n  %s <- stop_gradient(%s)", next, x.text, x.text);
+  const char *text = TEXT("%s\n  %s\n  $y = $y - $x", n[1] % 3 ? sum : y.text, next);
   v.from = 0;
   scope_define(g, s, scope_fill(g, text, &x, &name), v);
 }
@@ -138,7 +139,7 @@ static void build_training(generator *g, scope *s, const uint32_t *n) {
 /* Simple ones first. */
 const construct training_constructs[] = {
     {"update", FORMS(updates), build_update, NULL},
-    {"version", 2, build_version, NULL},
+    {"version", 6, build_version, NULL},
     {"meter", 5, build_meter, NULL},
     {"parameters as a vector", 2, build_flat_parameters, NULL},
     {"training", 2 * FORMS(optimisers), build_training, NULL},
