@@ -72,7 +72,7 @@ static void lenet5(void **state) {
   agrees_on_all_targets("models/convnets/lenet5.dnn", two_rows, 1);
 }
 
-enum { MOST_DEFINITIONS = 4 };
+enum { MOST_DEFINITIONS = 5 };
 
 static const struct {
   const char *path;
@@ -80,6 +80,12 @@ static const struct {
 } small_models[] = {
     {"models/supervised/perceptron.dnn", {{"N", "20"}, {"SIZE", "8"}}},
     {"models/supervised/regression.dnn", {{"N", "30"}}},
+    {"models/convnets/resnet.dnn",
+     {{"B", "2"}, {"BLOCKS", "1"}, {"WIDTH", "2"}, {"SIDE", "8"}, {"SHOWN", "10"}}},
+    {"models/convnets/adversarial.dnn",
+     {{"B", "2"}, {"SIDE", "12"}, {"WIDTH", "2"}, {"TURNS", "2"}, {"SHOWN", "2"}}},
+    {"models/convnets/activation_max.dnn",
+     {{"B", "2"}, {"SIDE", "12"}, {"COPIES", "1"}, {"CHANNELS", "2"}, {"FEATURES", "8"}}},
 };
 
 static void each_on_one_target(void **state) {
