@@ -1,6 +1,7 @@
 #include "grad.h"
 
 #include "build.h"
+#include "grad_loop.h"
 #include "op.h"
 
 /* The cotangents that the users of one node have given so far. */
@@ -14,15 +15,34 @@ struct gradients {
   node **sums; /* by node id; NULL: none arrived */
 };
 
-/* Marks the nodes from which one of the marked ones can be reached through operators that have a
- * derivative; ids up to and including last. */
-static void mark_dependents(const graph *g, int last, bool *marked) {
+/* Marks what depends on the marked nodes through operators that have a derivative; ids up to and
+ * including last. */
+static void mark_dependents(arena *a, const graph *g, int last, bool *marked) {
+  bool **results = arena_array_of(a, last + 1, bool *); /* of loops, by their ids */
   for (int id = 0; id <= last; id++) {
     const node *n = g->nodes[id];
+    if (n->op == OP_LOOP) {
+      bool *operands = arena_array_of(a, n->operand_count, bool);
+      for (int i = 0; i < n->operand_count; i++) operands[i] = marked[n->operands[i]->id];
+      results[id] = arena_array_of(a, loop_shape_of(n).body->output_count, bool);
+      loop_dependence(a, n, operands, results[id]);
+    }
+    if (op_has(n->op, LOOP)) {
+      const node *loop = n->op == OP_LOOP ? n : n->operands[0];
+      marked[id] = marked[id] || results[loop->id][result_number(n)];
+      continue;
+    }
     if (marked[id] || !op_definitions[n->op]->grad || !dtype_is_float(n->type.element)) continue;
     for (int i = 0; i < n->operand_count && !marked[id]; i++)
       marked[id] = marked[n->operands[i]->id];
   }
+}
+
+bool *grad_marks(arena *a, const graph *g, const bool *from) {
+  bool *marked = arena_array_of(a, g->node_count, bool);
+  for (int id = 0; id < g->node_count; id++) marked[id] = from[id];
+  if (g->node_count) mark_dependents(a, g, g->node_count - 1, marked);
+  return marked;
 }
 
 /* In pairs, then pairs of pairs, so that rounding grows with the logarithm of the count. */
@@ -34,12 +54,28 @@ static node *pairwise_sum(graph *g, node **items, int count) {
   return build_map2(g, SCALAR_ADD, first, second);
 }
 
-static void pull_back(graph *g, const node *n, node *cotangent, const bool *depends,
+/* A loop's cotangents are those of all its results. */
+static node **result_cotangents(graph *g, const node *loop, node *const *sums, int last) {
+  node **given = arena_array_of(g->arena, loop_shape_of(loop).body->output_count, node *);
+  given[0] = sums[loop->id];
+  for (int id = loop->id + 1; id <= last; id++) {
+    const node *n = g->nodes[id];
+    if (n->op != OP_RESULT || n->operands[0] != loop || !sums[id]) continue;
+    node **sum = &given[result_number(n)];
+    *sum = *sum ? build_map2(g, SCALAR_ADD, *sum, sums[id]) : sums[id];
+  }
+  return given;
+}
+
+static void pull_back(graph *g, const node *n, node *const *sums, int last, const bool *depends,
                       contributions *all) {
   bool *wanted = arena_array_of(g->arena, n->operand_count, bool);
   node **given = arena_array_of(g->arena, n->operand_count, node *);
   for (int i = 0; i < n->operand_count; i++) wanted[i] = depends[n->operands[i]->id];
-  op_definitions[n->op]->grad(g, n, cotangent, wanted, given);
+  if (n->op == OP_LOOP)
+    loop_pull_back(g, n, result_cotangents(g, n, sums, last), wanted, given);
+  else
+    op_definitions[n->op]->grad(g, n, sums[n->id], wanted, given);
   for (int i = 0; i < n->operand_count; i++) {
     if (!given[i]) continue;
     ensure(wanted[i] && type_equal(&given[i]->type, &n->operands[i]->type));
@@ -48,35 +84,52 @@ static void pull_back(graph *g, const node *n, node *cotangent, const bool *depe
   }
 }
 
-static bool pulls_back(const node *n, const bool *depends) {
+/* True where the node passes cotangents on; loops have them from their results. */
+static bool pulls_back(const node *n, node *const *sums, const bool *depends, const bool *arrived) {
   bool any = false;
   for (int i = 0; i < n->operand_count; i++) any = any || depends[n->operands[i]->id];
-  return any && op_definitions[n->op]->grad;
+  if (n->op == OP_LOOP) return any && arrived[n->id];
+  return any && sums[n->id] && op_definitions[n->op]->grad;
+}
+
+gradients *grad_sweep_from(graph *g, int root_count, node *const *roots, node *const *cotangents,
+                           int wanted_count, node *const *wanted) {
+  gradients *s = arena_new_of(g->arena, gradients);
+  int last = -1;
+  for (int i = 0; i < root_count; i++)
+    if (roots[i]->id > last) last = roots[i]->id;
+  s->count = last + 1;
+  s->sums = arena_array_of(g->arena, s->count, node *);
+  bool *depends = arena_array_of(g->arena, g->node_count, bool);
+  bool *arrived = arena_array_of(g->arena, g->node_count, bool); /* at a loop or one of its results */
+  for (int i = 0; i < wanted_count; i++)
+    if (dtype_is_float(wanted[i]->type.element)) depends[wanted[i]->id] = true;
+  mark_dependents(g->arena, g, last, depends);
+  contributions *all = arena_array_of(g->arena, s->count, contributions);
+  location at = g->at;
+  for (int i = 0; i < root_count; i++) {
+    contributions *to = &all[roots[i]->id];
+    if (depends[roots[i]->id]) arena_push(g->arena, to->items, to->items_count) = cotangents[i];
+  }
+  for (int id = last; id >= 0; id--) {
+    const node *n = g->nodes[id];
+    g->at = n->at;
+    s->sums[id] = pairwise_sum(g, all[id].items, all[id].items_count);
+    if (op_has(n->op, LOOP) && s->sums[id])
+      arrived[n->op == OP_LOOP ? id : n->operands[0]->id] = true;
+    if (pulls_back(n, s->sums, depends, arrived)) pull_back(g, n, s->sums, last, depends, all);
+  }
+  g->at = at;
+  return s;
 }
 
 gradients *grad_sweep(graph *g, node *loss, int wanted_count, node *const *wanted) {
   ensure(dtype_is_float(loss->type.element) && loss->type.rank == 0);
-  gradients *s = arena_new_of(g->arena, gradients);
-  s->count = loss->id + 1;
-  s->sums = arena_array_of(g->arena, s->count, node *);
-  bool *depends = arena_array_of(g->arena, g->node_count, bool);
-  for (int i = 0; i < wanted_count; i++)
-    if (dtype_is_float(wanted[i]->type.element)) depends[wanted[i]->id] = true;
-  mark_dependents(g, loss->id, depends);
-  if (!depends[loss->id]) return s;
-  contributions *all = arena_array_of(g->arena, s->count, contributions);
   location at = g->at;
   g->at = loss->at;
-  arena_push(g->arena, all[loss->id].items, all[loss->id].items_count) =
-      build_real(g, loss->type.element, 1);
-  for (int id = loss->id; id >= 0; id--) {
-    const node *n = g->nodes[id];
-    g->at = n->at;
-    s->sums[id] = pairwise_sum(g, all[id].items, all[id].items_count);
-    if (s->sums[id] && pulls_back(n, depends)) pull_back(g, n, s->sums[id], depends, all);
-  }
+  node *one = build_real(g, loss->type.element, 1);
   g->at = at;
-  return s;
+  return grad_sweep_from(g, 1, &loss, &one, wanted_count, wanted);
 }
 
 node *grad_of(const gradients *s, const node *wanted) {
@@ -88,7 +141,7 @@ bool grad_depends(const graph *g, const node *value, const node *x) {
   arena *scratch = arena_new();
   bool *marked = arena_array_of(scratch, value->id + 1, bool);
   marked[x->id] = true;
-  mark_dependents(g, value->id, marked);
+  mark_dependents(scratch, g, value->id, marked);
   bool depends = marked[value->id];
   arena_free(scratch);
   return depends;

@@ -11,9 +11,16 @@ typedef struct gradients gradients;
  * are added in a fixed order. */
 gradients *grad_sweep(graph *g, node *loss, int wanted_count, node *const *wanted);
 
+/* The same from several values, floating and of any shape, whose cotangents are given. */
+gradients *grad_sweep_from(graph *g, int root_count, node *const *roots, node *const *cotangents,
+                           int wanted_count, node *const *wanted);
+
 /* The gradient of the loss with respect to a wanted node, of its type; NULL where the loss does
  * not depend on it (the caller decides between zero and an error). */
 node *grad_of(const gradients *s, const node *wanted);
+
+/* By id, what depends on the marked nodes through differentiable operators, these among it. */
+bool *grad_marks(arena *a, const graph *g, const bool *from);
 
 /* True where value depends on x through differentiable operators. */
 bool grad_depends(const graph *g, const node *value, const node *x);

@@ -22,7 +22,7 @@ static const char usage[] =
     "  -o OUTPUT            write a shared library (.so), C (.c and .h), an object (.o) or an\n"
     "                       archive (.a); default: the file's name with .c in this folder\n"
     "  --emit=STAGE         print instead: ast, graph, graph@PASS, loops, c\n"
-    "                       (PASS: elaborate, intern, simplify, widen, split)\n"
+    "                       (PASS: elaborate, intern, loops, simplify, widen, split)\n"
     "  -D NAME=VALUE        give a constant of the file another value\n"
     "  --target-cpu=CPU     x86-64, x86-64-v2, x86-64-v3 (default), x86-64-v4 or native\n"
     "  --prefix=NAME        the model's name in C; default: from the file's name\n"

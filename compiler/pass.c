@@ -5,6 +5,7 @@
 #include "concat_split.h"
 #include "contraction.h"
 #include "reduce_split.h"
+#include "loops.h"
 #include "rewrite.h"
 #include "simplify.h"
 #include "verify.h"
@@ -20,6 +21,7 @@ static graph *pass_split(const graph *g) { return concat_split(reduce_split(cont
 
 const graph_pass graph_passes[] = {
     {"intern", pass_intern, "nothing", "every value, bit for bit"},
+    {"loops", pass_loops, "interned", "every value, bit for bit; interned"},
     {"simplify", pass_simplify, "nothing", "values, within pass.h's terms; interned"},
     {"widen", pass_widen, "nothing", "values; no contraction or scatter_add is of f16 or bf16"},
     {"split", pass_split, "nothing", "values, but for the order in which terms are combined"},

@@ -150,25 +150,65 @@ static node *rebuilt(graph *to, const node *n, node *const *operands, rewrite_ru
   return build_like(to, &copy, operands);
 }
 
+bool rewrite_graphs_equal(const graph *x, const graph *y) { return graph_equal(x, y); }
+
+/* Copies what is live in a graph; now[id] of inputs is set. */
+static void copy_nodes(graph *to, const graph *g, node **now, rewrite_rule *rule) {
+  const int *uses = graph_uses(g, to->arena);
+  for (int id = 0; id < g->node_count; id++) {
+    const node *n = g->nodes[id];
+    if (uses[id] == 0 || n->op == OP_INPUT) continue;
+    node **operands = arena_array_of(to->arena, n->operand_count, node *);
+    for (int i = 0; i < n->operand_count; i++) operands[i] = now[n->operands[i]->id];
+    now[id] = rebuilt(to, n, operands, rule);
+  }
+}
+
 graph *rewrite_graph(const graph *g, rewrite_rule *rule) {
   graph *to = graph_new(g->arena, NULL, g->name);
   interner table = {.base = {settle}, .rule = rule};
   node **now = arena_array_of(g->arena, g->node_count, node *);
   to->rewriter = &table.base;
-  const int *uses = graph_uses(g, g->arena);
   for (int i = 0; i < g->input_count; i++)
     now[g->inputs[i].node->id] = build_like(to, g->inputs[i].node, NULL);
-  for (int id = 0; id < g->node_count; id++) {
-    const node *n = g->nodes[id];
-    if (uses[id] == 0 || n->op == OP_INPUT) continue;
-    node **operands = arena_array_of(g->arena, n->operand_count, node *);
-    for (int i = 0; i < n->operand_count; i++) operands[i] = now[n->operands[i]->id];
-    now[id] = rebuilt(to, n, operands, rule);
-  }
+  copy_nodes(to, g, now, rule);
   for (int i = 0; i < g->output_count; i++)
     graph_add_output(to, g->outputs[i].name, now[g->outputs[i].node->id]);
   for (int i = 0; i < g->update_count; i++)
     graph_set_update(to, g->updates[i].name, now[g->updates[i].node->id]);
+  to->rewriter = NULL;
+  return to;
+}
+
+/* The number of an output, from `first` on, that is the node; it is added where there is none. */
+static int number_of(graph *g, int first, const graph_value *output, node *n) {
+  for (int i = first; i < g->output_count; i++)
+    if (g->outputs[i].node == n) return i;
+  graph_add_output(g, output->name, n);
+  return g->output_count - 1;
+}
+
+graph *rewrite_join(int count, const graph *const *graphs, int fixed, int **numbers) {
+  const graph *first = graphs[0];
+  arena *a = first->arena;
+  graph *to = graph_new(a, NULL, first->name);
+  interner table = {.base = {settle}};
+  to->rewriter = &table.base;
+  for (int i = 0; i < first->input_count; i++) build_like(to, first->inputs[i].node, NULL);
+  for (int k = 0; k < count; k++) {
+    const graph *g = graphs[k];
+    node **now = arena_array_of(a, g->node_count, node *);
+    for (int i = 0; i < g->input_count; i++) now[g->inputs[i].node->id] = to->inputs[i].node;
+    copy_nodes(to, g, now, NULL);
+    numbers[k] = arena_array_of(a, g->output_count, int);
+    for (int i = 0; i < g->output_count; i++) {
+      node *n = now[g->outputs[i].node->id];
+      if (i >= fixed) numbers[k][i] = number_of(to, fixed, &g->outputs[i], n);
+      else if (k > 0 && to->outputs[i].node != n) return NULL;
+      else numbers[k][i] = i;
+      if (i < fixed && k == 0) graph_add_output(to, g->outputs[i].name, n);
+    }
+  }
   to->rewriter = NULL;
   return to;
 }

@@ -15,4 +15,12 @@ typedef node *rewrite_rule(graph *g, node *n);
  * likewise. rule may be NULL. */
 graph *rewrite_graph(const graph *g, rewrite_rule *rule);
 
+/* One graph that computes what several do, whose inputs are alike; equal values are one. The first `fixed`
+ * outputs must be equal, each to that of the same number in the others, else the result is NULL; behind
+ * them come all others, each once. numbers[k][i]: where output i of graph k is found. Without updates. */
+graph *rewrite_join(int count, const graph *const *graphs, int fixed, int **numbers);
+
+/* True where both are NULL, or interned graphs that are equal node by node. */
+bool rewrite_graphs_equal(const graph *x, const graph *y);
+
 #endif

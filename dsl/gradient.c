@@ -114,7 +114,12 @@ value gradient_of(elaborator *e, location at, value loss, value wanted) {
   if (!count) return elaborator_error(e, at, "there is nothing to take a gradient for");
   if (!operate_reachable(e, at, loss)) return (value){0};
   e->graph->at = at;
+  int errors = diag_count(e->diagnostics);
   const sweep *s = sweep_for(e, loss.node, nodes, count);
+  if (errors != diag_count(e->diagnostics)) {
+    elaborator_path(e);
+    return (value){0};
+  }
   bool any = false;
   value result = leaf_gradients(e, s, wanted, &any);
   return any ? result : independent(e, at, s, nodes, count);

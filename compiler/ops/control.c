@@ -136,15 +136,6 @@ static const char *other_type(arena *a, const node *n, tensor_type *result) {
   return NULL;
 }
 
-/* The reverse loop of decisions.md is not built: nothing may take the derivative for zero. */
-static void refuse_grad(graph *g, const node *n, node *cotangent, const bool *wanted,
-                        node **operand_cotangents) {
-  (void)cotangent, (void)wanted, (void)operand_cotangents;
-  static const char message[] = "the derivative of a loop at run time: not supported yet";
-  if (!g->diagnostics) internal_error("graph %s: %s", g->name, message);
-  diag_error(g->diagnostics, n->at, "%s", message);
-}
-
 /* ---- meaning --------------------------------------------------------------------------------- */
 
 /* Copies a value over part number `part` of another, which has parts of its size. */
@@ -217,5 +208,6 @@ static void other_eval(const evaluation *e, const node *n, const tensor *const *
   put_part(result, 0, operands[0]->results[node_int(n, 0)]);
 }
 
-const op_definition op_LOOP = {.type = loop_type, .grad = refuse_grad, .eval = loop_eval};
-const op_definition op_RESULT = {.type = other_type, .grad = refuse_grad, .eval = other_eval};
+/* Derivatives: grad_loop.c; lowering: code.c. */
+const op_definition op_LOOP = {.type = loop_type, .eval = loop_eval};
+const op_definition op_RESULT = {.type = other_type, .eval = other_eval};

@@ -165,6 +165,140 @@ static void test_turns_draw_anew(void **state) {
   model_free(m);
 }
 
+/* ---- derivatives -------------------------------------------------------------------------------- */
+
+/* Gradients of a loop with respect to parameters, first values, sequences and what the turns read. */
+static void test_gradients(void **state) {
+  (void)state;
+  expect_pairs("param w: f32[3, 3] = uniform() - 0.5\n"
+               "param b: f32[3] = 0.1\n"
+               "entry e(xs: f32[4, 2, 3], h0: f32[2, 3], k: f32[4], z: f32[2, 3]) ->\n"
+               "    (p, q, pb, qb, ps, qs, pk, qk, ph, qh, pz, qz) {\n"
+               "  h = h0; n = 0; m = z\n"
+               "  ys = scan x, s, t in xs, k, 0..4 {\n"
+               "    a = tanh(x @ w + h * s + b + f32(t))\n"
+               "    m = sigmoid(h @ w) * m\n"
+               "    h = a * m + x; n = n + 1\n"
+               "    emit a * h\n"
+               "  }\n"
+               "  d = grad(sum(ys ** 2) + sum(h * h0), (w, b, xs, k, h0, z))\n"
+               "  p = d[0]; pb = d[1]; ps = d[2]; pk = d[3]; ph = d[4]; pz = d[5]\n"
+               "  g = h0; l = z; total = 0.0\n"
+               "  for i in 0..4 {\n"
+               "    a = tanh(xs[i] @ w + g * k[i] + b + i)\n"
+               "    l = sigmoid(g @ w) * l\n"
+               "    g = a * l + xs[i]\n"
+               "    total = total + sum((a * g) ** 2)\n"
+               "  }\n"
+               "  d = grad(total + sum(g * h0), (w, b, xs, k, h0, z))\n"
+               "  q = d[0]; qb = d[1]; qs = d[2]; qk = d[3]; qh = d[4]; qz = d[5]\n"
+               "}\n");
+}
+
+static const char lstm[] =
+    "use nn\n"
+    "fn cell[H](x, h, c) {\n"
+    "  z = linear[4 * H](x) + linear[4 * H](h)\n"
+    "  c = sigmoid(z[:, :H]) * c + sigmoid(z[:, H:2 * H]) * tanh(z[:, 2 * H:3 * H])\n"
+    "  (h: sigmoid(z[:, 3 * H:]) * tanh(c), c: c)\n"
+    "}\n"
+    "net = cell[3]\n"
+    "fn scanned(xs) {\n"
+    "  s = (h: zeros[2, 3](), c: zeros[2, 3]())\n"
+    "  scan x in xs { s = net(x, s.h, s.c); emit s.h }\n"
+    "}\n"
+    "fn unrolled(xs) {\n"
+    "  s = (h: zeros[2, 3](), c: zeros[2, 3]())\n"
+    "  all = for i in 0..3 { s = net(xs[i], s.h, s.c); emit s.h }\n"
+    "  stack(all[0], all[1], all[2])\n"
+    "}\n";
+
+/* First and second derivatives of an LSTM, and one along a direction. */
+static void test_lstm(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  expect_pairs(arena_printf(
+      a, "%s%s", lstm,
+      "entry e(xs: f32[3, 2, 4]) -> (a, b, c, d, p, q, r, s) {\n"
+      "  one = sum(scanned(xs) ** 2); two = sum(unrolled(xs) ** 2)\n"
+      "  ga = grad(one, (net, xs)); gb = grad(two, (net, xs))\n"
+      "  a = flat(ga[0]); b = flat(gb[0]); c = ga[1]; d = gb[1]\n"
+      "  p = flat(grad(sum(a ** 2) + sum(c ** 2), net)); q = flat(grad(sum(b ** 2) + sum(d ** 2), net))\n"
+      "  r = jvp(scanned(xs), xs, xs); s = jvp(unrolled(xs), xs, xs)\n"
+      "}\n"));
+  arena_free(a);
+}
+
+/* Loops in loops, gradients within turns, slots that are carried, loops that end early. */
+static void test_gradients_of_more_than_one_loop(void **state) {
+  (void)state;
+  expect_pairs("param w: f32[2] = 0.7\n"
+               "entry e(xs: f32[3, 4, 2], h0: f32[2]) -> (p, q, ph, qh, px, qx) {\n"
+               "  h = h0\n"
+               "  hs = scan row in xs {\n"
+               "    scan x in row { h = tanh(w * h + x); h = h * sigmoid(h) }\n"
+               "    repeat 2 { h = h + w * h ** 2 }\n"
+               "    emit h\n"
+               "  }\n"
+               "  d = grad(sum(hs ** 3), (w, h0, xs)); p = d[0]; ph = d[1]; px = d[2]\n"
+               "  g = h0; total = 0.0\n"
+               "  for i in 0..3 {\n"
+               "    for k in 0..4 { g = tanh(w * g + xs[i, k]); g = g * sigmoid(g) }\n"
+               "    for k in 0..2 { g = g + w * g ** 2 }\n"
+               "    total = total + sum(g ** 3)\n"
+               "  }\n"
+               "  d = grad(total, (w, h0, xs)); q = d[0]; qh = d[1]; qx = d[2]\n"
+               "}\n");
+  expect_pairs("param w: f32[2] = 0.5\n"
+               "entry e(xs: f32[3, 2]) -> (v, u, p, q, second, other) {\n"
+               "  v = w\n" /* three steps of gradient descent, and their derivative */
+               "  scan x in xs { v = v - 0.1 * grad(sum((v * x - x ** 2) ** 2), v) }\n"
+               "  u = w\n"
+               "  for i in 0..3 { u = u - 0.1 * grad(sum((u * xs[i] - xs[i] ** 2) ** 2), u) }\n"
+               "  p = grad(sum(v ** 2), w); q = grad(sum(u ** 2), w)\n"
+               "  second = grad(sum(p ** 2), w); other = grad(sum(q ** 2), w)\n"
+               "}\n");
+  expect_pairs("param w: f32[2] = 0.8\n"
+               "entry e(h0: f32[2]) -> (p, q, ph, qh) {\n"
+               "  h = abs(h0) + 1.5; n = 0\n"
+               "  ys = scan t in 0..9 while n < 3 { h = h / w; n = n + 1; emit log(h) * f32(t) }\n"
+               "  d = grad(sum(ys) + sum(h), (w, h0)); p = d[0]; ph = d[1]\n"
+               "  g = abs(h0) + 1.5; total = 0.0\n"
+               "  for t in 0..3 { g = g / w; total = total + sum(log(g) * t) }\n"
+               "  d = grad(total + sum(g), (w, h0)); q = d[0]; qh = d[1]\n"
+               "}\n");
+}
+
+/* What a turn drew is drawn again when its derivative is computed. */
+static void test_draws_are_repeated(void **state) {
+  (void)state;
+  expect_pairs("param w: f32[3] = 0.6\n"
+               "entry e(xs: f32[4, 3]) -> (p, q) {\n"
+               "  h = zeros[3]()\n"
+               "  masks = scan x in xs { m = bernoulli[3](0.5); h = tanh(w * h * m + x); emit m }\n"
+               "  p = grad(sum(h ** 2), w)\n"
+               "  g = zeros[3]()\n"
+               "  for i in 0..4 { g = tanh(w * g * masks[i] + xs[i]) }\n"
+               "  q = grad(sum(g ** 2), w)\n"
+               "}\n");
+}
+
+/* Training through a loop updates what training through its turns one by one does. */
+static void test_minimize(void **state) {
+  (void)state;
+  expect_pairs("use nn\nuse optim\n"
+               "param w: f32[3, 3] = 0.2\n"
+               "param v: f32[3, 3] = 0.2\n"
+               "entry e(xs: f32[4, 2, 3]) -> (p, q) {\n"
+               "  h = zeros[2, 3](); g = h\n"
+               "  scan x in xs { h = tanh(x + h @ w) }\n"
+               "  for i in 0..4 { g = tanh(xs[i] + g @ v) }\n"
+               "  minimize sum((h - 0.5) ** 2) over w with adam(0.1)\n"
+               "  minimize sum((g - 0.5) ** 2) over v with adam(0.1)\n"
+               "  p = w; q = v\n"
+               "}\n");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_scans_carry_and_stack),
@@ -173,6 +307,11 @@ int main(void) {
       cmocka_unit_test(test_slots_are_carried),
       cmocka_unit_test(test_conditions),
       cmocka_unit_test(test_turns_draw_anew),
+      cmocka_unit_test(test_gradients),
+      cmocka_unit_test(test_lstm),
+      cmocka_unit_test(test_gradients_of_more_than_one_loop),
+      cmocka_unit_test(test_draws_are_repeated),
+      cmocka_unit_test(test_minimize),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* Loops in the graph: what they mean, that passes reach their bodies, that equal ones are one, that they
- * become kernels, and that what is not built yet is refused. */
+ * become kernels, and on what their results depend. Derivatives are in tests/lang/test_loops.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -162,11 +162,13 @@ static void loops_become_kernels(void **state) {
   }
 }
 
-/* A derivative is neither zero nor wrong: through the loop's own value, and through another result. */
-static void derivatives_are_refused(void **state) {
+/* Without a number of turns there is no way back through them: through the loop's own value, and through
+ * another result. */
+static void derivatives_of_endless_loops_are_refused(void **state) {
   (void)state;
   static const char text[] =
-      "entry f(h: f32) { %1 = loop %0, %0 turns=[4] carries=[2] sequences=[0] reverse=[0] "
+      "entry f(h: f32) { %1 = loop %0, %0 carries=[2] sequences=[0] reverse=[0] "
+      "  condition=(t: i64, h: f32, k: f32) { %3 = lt %1, %2: bool return more = %3 } "
       "  body=(t: i64, h: f32, k: f32) { return h = %2, k = %1 }: f32 "
       "  %2 = result %1 number=[1]: f32 return a = %1, b = %2 }";
   for (int i = 0; i < 2; i++) {
@@ -179,12 +181,36 @@ static void derivatives_are_refused(void **state) {
   }
 }
 
+/* Each result depends on what flows into it in some turn, and on nothing else. */
+static void dependence_follows_the_turns(void **state) {
+  (void)state;
+  static const char text[] =
+      "entry f(a: f32, b: f32, c: f32, n: i32) { "
+      "  %4 = loop %3, %0, %1, %2 turns=[3] carries=[4] sequences=[0] reverse=[0] "
+      "  body=(t: i64, n: i32, a: f32, b: f32, c: f32) { %5 = cast %1: f32 %6 = floor %4: f32 "
+      "    return n = %1, a = %3, b = %4, c = %4, y = %5, z = %2 }: i32 "
+      "  %5 = result %4 number=[1]: f32 %6 = result %4 number=[2]: f32 %7 = result %4 number=[3]: f32 "
+      "  %8 = result %4 number=[4]: f32[3] %9 = result %4 number=[5]: f32[3] "
+      "  return a = %5, b = %6, c = %7, y = %8, z = %9 }";
+  static const char *const depends[] = {"-bc", "--c", "--c", "---", "abc"};
+  arena *a = arena_new();
+  graph *g = graph_from_text(a, text);
+  for (int i = 0; i < 5; i++)
+    for (int k = 0; k < 3; k++) {
+      bool found = grad_depends(g, g->outputs[i].node, g->nodes[k]);
+      if (found != (depends[i][k] != '-'))
+        fail_msg("%s on input %d: %d", g->outputs[i].name, k, found);
+    }
+  arena_free(a);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(turns_run_either_way),   cmocka_unit_test(a_condition_ends_the_loop),
       cmocka_unit_test(loops_nest),             cmocka_unit_test(passes_reach_bodies),
       cmocka_unit_test(the_verifier_enters_bodies), cmocka_unit_test(deep_loops_are_refused),
-      cmocka_unit_test(loops_become_kernels),  cmocka_unit_test(derivatives_are_refused),
+      cmocka_unit_test(loops_become_kernels),  cmocka_unit_test(derivatives_of_endless_loops_are_refused),
+      cmocka_unit_test(dependence_follows_the_turns),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
