@@ -42,7 +42,7 @@ PROGRAMS         := $(B)/dnnc $(B)/dnn
 
 TEST_SOURCES     := $(wildcard tests/*/test_*.c)
 TESTS            := $(TEST_SOURCES:%.c=$(B)/%)
-TOOL_LIBRARIES   := -lcjson -lcairo -lz -llzma -lzip
+TOOL_LIBRARIES   := -lcjson -lcairo -lz -llzma -lzip -lcsv -lpng -ljpeg
 
 BENCHES          := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/bench_*.c)) # made by name
 MUTATIONS        := $(wildcard tests/diff/mutations/*.sed)

@@ -5,8 +5,9 @@
 
 #include <stdint.h>
 
-/* What a setting may be; several may be allowed. */
-enum { SETTING_NUMBER = 1, SETTING_TRUTH = 2, SETTING_TEXT = 4, SETTING_TUPLE = 8 };
+/* What a setting may be; several may be allowed. SETTING_TUPLE: or a tuple of the others;
+ * SETTING_TEXTS: a tuple of texts. */
+enum { SETTING_NUMBER = 1, SETTING_TRUTH = 2, SETTING_TEXT = 4, SETTING_TUPLE = 8, SETTING_TEXTS = 16 };
 
 typedef struct reader_option {
   const char *name;

@@ -10,7 +10,7 @@ typedef struct printer {
 } printer;
 
 /* Bindings of what AST_OPERATORS does not hold. */
-enum { BINDING_ANY = 0, BINDING_PIPE = 1, BINDING_CHOICE = 2, BINDING_POSTFIX = 11 };
+enum { BINDING_RANGE = -1, BINDING_ANY = 0, BINDING_PIPE = 1, BINDING_CHOICE = 2, BINDING_POSTFIX = 11 };
 
 static void print_expression(printer *w, const ast *n, int binding);
 static void print_statement(printer *w, const ast *n);
@@ -27,6 +27,9 @@ static void print_each(printer *w, ast_list list, void (*print)(printer *, const
 }
 
 static void print_any(printer *w, const ast *n) { print_expression(w, n, BINDING_ANY); }
+
+/* Where a range needs no parentheses. */
+static void print_argument(printer *w, const ast *n) { print_expression(w, n, BINDING_RANGE); }
 
 static void print_block(printer *w, const ast *n) {
   print_text(w, "{");
@@ -53,7 +56,7 @@ static void print_string(printer *w, const char *text) {
 static void print_tuple(printer *w, const ast *n) {
   bool needs_comma = n->items.count == 1 && n->items.items[0]->kind != AST_NAMED;
   print_text(w, "(");
-  print_each(w, n->items, print_any);
+  print_each(w, n->items, print_argument);
   print_text(w, needs_comma ? ",)" : ")");
 }
 
@@ -112,7 +115,7 @@ static void print_walk(printer *w, const char *word, const ast *n) {
   print_text(w, " ");
   print_each(w, n->patterns, print_any);
   print_text(w, " in ");
-  print_each(w, n->sequences, print_any);
+  print_each(w, n->sequences, print_argument);
 }
 
 static void print_clause(printer *w, const char *before, const ast *n) {
@@ -142,12 +145,12 @@ static void print_item(printer *w, const ast *n) {
   case AST_TUPLE: print_tuple(w, n); break;
   case AST_NAMED:
     fprintf(w->out, "%s: ", n->name);
-    print_any(w, n->value);
+    print_argument(w, n->value);
     break;
   case AST_CALL:
     print_expression(w, n->base, BINDING_POSTFIX);
     print_text(w, "(");
-    print_each(w, n->items, print_any);
+    print_each(w, n->items, print_argument);
     print_text(w, ")");
     break;
   case AST_BRACKETS:
@@ -176,6 +179,7 @@ static void print_item(printer *w, const ast *n) {
 
 static int binding_of(const ast *n) {
   switch (n->kind) {
+  case AST_RANGE: return BINDING_RANGE;
   case AST_PIPE: return BINDING_PIPE;
   case AST_CHOICE: return BINDING_CHOICE;
   case AST_UNARY: case AST_BINARY: return ast_operator_binding(n->op);

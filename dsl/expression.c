@@ -202,6 +202,15 @@ static value unary_value(elaborator *e, const ast *n) {
   return operate_unary(e, n->at, n->op, operand);
 }
 
+/* a..b is the tuple of its integers. */
+static value range_value(elaborator *e, const ast *n) {
+  int64_t first, count;
+  if (!statement_range(e, n, &first, &count)) return (value){0};
+  value *items = arena_array_of(e->arena, count, value);
+  for (int64_t i = 0; i < count; i++) items[i] = value_integer(first + i);
+  return elaborator_tuple(e, n->at, (int)count, items, NULL);
+}
+
 static value evaluate(elaborator *e, const ast *n) {
   switch (n->kind) {
     case AST_INTEGER: return value_integer(n->integer);
@@ -217,6 +226,7 @@ static value evaluate(elaborator *e, const ast *n) {
     case AST_BINARY: return binary_value(e, n);
     case AST_CHOICE: return choice_value(e, n);
     case AST_PIPE: return pipe_value(e, n);
+    case AST_RANGE: return range_value(e, n);
     case AST_IF: return statement_if(e, n);
     case AST_FOR: return statement_for(e, n);
     case AST_BLOCK: return statement_block(e, n, true);

@@ -274,7 +274,7 @@ typedef struct walk {
   int64_t turns;
 } walk;
 
-static bool range_turns(elaborator *e, const ast *n, int64_t *first, int64_t *turns) {
+bool statement_range(elaborator *e, const ast *n, int64_t *first, int64_t *turns) {
   int64_t last;
   if (!elaborator_integer(e, n->start->at, expression_value(e, n->start), "the start", first) ||
       !elaborator_integer(e, n->stop->at, expression_value(e, n->stop), "the end", &last))
@@ -291,7 +291,7 @@ static bool walk_sequence(elaborator *e, const ast *n, walk *w, int i) {
   int64_t turns;
   w->sequences[i] = value_none();
   if (n->kind == AST_RANGE) {
-    if (!range_turns(e, n, &w->firsts[i], &turns)) return false;
+    if (!statement_range(e, n, &w->firsts[i], &turns)) return false;
   } else {
     value v = w->sequences[i] = expression_value(e, n);
     if (value_is_poison(v)) return false;

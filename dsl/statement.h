@@ -20,4 +20,7 @@ value statement_if(elaborator *e, const ast *n);
 /* Binds the names of a pattern to a value and its parts. */
 void statement_bind(elaborator *e, const ast *pattern, value v);
 
+/* The first of a range `a..b` and how many there are; false with an error. */
+bool statement_range(elaborator *e, const ast *n, int64_t *first, int64_t *turns);
+
 #endif

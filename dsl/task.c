@@ -23,9 +23,9 @@ static const data_reader *find_reader(elaborator *e, const ast *call) {
 
 static const char *kinds_text(arena *a, int kinds) {
   static const char *const words[] = {"an integer from 0 on", "true or false", "a text",
-                                      "a tuple of them"};
+                                      "a tuple of them", "a tuple of texts"};
   const char *text = "";
-  for (int i = 0; i < 4; i++)
+  for (int i = 0; i < 5; i++)
     if (kinds & 1 << i) text = arena_printf(a, "%s%s%s", text, *text ? ", or " : "", words[i]);
   return text;
 }
@@ -33,9 +33,10 @@ static const char *kinds_text(arena *a, int kinds) {
 /* One value, or each item of a tuple. */
 static void add_setting(elaborator *e, const ast *n, value v, int kinds, data_column *column) {
   reader_setting setting = {.name = n->name};
-  if (value_is(v, VALUE_TUPLE) && kinds & SETTING_TUPLE) {
+  if (value_is(v, VALUE_TUPLE) && v.tuple->count && kinds & (SETTING_TUPLE | SETTING_TEXTS)) {
     for (int i = 0; i < v.tuple->count; i++)
-      add_setting(e, n, v.tuple->items[i], kinds & (SETTING_NUMBER | SETTING_TEXT), column);
+      add_setting(e, n, v.tuple->items[i],
+                  kinds & SETTING_TUPLE ? kinds & ~SETTING_TRUTH : SETTING_TEXT, column);
     return;
   }
   if (value_is(v, VALUE_TRUTH) && kinds & SETTING_TRUTH) {

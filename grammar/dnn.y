@@ -235,8 +235,8 @@ arguments: %empty                     { $$ = (ast_list){0}; }
 argument_list: argument               { $$ = LIST($1); }
     | argument_list ',' argument      { $$ = parser_push(p, $1, $3); }
     ;
-argument: expression
-    | NAME ':' expression             { $$ = NODE(NAMED, @$, .name = $1, .value = $3); }
+argument: sequence
+    | NAME ':' sequence               { $$ = NODE(NAMED, @$, .name = $1, .value = $3); }
     ;
 subscripts: %empty                    { $$ = (ast_list){0}; }
     | subscript_list comma

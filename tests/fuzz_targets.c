@@ -128,6 +128,41 @@ static void run_npz(const uint8_t *data, size_t size) {
   read_data(data, size, (data_request){.reader = "npz"});
 }
 
+/* Numbers with a header, numbers without one, and words. */
+static void run_csv(const uint8_t *data, size_t size) {
+  static const reader_setting named[] = {{.name = "columns", .text = "b"}, {.name = "columns", .text = "a"}};
+  static const reader_setting word[] = {{.name = "columns", .number = 1}, {.name = "classes", .number = 1},
+                                        {.name = "separator", .text = ";"}};
+  data_request r = {.reader = "csv", .type = type_of(DTYPE_F32, 2, (int64_t[]){4, 2})};
+  read_data(data, size, r);
+  r.settings = named;
+  r.setting_count = 2;
+  read_data(data, size, r);
+  r.type = type_of(DTYPE_U8, 1, (int64_t[]){4});
+  r.settings = word;
+  r.setting_count = 3;
+  read_data(data, size, r);
+}
+
+static void run_text(const uint8_t *data, size_t size) {
+  static const reader_setting settings[] = {{.name = "vocabulary", .number = 1},
+                                            {.name = "offset", .number = 1},
+                                            {.name = "step", .number = 2}};
+  data_request r = {.reader = "text", .type = type_of(DTYPE_U8, 2, (int64_t[]){4, 3})};
+  read_data(data, size, r);
+  r.settings = settings;
+  r.setting_count = 3;
+  read_data(data, size, r);
+}
+
+/* PNG and JPEG, in colour and grey. */
+static void run_image(const uint8_t *data, size_t size) {
+  read_data(data, size, (data_request){.reader = "image",
+                                       .type = type_of(DTYPE_U8, 3, (int64_t[]){1, 5, 4})});
+  read_data(data, size, (data_request){.reader = "image",
+                                       .type = type_of(DTYPE_U8, 4, (int64_t[]){1, 3, 5, 4})});
+}
+
 /* Compressed by gzip or xz, or plain. */
 static void run_raw(const uint8_t *data, size_t size) {
   static const reader_setting settings[] = {{.name = "record", .number = 7},
@@ -153,4 +188,5 @@ static void run_safetensors(const uint8_t *data, size_t size) {
 const fuzz_target fuzz_targets[] = {
     {"language", run_language}, {"graph", run_graph}, {"loops", run_loops}, {"idx", run_idx},
     {"npy", run_npy},           {"raw", run_raw},     {"safetensors", run_safetensors},
-    {"npz", run_npz},           {0}};
+    {"npz", run_npz},           {"csv", run_csv},     {"text", run_text},
+    {"image", run_image},       {0}};

@@ -64,19 +64,38 @@ static array *read_npy(arena *a, const data_request *r, const char *path, const 
   return npy_read(a, path, error);
 }
 
-typedef array *file_reader(arena *a, const data_request *r, const char *path, const char **error);
-
-static const struct {
+/* One of the two: of one file, or of all. */
+typedef struct reader_row {
   const char *name;
   file_reader *read;
-} file_readers[] = {{"idx", read_idx}, {"npy", read_npy}, {"raw", raw_read},
-                    {"npz", npz_read}, {"safetensors", tensor_read}};
+  array *(*read_all)(arena *a, const data_request *r, const char **error);
+} reader_row;
 
-static file_reader *reader_of(const data_request *r) {
-  const char *path = r->paths[0], *name = r->reader;
-  if (!name) name = ends_with(path, ".npy") || ends_with(path, ".npy.gz") ? "npy" : "idx";
-  for (size_t i = 0; i < sizeof file_readers / sizeof *file_readers; i++)
-    if (!strcmp(file_readers[i].name, name)) return file_readers[i].read;
+static const reader_row rows[] = {
+    {"idx", read_idx, NULL},           {"npy", read_npy, NULL},
+    {"raw", raw_read, NULL},           {"npz", npz_read, NULL},
+    {"safetensors", tensor_read, NULL}, {"csv", NULL, csv_read},
+    {"text", NULL, text_read},         {"images", NULL, images_read},
+    {"image", image_file_read, NULL} /* has no name in the language */};
+
+/* By the end of the file's name, before .gz or .xz. */
+static const char *reader_for(arena *a, const char *path) {
+  static const struct {
+    const char *end, *reader;
+  } ends[] = {{".npy", "npy"}, {".npz", "npz"},  {".csv", "csv"}, {".safetensors", "safetensors"},
+              {".png", "image"}, {".jpg", "image"}, {".jpeg", "image"}, {".txt", "text"}};
+  size_t length = strlen(path);
+  if (ends_with(path, ".gz") || ends_with(path, ".xz")) length -= 3;
+  const char *name = arena_text_n(a, path, length);
+  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+    if (ends_with(name, ends[i].end)) return ends[i].reader;
+  return "idx";
+}
+
+static const reader_row *reader_of(arena *a, const data_request *r) {
+  const char *name = r->reader ? r->reader : reader_for(a, r->paths[0]);
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    if (!strcmp(rows[i].name, name)) return &rows[i];
   internal_error("there is no reader %s", name);
 }
 
@@ -90,7 +109,8 @@ static bool rows_follow(arena *a, const array *x, const array *y, const char **e
   return same;
 }
 
-static array *joined(arena *a, array *const *parts, int count, const char **error) {
+array *data_concat(arena *a, array *const *parts, int count, const char **error) {
+  if (count == 1) return parts[0];
   array *whole = arena_new_of(a, array);
   *whole = *parts[0];
   for (int i = 1; i < count; i++) {
@@ -105,14 +125,16 @@ static array *joined(arena *a, array *const *parts, int count, const char **erro
   return whole;
 }
 
+array *data_join(arena *a, const data_request *r, file_reader *read, const char **error) {
+  array **parts = arena_array_of(a, r->path_count, array *);
+  for (int i = 0; i < r->path_count; i++)
+    if (!(parts[i] = read(a, r, r->paths[i], error))) return NULL;
+  return data_concat(a, parts, r->path_count, error);
+}
+
 array *data_read(arena *a, const data_request *r, const char **error) {
-  file_reader *read = reader_of(r);
-  if (r->path_count == 1) return read(a, r, r->paths[0], error);
-  array **parts = arena_array_of(a, r->path_count, array *), *whole = NULL;
-  int count = 0;
-  while (count < r->path_count && (parts[count] = read(a, r, r->paths[count], error))) count++;
-  if (count == r->path_count) whole = joined(a, parts, count, error);
-  return whole;
+  const reader_row *row = reader_of(a, r);
+  return row->read ? data_join(a, r, row->read, error) : row->read_all(a, r, error);
 }
 
 static void add_folders(arena *a, data_path *path, const char *list) {

@@ -44,6 +44,11 @@ const char *data_text(const data_request *r, const char *name);
 /* Whether a setting is given. */
 bool data_given(const data_request *r, const char *name);
 
+/* The rows of files, one after the other, each read by `read`; and of arrays. */
+typedef array *file_reader(arena *a, const data_request *r, const char *path, const char **error);
+array *data_join(arena *a, const data_request *r, file_reader *read, const char **error);
+array *data_concat(arena *a, array *const *parts, int count, const char **error);
+
 /* Readers of one file, plain or compressed by gzip or xz. */
 
 /* IDX files (http://yann.lecun.com/exdb/mnist: magic 0, 0, type, rank; big-endian extents and
@@ -63,6 +68,25 @@ array *tensor_read(arena *a, const data_request *r, const char *path, const char
 /* Records of one size behind a header: row i of the input, dense, row-major and little-endian,
  * begins `offset` bytes behind the start of record i. */
 array *raw_read(arena *a, const data_request *r, const char *path, const char **error);
+
+/* A picture, as one row. */
+array *image_file_read(arena *a, const data_request *r, const char *path, const char **error);
+
+/* Readers of all files of a request. */
+
+/* Tables: `columns` (numbers from 0, or names of the header) are a row of the input, all where it is
+ * not given; `separator`; `header`: the first record is none of the rows; `classes`: words of one
+ * column by their number, true: in the order of their bytes, or a list of them. */
+array *csv_read(arena *a, const data_request *r, const char **error);
+
+/* Characters, the texts one after the other: bytes, or with `vocabulary` (true: all characters of
+ * the text in the order of their codes; or a text of them) numbers of characters of UTF-8. Row i is
+ * as many as a row of the input has elements, from character offset + i step on. */
+array *text_read(arena *a, const data_request *r, const char **error);
+
+/* Folders of pictures, in the order of subfolders and names: pixels, or with `classes` the numbers
+ * of their subfolders. */
+array *images_read(arena *a, const data_request *r, const char **error);
 
 /* The array where it already has the element type or cannot be taken for it; an array of floating
  * numbers for f16 or bf16, which few files hold, is rounded. */

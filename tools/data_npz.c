@@ -92,15 +92,17 @@ static array *read_member(arena *a, const char *path, zip_t *archive, zip_int64_
 
 array *npz_read(arena *a, const data_request *r, const char *path, const char **error) {
   size_t size;
-  const char *bytes = data_content(a, path, &size, error), *fault = NULL;
-  if (!bytes) return NULL;
+  arena *scratch = arena_new();
+  const char *bytes = data_content(scratch, path, &size, error), *fault = NULL;
+  if (!bytes) *error = arena_text(a, *error);
   array *x = NULL;
-  zip_t *archive = open_archive(a, bytes, size, &fault);
+  zip_t *archive = bytes ? open_archive(a, bytes, size, &fault) : NULL;
   if (archive) {
     zip_int64_t which = find_member(a, r, archive, &fault);
     if (which >= 0) x = read_member(a, path, archive, which, &fault, error);
     zip_discard(archive);
   }
   if (fault) *error = arena_printf(a, "%s: %s", path, fault);
+  arena_free(scratch);
   return x;
 }
