@@ -80,6 +80,9 @@ static const struct {
 } small_models[] = {
     {"models/supervised/perceptron.dnn", {{"N", "20"}, {"SIZE", "8"}}},
     {"models/supervised/regression.dnn", {{"N", "30"}}},
+    {"models/supervised/multitask.dnn", {{"B", "2"}, {"UNITS", "6"}}},
+    {"models/autoencoders/denoising.dnn", {{"B", "2"}, {"UNITS", "6"}}},
+    {"models/autoencoders/sparse.dnn", {{"B", "2"}, {"UNITS", "6"}, {"K", "3"}}},
     {"models/convnets/resnet.dnn",
      {{"B", "2"}, {"BLOCKS", "1"}, {"WIDTH", "2"}, {"SIDE", "8"}, {"SHOWN", "10"}}},
     {"models/convnets/fcn_cam.dnn", {{"B", "2"}, {"TESTS", "4"}, {"CHANNELS", "4"}, {"CELL", "8"}}},
