@@ -8,6 +8,13 @@
 
 #include "module.h"
 
+/* The names of two variables in the library of an observed module: the function that an entry calls
+ * before each step of its plan that has kernels and after the last, as (context, step) with the number
+ * of the step that comes next, or C_OBSERVED_END; and the context that it gets. */
+#define C_OBSERVER "dnn_model_observer"
+#define C_OBSERVER_CONTEXT "dnn_model_observer_context"
+enum { C_OBSERVED_END = INT32_MAX };
+
 /* Writes a model: its header, and its source, which includes the header by the given name. Without
  * header or name the header's text goes into the source text. False where a file could not be
  * written (errno). */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "build.h"
+#include "c.h"
 
 /* ---- checks -------------------------------------------------------------------------------- */
 
@@ -114,12 +115,13 @@ static void write_loop(writer *w, const c_signature *s, const graph *g, const mo
   writer_close(w, "");
 }
 
+static void write_step(writer *w, const c_signature *s, const graph *g, const module_step *step) {
+  if (step->call) write_call(w, s, g, step->call);
+  else write_loop(w, s, g, step->loop);
+}
+
 static void write_code(writer *w, const c_signature *s, const graph *g, const module_code *code) {
-  for (int i = 0; i < code->count; i++) {
-    const module_step *step = &code->steps[i];
-    if (step->call) write_call(w, s, g, step->call);
-    else write_loop(w, s, g, step->loop);
-  }
+  for (int i = 0; i < code->count; i++) write_step(w, s, g, &code->steps[i]);
 }
 
 static bool uses_region(arena *a, const module_entry *e, region r) {
@@ -145,6 +147,27 @@ static void write_region_locals(writer *w, const c_signature *s, const module_en
                 initial ? "0" : "(int64_t)m->step");
 }
 
+static void write_observer(writer *w) {
+  writer_gap(w);
+  writer_line(w, "__attribute__((visibility(\"default\"))) void *" C_OBSERVER_CONTEXT ";");
+  writer_line(w, "__attribute__((visibility(\"default\")))");
+  writer_line(w, "void (*" C_OBSERVER ")(void *context, int32_t step);");
+  writer_gap(w);
+  writer_open(w, "static void observe(int32_t step)");
+  writer_line(w, "if (" C_OBSERVER ") " C_OBSERVER "(" C_OBSERVER_CONTEXT ", step);");
+  writer_close(w, "");
+}
+
+static void write_steps(writer *w, const c_signature *s, const module *m, const module_entry *e) {
+  for (int i = 0; i < e->code.count; i++) {
+    const module_step *step = &e->code.steps[i];
+    bool first = i == 0 || step->planned != step[-1].planned;
+    if (m->observed && first) writer_line(w, "observe(%d);", step->planned);
+    write_step(w, s, e->graph, step);
+  }
+  if (m->observed) writer_line(w, "observe(%d);", C_OBSERVED_END);
+}
+
 static void write_entry(writer *w, c_unit *u, const module *m, const module_entry *e,
                         bool initial) {
   c_signature s = c_entry_signature(u, m, e);
@@ -157,7 +180,7 @@ static void write_entry(writer *w, c_unit *u, const module *m, const module_entr
     writer_line(w, "if (m->weights->packed != m->weights->generation) return DNN_STALE;");
   write_region_locals(w, &s, e, initial);
   writer_gap(w);
-  write_code(w, &s, e->graph, &e->code);
+  write_steps(w, &s, m, e);
   writer_gap(w);
   if (e->writes) writer_line(w, "m->weights->generation++;");
   if (initial)
@@ -185,6 +208,7 @@ static void write_prepare(writer *w, const module *m) {
 
 void c_write_entries(writer *w, c_unit *u, const module *m) {
   write_check_context(w, m);
+  if (m->observed) write_observer(w);
   for (int i = 0; i < m->entry_count; i++) write_entry(w, u, m, &m->entries[i], i == 0);
   write_prepare(w, m);
 }

@@ -79,6 +79,7 @@ typedef struct planned_step {
   int *arguments;
   int argument_count;
   const planned_loop *loop;
+  int planned; /* the step of the plan that it is a part of */
 } planned_step;
 
 struct builder {
@@ -354,6 +355,7 @@ static void run_loop(builder *b, const group *g) {
 static void add_steps(builder *b) {
   lowering l = {.arena = b->arena, .target = b->module->target, .math = b->module->math,
                 .graph = b->graph, .fusion = b->fusion};
+  int first = 0; /* of the parts of the plan's last step */
   for (int i = 0; i < b->order->count; i++) {
     const order_step *s = &b->order->steps[i];
     switch (s->kind) {
@@ -366,6 +368,7 @@ static void add_steps(builder *b) {
       case ORDER_COPY_UPDATE: copy_to_slot(b, s); break;
       case ORDER_SET_ASIDE: set_aside(b, s->number); break;
     }
+    for (; first < b->step_count; first++) b->steps[first].planned = b->plan.step_count - 1;
   }
 }
 
@@ -472,6 +475,7 @@ static module_code code_of(const builder *b) {
     const planned_step *s = &b->steps[i];
     if (s->loop) code.steps[i].loop = loop_of(b, s->loop);
     else code.steps[i].call = call_of(b, s);
+    code.steps[i].planned = s->planned;
   }
   return code;
 }

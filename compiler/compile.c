@@ -121,7 +121,9 @@ module *compile_module(program *p, diagnostics *d, const compile_options *option
   }
   if (!compile_passes(p, d, options, NULL) || !memory_fits(p, d))
     return NULL;
-  return module_build(p->arena, p, t);
+  module *m = module_build(p->arena, p, t);
+  m->observed = options->observed;
+  return m;
 }
 
 /* ---- files --------------------------------------------------------------------------------- */
@@ -217,15 +219,13 @@ bool compile_program(program *p, diagnostics *d, const compile_options *options,
   return m && write_model(p->arena, d, m, options, kind, output);
 }
 
-bool compile_library(program *p, diagnostics *d, const compile_options *options, const char *folder,
-                     bool (*use)(void *context, const char *path), void *context) {
-  module *m = compile_module(p, d, options);
-  if (!m) return false;
-  const char *text = emit(p->arena, m, kind_of(".so"), NULL).whole;
-  staging *s = staging_new(p->arena, folder);
+bool compile_library(arena *a, const module *m, diagnostics *d, const compile_options *options,
+                     const char *folder, bool (*use)(void *context, const char *path), void *context) {
+  const char *text = emit(a, m, kind_of(".so"), NULL).whole;
+  staging *s = staging_new(a, folder);
   if (!s) return not_written(d, folder);
   const char *path = staging_path(s, "model.so");
-  bool good = compile_text(p->arena, d, m, options, CC_SHARED, text, s, path) && use(context, path);
+  bool good = compile_text(a, d, m, options, CC_SHARED, text, s, path) && use(context, path);
   staging_remove(s);
   return good;
 }

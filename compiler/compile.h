@@ -11,6 +11,7 @@ typedef struct compile_options {
   const char *target_cpu; /* NULL: x86-64-v3 */
   const char *cc;         /* the C compiler; NULL: cc */
   bool time_passes;       /* print each pass's time to standard error */
+  bool observed;          /* for a tool that looks between kernels: see c.h */
 } compile_options;
 
 /* Runs the graph passes up to and with the one of this name, NULL: all, on every graph of the
@@ -26,9 +27,9 @@ module *compile_module(program *p, diagnostics *d, const compile_options *option
 bool compile_program(program *p, diagnostics *d, const compile_options *options,
                      const char *output);
 
-/* Makes a shared library below a folder for temporary files, gives its path to `use`, and removes it.
- * False after an error in the diagnostics, or where `use` gives false. */
-bool compile_library(program *p, diagnostics *d, const compile_options *options, const char *folder,
-                     bool (*use)(void *context, const char *path), void *context);
+/* Makes a shared library of a module below a folder for temporary files, gives its path to `use`, and
+ * removes it. False after an error in the diagnostics, or where `use` gives false. */
+bool compile_library(arena *a, const module *m, diagnostics *d, const compile_options *options,
+                     const char *folder, bool (*use)(void *context, const char *path), void *context);
 
 #endif

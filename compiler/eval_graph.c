@@ -23,26 +23,16 @@ void tensor_copy_element(const tensor *from, int64_t from_offset, tensor *to, in
     to->ints[to_offset] = from->ints[from_offset];
 }
 
-/* What a walk over the graph has so far. */
-typedef struct state {
-  const evaluation *evaluation;
-  const graph *graph;
-  const tensor *const *inputs;
-  tensor_of_slot slot;
-  void *slot_context;
-  tensor **values; /* by node id */
-} state;
-
-static const tensor *value_of_input(const state *s, const node *n) {
-  for (int i = 0; i < s->graph->input_count; i++)
-    if (s->graph->inputs[i].node == n) return s->inputs[i];
-  internal_error("graph %s: node %d is an input that the graph does not list", s->graph->name,
-                 n->id);
+static const tensor *value_of_input(const graph *g, const tensor *const *inputs, const node *n) {
+  for (int i = 0; i < g->input_count; i++)
+    if (g->inputs[i].node == n) return inputs[i];
+  internal_error("graph %s: node %d is an input that the graph does not list", g->name, n->id);
 }
 
-static const tensor *value_of_slot(const state *s, const node *n) {
-  const tensor *value = s->slot ? s->slot(s->slot_context, node_text(n, 0)) : NULL;
-  if (!value) internal_error("graph %s: slot %s has no value", s->graph->name, node_text(n, 0));
+static const tensor *value_of_slot(const graph *g, tensor_of_slot value_at, void *context,
+                                   const node *n) {
+  const tensor *value = value_at ? value_at(context, node_text(n, 0)) : NULL;
+  if (!value) internal_error("graph %s: slot %s has no value", g->name, node_text(n, 0));
   return value;
 }
 
@@ -66,47 +56,61 @@ static void round_reals(tensor *t, const evaluation *e) {
   dtype element = t->type.element;
   int64_t count = type_elements(&t->type);
   int bits = kept_bits(element, e->lost_bits);
-  bool coarse = e->rounds && bits < 53;
-  if (!dtype_is_float(element) || !(coarse || half_is(element))) return;
+  bool coarse = e->rounds && e->lost_bits > 0, single = e->rounds && element == DTYPE_F32;
+  if (!dtype_is_float(element) || !(coarse || single || half_is(element))) return;
   for (int64_t i = 0; i < count; i++) {
     if (coarse) t->reals[i] = rounded(t->reals[i], bits);
+    else if (single) t->reals[i] = (double)(float)t->reals[i];
     t->reals[i] = half_round(element, t->reals[i]);
   }
 }
 
-static tensor *computed(const state *s, const node *n) {
-  const tensor **operands = arena_array_of(s->evaluation->arena, n->operand_count, const tensor *);
-  for (int i = 0; i < n->operand_count; i++) operands[i] = s->values[n->operands[i]->id];
-  tensor *result = tensor_new(s->evaluation->arena, &n->type);
-  op_definitions[n->op]->eval(s->evaluation, n, operands, result);
-  round_reals(result, s->evaluation);
+static tensor *computed(const evaluation *e, const node *n, tensor *const *values) {
+  const tensor **operands = arena_array_of(e->arena, n->operand_count, const tensor *);
+  for (int i = 0; i < n->operand_count; i++) operands[i] = values[n->operands[i]->id];
+  tensor *result = tensor_new(e->arena, &n->type);
+  op_definitions[n->op]->eval(e, n, operands, result);
+  round_reals(result, e);
   return result;
 }
 
-static tensor *copy_value(const state *s, const tensor *value, const node *n) {
+static tensor *copy_value(const evaluation *e, const graph *g, const tensor *value,
+                          const node *n) {
   if (!type_equal(&value->type, &n->type))
-    internal_error("graph %s: a value of type %s for %s", s->graph->name,
-                   type_text(s->evaluation->arena, &value->type),
-                   type_text(s->evaluation->arena, &n->type));
-  tensor *copy = tensor_new(s->evaluation->arena, &n->type);
+    internal_error("graph %s: a value of type %s for %s", g->name,
+                   type_text(e->arena, &value->type), type_text(e->arena, &n->type));
+  tensor *copy = tensor_new(e->arena, &n->type);
   memcpy(copy->reals, value->reals, (size_t)type_elements(&n->type) * sizeof(double));
   return copy;
 }
 _Static_assert(sizeof(double) == sizeof(int64_t), "reals and ints are copied alike");
 
-static tensor *value_of(const state *s, const node *n) {
-  if (n->op == OP_INPUT) return copy_value(s, value_of_input(s, n), n);
-  if (n->op == OP_SLOT) return copy_value(s, value_of_slot(s, n), n);
-  return computed(s, n);
+void graph_eval_nodes(const evaluation *e, const graph *g, tensor **values, int count,
+                      node *const *wanted) {
+  bool *needed = arena_array_of(e->arena, g->node_count, bool);
+  for (int i = 0; i < count; i++) needed[wanted[i]->id] = true;
+  for (int id = g->node_count - 1; id >= 0; id--)
+    for (int i = 0; needed[id] && !values[id] && i < g->nodes[id]->operand_count; i++)
+      needed[g->nodes[id]->operands[i]->id] = true;
+  for (int id = 0; id < g->node_count; id++)
+    if (needed[id] && !values[id]) values[id] = computed(e, g->nodes[id], values);
 }
 
 void graph_eval(const evaluation *e, const graph *g, const tensor *const *inputs,
                 tensor_of_slot value_at, void *slot_context, tensor **outputs, tensor **updates) {
   tensor **values = arena_array_of(e->arena, g->node_count, tensor *);
-  const state s = {e, g, inputs, value_at, slot_context, values};
   const int *uses = graph_uses(g, e->arena);
-  for (int id = 0; id < g->node_count; id++)
-    if (uses[id] > 0) values[id] = value_of(&s, g->nodes[id]);
+  node **results = arena_array_of(e->arena, g->output_count + g->update_count, node *);
+  for (int id = 0; id < g->node_count; id++) {
+    const node *n = g->nodes[id];
+    if (uses[id] > 0 && n->op == OP_INPUT)
+      values[id] = copy_value(e, g, value_of_input(g, inputs, n), n);
+    if (uses[id] > 0 && n->op == OP_SLOT)
+      values[id] = copy_value(e, g, value_of_slot(g, value_at, slot_context, n), n);
+  }
+  for (int i = 0; i < g->output_count; i++) results[i] = g->outputs[i].node;
+  for (int i = 0; i < g->update_count; i++) results[g->output_count + i] = g->updates[i].node;
+  graph_eval_nodes(e, g, values, g->output_count + g->update_count, results);
   for (int i = 0; i < g->output_count; i++) outputs[i] = values[g->outputs[i].node->id];
   for (int i = 0; i < g->update_count; i++) updates[i] = values[g->updates[i].node->id];
 }

@@ -39,6 +39,7 @@ typedef struct module_loop module_loop;
 typedef struct module_step {
   kernel_call *call;
   module_loop *loop;
+  int planned; /* the step of the plan that it is a part of */
 } module_step;
 
 typedef struct module_code {
@@ -81,6 +82,7 @@ typedef struct module {
   module_slot *slots;          /* in the order of program.slots */
   int slot_count;
   int64_t parameter_bytes, constant_bytes, state_bytes, scratch_bytes;
+  bool observed; /* entries tell an observer before each kernel and after the last (c.h) */
 } module;
 
 /* All calls of an entry, those in loops where they stand in its text. */

@@ -25,10 +25,11 @@ void tensor_copy_element(const tensor *from, int64_t from_offset, tensor *to, in
 typedef struct evaluation {
   arena *arena;
   uint64_t seed, step;
-  bool rounds;   /* floats are rounded after each operator, for estimates of a program's own
-                  * rounding; without it, what is computed is the meaning */
-  int lost_bits; /* then, to so many bits fewer than f32 and f64 have; f16 and bf16, which are
-                  * rounded only once a sum is complete, to half as many fewer */
+  bool rounds;   /* floats are rounded to their type after each operator, as a program of that
+                  * type would; without it, what is computed is the meaning */
+  int lost_bits; /* above 0: then rather to so many bits fewer than f32 and f64 have, with no limit
+                  * of range, for estimates; and f16 and bf16, which are rounded only once a
+                  * sum is complete, to half as many fewer */
 } evaluation;
 
 /* The value of a slot at the start of the entry; NULL where it is missing (an internal error). */
@@ -38,6 +39,11 @@ typedef const tensor *(*tensor_of_slot)(void *context, const char *path);
  * tensor per output and per update, in order, in e's arena. Bounded sizes stand at their maximum. */
 void graph_eval(const evaluation *e, const graph *g, const tensor *const *inputs,
                 tensor_of_slot slot, void *slot_context, tensor **outputs, tensor **updates);
+
+/* Computes the values of some nodes of a graph. values: by node id, NULL where a value is not known;
+ * those of the wanted nodes, and of what they need, are added. Inputs and slots must be known. */
+void graph_eval_nodes(const evaluation *e, const graph *g, tensor **values, int count,
+                      node *const *wanted);
 
 /* Philox 4x32-10 (Salmon et al., 2011): four words from a counter and a key. */
 void philox(uint32_t result[4], const uint32_t counter[4], const uint32_t key[2]);

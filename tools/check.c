@@ -80,23 +80,6 @@ slot_values check_initial(arena *a, const program *p, uint64_t seed) {
   return slots;
 }
 
-const char *check_index_text(arena *a, const tensor_type *type, int64_t element) {
-  const char *text = "";
-  if (!type->rank) return text;
-  int64_t strides[MAX_RANK];
-  type_strides(type, strides);
-  for (int i = 0; i < type->rank; i++)
-    text = arena_printf(a, "%s%s%lld", text, i ? ", " : "",
-                        (long long)(element / strides[i] % type->dims[i].maximum));
-  return arena_printf(a, "[%s]", text);
-}
-
-const char *check_element_text(arena *a, const tensor *t, int64_t element) {
-  if (!dtype_is_float(t->type.element))
-    return arena_printf(a, "%lld", (long long)t->ints[element]);
-  return arena_printf(a, "%.*g", t->type.element == DTYPE_F64 ? 17 : 9, t->reals[element]);
-}
-
 /* The options with a small value for every constant that gives a batch, unless one was given. */
 static options with_small_batches(arena *a, const program *p, const options *o) {
   options small = *o;

@@ -35,12 +35,6 @@ slot_values check_initial(arena *a, const program *p, uint64_t seed);
 /* A tensor_of_slot over slot_values. */
 const tensor *check_slot(void *slots, const char *path);
 
-/* "[2, 0]": the place of an element; nothing for a scalar. */
-const char *check_index_text(arena *a, const tensor_type *type, int64_t element);
-
-/* An element, with as many digits as tell two values of its type apart. */
-const char *check_element_text(arena *a, const tensor *t, int64_t element);
-
 /* What was compared. */
 typedef struct check_counts {
   int64_t gradients, directions;  /* by finite differences */

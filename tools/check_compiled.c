@@ -162,9 +162,9 @@ static void report_deviation(call *c, const subject *s, const deviation *d) {
   if (dtype_is_float(type->element))
     bound = arena_printf(c->arena, ", %.3g apart where %.3g is allowed", d->gap, d->bound);
   printf("  FAIL  %s, %s%s: compiled %s, interpreted %s%s", c->when, s->what,
-         check_index_text(c->arena, type, d->element),
-         check_element_text(c->arena, s->actual, d->element),
-         check_element_text(c->arena, s->expected, d->element), bound);
+         element_place_text(c->arena, type, d->element),
+         element_text(c->arena, s->actual, d->element),
+         element_text(c->arena, s->expected, d->element), bound);
   if (type->rank)
     printf("; %lld of %lld elements differ", (long long)d->count, (long long)type_elements(type));
   putchar('\n');

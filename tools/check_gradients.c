@@ -4,6 +4,7 @@
 
 #include "build.h"
 #include "check.h"
+#include "element.h"
 #include "grad.h"
 
 /* A gradient agrees when it does for one of these step sizes: large ones cross kinks (of max and
@@ -245,7 +246,7 @@ static void report_failure(const subject *s, const double *direction, const find
          s->point->graph->name, s->output->name, path, f->gradient, f->difference);
   int64_t element = furthest_element(s, direction, &worst);
   printf("        furthest off is %s%s: gradient %.9g, finite difference %.9g\n", path,
-         check_index_text(a, &s->gradient->type, element), worst.gradient, worst.difference);
+         element_place_text(a, &s->gradient->type, element), worst.gradient, worst.difference);
   arena_free(a);
 }
 

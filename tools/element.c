@@ -1,5 +1,7 @@
 #include "element.h"
 
+#include <math.h>
+
 #include "half.h"
 
 double element_real(dtype element, const void *data, int64_t i) {
@@ -58,4 +60,22 @@ void tensor_store(const tensor *t, void *data) {
     if (real) element_set_real(t->type.element, data, i, t->reals[i]);
     else element_set_int(t->type.element, data, i, t->ints[i]);
   }
+}
+
+const char *element_place_text(arena *a, const tensor_type *type, int64_t element) {
+  const char *text = "";
+  if (!type->rank) return text;
+  int64_t strides[MAX_RANK];
+  type_strides(type, strides);
+  for (int i = 0; i < type->rank; i++)
+    text = arena_printf(a, "%s%s%lld", text, i ? ", " : "",
+                        (long long)(element / strides[i] % type->dims[i].maximum));
+  return arena_printf(a, "[%s]", text);
+}
+
+const char *element_text(arena *a, const tensor *t, int64_t element) {
+  if (!dtype_is_float(t->type.element))
+    return arena_printf(a, "%lld", (long long)t->ints[element]);
+  if (isnan(t->reals[element])) return "nan"; /* of either sign */
+  return arena_printf(a, "%.*g", t->type.element == DTYPE_F64 ? 17 : 9, t->reals[element]);
 }

@@ -18,4 +18,10 @@ void element_set_int(dtype element, void *data, int64_t i, int64_t value);
 void tensor_load(tensor *t, const void *data);
 void tensor_store(const tensor *t, void *data);
 
+/* "[2, 0]": the place of an element; nothing for a scalar. */
+const char *element_place_text(arena *a, const tensor_type *type, int64_t element);
+
+/* An element, with as many digits as tell two values of its type apart. */
+const char *element_text(arena *a, const tensor *t, int64_t element);
+
 #endif

@@ -39,13 +39,20 @@ static bool load(void *context, const char *path) {
   return false;
 }
 
-bool model_compile(arena *a, program *p, diagnostics *d, const options *o, dnn_library *library) {
+bool model_compile_module(arena *a, program *p, diagnostics *d, const options *o, bool observed,
+                          dnn_library *library, const module **m) {
   const char *folder = getenv("TMPDIR");
-  compile_options compile = {.target_cpu = "native", .cc = o->cc};
-  bool good = compile_library(p, d, &compile, folder && *folder ? folder : "/tmp", load,
-                              &(loading){a, library});
+  compile_options compile = {.target_cpu = "native", .cc = o->cc, .observed = observed};
+  *m = compile_module(p, d, &compile);
+  bool good = *m && compile_library(p->arena, *m, d, &compile, folder && *folder ? folder : "/tmp",
+                                    load, &(loading){a, library});
   if (!good) tool_diagnostics(d);
   return good;
+}
+
+bool model_compile(arena *a, program *p, diagnostics *d, const options *o, dnn_library *library) {
+  const module *unused;
+  return model_compile_module(a, p, d, o, false, library, &unused);
 }
 
 static bool has_suffix(const char *path, const char *suffix) {

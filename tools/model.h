@@ -3,6 +3,7 @@
 #define MODEL_H
 
 #include "dnn_rt.h"
+#include "module.h"
 #include "options.h"
 
 /* Reads and elaborates a .dnn file with the options' definitions. NULL after an error, which is in
@@ -12,6 +13,11 @@ program *model_elaborate(arena *a, diagnostics *d, const options *o, elaborate_o
 /* Compiles a program for this machine and loads it; nothing stays on the disk. False after an
  * error, which has been printed. The program's graphs are replaced by simplified ones. */
 bool model_compile(arena *a, program *p, diagnostics *d, const options *o, dnn_library *library);
+
+/* The same; *m is then the module that the library is of. With `observed` the library has an observer
+ * (c.h). */
+bool model_compile_module(arena *a, program *p, diagnostics *d, const options *o, bool observed,
+                          dnn_library *library, const module **m);
 
 /* Opens a shared library, whatever its name, or compiles a .dnn. False after an error, which has been printed. */
 bool model_open(arena *a, const options *o, dnn_library *library);

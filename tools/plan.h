@@ -23,6 +23,7 @@ typedef struct plan {
   const task *task;
   stage *stages;
   int stage_count;
+  elaborate_options how; /* with which the model that runs was elaborated */
 } plan;
 
 /* The task by its name, NULL: the first; NULL with a message printed where there is none. */

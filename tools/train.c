@@ -51,10 +51,9 @@ static int train_model(arena *a, const plan *p, const dnn_model *model, const op
 }
 
 /* The program again, with a copy of each entry for its last, smaller batch. */
-static program *with_remainders(arena *a, diagnostics *d, const plan *p, const options *o) {
-  elaborate_options how = {0};
-  how.specialisations = plan_specialisations(a, p, &how.specialisation_count);
-  return model_elaborate(a, d, o, how);
+static program *with_remainders(arena *a, diagnostics *d, plan *p, const options *o) {
+  p->how.specialisations = plan_specialisations(a, p, &p->how.specialisation_count);
+  return model_elaborate(a, d, o, p->how);
 }
 
 int command_train(arena *a, const options *o) {

@@ -16,6 +16,7 @@
 #include "picture.h"
 #include "progress.h"
 #include "results.h"
+#include "watch.h"
 
 /* A run with the code that it calls. */
 typedef struct runner {
@@ -38,6 +39,7 @@ typedef struct trainer {
   runner **runners; /* one per feed, made when first used */
   int runner_count;
   const char *line; /* results of the epoch's runs, for one printed line */
+  watch *watch;
 } trainer;
 
 /* Set by the first SIGINT or SIGTERM; a second one ends the process at once. */
@@ -83,6 +85,7 @@ static bool call(trainer *t, runner *r, const dnn_entry *entry, int64_t batch, f
   dnn_context *context = &t->instance->context;
   uint64_t step = context->step;
   const void *const *inputs = feed_batch(r->feed, batch, time);
+  watch_call(t->watch, r->feed, entry, batch, time);
   if (!entry->writes) context->step = (uint64_t)batch;
   bool called = model_call(t->instance, entry, inputs, r->outputs);
   if (!entry->writes) context->step = step;
@@ -126,6 +129,7 @@ static bool write_results(trainer *t, const runner *r, const stage *s) {
 /* A run over all of its rows, in order, the last smaller batch included. */
 static bool run_pass(trainer *t, feed *f, const stage *s, feed_time time) {
   runner *r = runner_of(t, f);
+  watch_renew(t->watch);
   int64_t batches = feed_batches(f);
   averages_clear(&r->averages);
   results_clear(&r->results);
@@ -221,6 +225,20 @@ static bool check_finite(const trainer *t, const stage *s, const runner *r, int6
              "checkpoint of the last whole epoch is kept",
              r->entry->outputs[output].name, r->entry->name, (long long)step,
              (long long)epoch_of(s, step) + 1);
+  watch_explain_output(t->watch, output);
+  return false;
+}
+
+/* Before a checkpoint takes the parameters over. */
+static bool check_parameters(const trainer *t, const stage *s) {
+  const dnn_slot *found = watch_parameters(t->watch);
+  if (!found) return true;
+  progress_clear(&t->progress);
+  tool_error("parameter %s is not finite after step %lld (epoch %lld of the phase); the checkpoint "
+             "of the last whole epoch is kept",
+             found->tensor.name, (long long)t->place.step - 1,
+             (long long)epoch_of(s, t->place.step - 1) + 1);
+  watch_explain_slot(t->watch, found);
   return false;
 }
 
@@ -258,6 +276,7 @@ static bool train_step(trainer *t, const stage *s, runner *r) {
 }
 
 static bool end_epoch(trainer *t, const stage *s, runner *r, double start) {
+  if (!check_parameters(t, s)) return false;
   feed_time time = {t->place.step - 1, epoch_of(s, t->place.step - 1), s->steps};
   t->place.epoch = epoch_of(s, t->place.step);
   history_add(&t->history, t->place.stage, epochs_done(s, t->place.step), t->place.step,
@@ -279,6 +298,7 @@ static bool end_epoch(trainer *t, const stage *s, runner *r, double start) {
 static bool train_epoch(trainer *t, const stage *s, runner *r) {
   double start = progress_clock();
   int64_t epoch = epoch_of(s, t->place.step), end = (epoch + 1) * s->epoch_steps;
+  watch_renew(t->watch);
   if (end > s->steps) end = s->steps;
   if (r->feed->run->shuffle)
     feed_shuffle(t->arena, r->feed, t->instance->context.seed, (uint64_t)t->place.stage + 1, epoch);
@@ -457,6 +477,7 @@ int train_plan(arena *a, const plan *p, dnn_instance *instance, const options *o
                .place = {.task = p->task->name, .sums = ""},
                .history = {.arena = a},
                .line = ""};
+  t.watch = watch_new(a, o, p->how, instance);
   if (o->resume && !resume(&t, o->seed_given)) return STATUS_ERROR;
   catch_signals();
   if (!run_stages(&t)) return STATUS_ERROR;

@@ -1,0 +1,131 @@
+#include "observe.h"
+
+#include <dlfcn.h>
+#include <math.h>
+#include <string.h>
+
+#include "c.h"
+#include "element.h"
+
+/* ---- finite or not --------------------------------------------------------------------------- */
+
+static finiteness finiteness_of_real(double x) {
+  return isfinite(x) ? FINITE : isnan(x) ? NOT_A_NUMBER : INFINITE;
+}
+
+finiteness finiteness_of_memory(const tensor_type *type, const void *memory) {
+  finiteness worst = FINITE;
+  if (!dtype_is_float(type->element)) return worst;
+  for (int64_t i = 0; i < type_elements(type) && worst < NOT_A_NUMBER; i++) {
+    finiteness f = finiteness_of_real(element_real(type->element, memory, i));
+    if (f > worst) worst = f;
+  }
+  return worst;
+}
+
+int64_t finiteness_place(const tensor *t, finiteness least) {
+  if (!dtype_is_float(t->type.element)) return -1;
+  for (int64_t i = 0; i < type_elements(&t->type); i++)
+    if (finiteness_of_real(t->reals[i]) >= least) return i;
+  return -1;
+}
+
+finiteness finiteness_of(const tensor *t) {
+  return finiteness_place(t, NOT_A_NUMBER) >= 0 ? NOT_A_NUMBER
+         : finiteness_place(t, INFINITE) >= 0   ? INFINITE
+                                                : FINITE;
+}
+
+/* ---- the library ----------------------------------------------------------------------------- */
+
+bool observed_new(arena *a, program *p, diagnostics *d, const options *o, observed *code) {
+  return model_compile_module(a, p, d, o, true, &code->library, &code->module);
+}
+
+void observed_free(observed *code) { dnn_unload(&code->library); }
+
+const module_entry *observed_entry(const observed *code, const dnn_entry *entry) {
+  for (int i = 0; i < code->module->entry_count; i++)
+    if (strcmp(code->module->entries[i].name, entry->name) == 0) return &code->module->entries[i];
+  internal_error("the observed model has no entry %s", entry->name);
+}
+
+/* ---- one call -------------------------------------------------------------------------------- */
+
+typedef struct observer {
+  arena *arena;
+  observation *observation;
+  const module_entry *entry;
+  int step; /* of the plan, that comes next; -1: none was announced yet */
+} observer;
+
+/* NULL where the tool does not see it. */
+static const void *memory_of(const observation *o, const plan_value *v) {
+  const dnn_context *c = &o->instance->context;
+  const placement *p = &v->place;
+  if (!v->node) return NULL;
+  switch (p->region) {
+    case REGION_INPUT: return o->inputs[p->index];
+    case REGION_OUTPUT: return o->outputs[p->index];
+    case REGION_PARAMETERS: return (const char *)c->weights->parameters + p->offset;
+    case REGION_CONSTANTS: return (const char *)c->weights->constants + p->offset;
+    case REGION_STATE: return (const char *)c->state + p->offset;
+    case REGION_SCRATCH: return (const char *)c->scratch + p->offset;
+    default: return NULL;
+  }
+}
+
+static void look_at(observer *w, int value) {
+  const plan_value *v = &w->entry->plan->values[value];
+  const void *memory = memory_of(w->observation, v);
+  if (w->observation->levels && memory)
+    w->observation->levels[value] = (unsigned char)finiteness_of_memory(&v->node->type, memory);
+}
+
+static void look_at_initial(observer *w) {
+  const plan *p = w->entry->plan;
+  for (int i = 0; i < p->value_count; i++)
+    if (p->values[i].initial) look_at(w, i);
+}
+
+/* Before the kernel of the next step. */
+static void keep_inputs(observer *w, capture *c) {
+  const plan *p = w->entry->plan;
+  const plan_step *s = &p->steps[c->step];
+  c->values = arena_array_of(w->arena, w->entry->graph->node_count, tensor *);
+  for (int i = 0; i < s->read_count; i++) {
+    const plan_value *v = &p->values[s->reads[i]];
+    const void *memory = memory_of(w->observation, v);
+    if (!memory) continue;
+    tensor *t = tensor_new(w->arena, &v->node->type);
+    tensor_load(t, memory);
+    c->values[v->node->id] = t;
+  }
+}
+
+static void before_step(void *context, int32_t next) {
+  observer *w = context;
+  const plan *p = w->entry->plan;
+  if (w->step < 0) {
+    look_at_initial(w);
+    w->step = 0;
+  }
+  for (; w->step < p->step_count && w->step < next; w->step++)
+    for (int i = 0; i < p->steps[w->step].write_count; i++)
+      look_at(w, p->steps[w->step].writes[i]);
+  for (int i = 0; i < w->observation->capture_count; i++)
+    if (w->observation->captures[i].step == next) keep_inputs(w, &w->observation->captures[i]);
+}
+
+bool observe(arena *a, const observed *code, dnn_instance *instance, observation *o) {
+  observer w = {.arena = a, .observation = o, .entry = observed_entry(code, o->entry), .step = -1};
+  const dnn_entry *entry = dnn_find_entry(code->library.model, o->entry->name);
+  void **context = dlsym(code->library.handle, C_OBSERVER_CONTEXT);
+  void (**function)(void *, int32_t) = dlsym(code->library.handle, C_OBSERVER);
+  ensure(entry && context && function);
+  *context = &w;
+  *function = before_step;
+  bool called = model_call(instance, entry, o->inputs, o->outputs);
+  *function = NULL;
+  return called;
+}
