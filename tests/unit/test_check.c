@@ -221,8 +221,9 @@ static const char noise[] =
 
 static program *elaborated(const char *text, bool real_f64) {
   diagnostics *d = diag_new(memory);
-  source file = {"noise.dnn", text, strlen(text)};
-  program *p = elaborate(memory, d, &file, &(elaborate_options){.real_f64 = real_f64});
+  source *file = arena_new_of(memory, source); /* locations point to it */
+  *file = (source){"noise.dnn", text, strlen(text)};
+  program *p = elaborate(memory, d, file, &(elaborate_options){.real_f64 = real_f64});
   diag_print(d, stderr);
   assert_non_null(p);
   return p;
