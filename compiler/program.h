@@ -63,6 +63,18 @@ typedef struct run_picture {
   double low, high;
 } run_picture;
 
+/* Rows [first, last) of a split; last -1: to the end. */
+typedef struct run_source {
+  int set, split;
+  int64_t first, last;
+} run_source;
+
+/* An input of the entry and the column of a source that it takes its rows from. */
+typedef struct run_column {
+  const char *input;
+  int source, column;
+} run_column;
+
 typedef enum task_run_kind { TASK_RUN, TASK_LOAD, TASK_SAVE } task_run_kind;
 
 /* One run(…) of a task, or load(…) or save(…). A negative count was not given. */
@@ -71,11 +83,15 @@ typedef struct task_run {
   const char *instance, *file; /* of a load or save: a path and a file; nothing else is set */
   const char *entry;      /* name in program.entries */
   const char *label;      /* under which results are reported; NULL: the entry's name */
-  int data, split;        /* data set and split that feed it; -1: none */
-  int64_t first, last;    /* rows [first, last); last -1: to the end */
+  run_source *sources;    /* of data; the first gives the length of an epoch */
+  int source_count;
+  run_column *columns;
+  int column_count;
   run_argument *arguments;
   int argument_count;
   int64_t epochs, steps;                /* a phase */
+  bool alternate;                       /* takes turns with the phase before it */
+  int64_t times;                        /* calls in a turn of a phase */
   int64_t every_epochs, every_steps;    /* belongs to the phase before it */
   bool at_end, once, shuffle;
   run_picture picture;

@@ -132,7 +132,7 @@ static value data_call(elaborator *e, const ast *n) {
   for (int i = 1; i < n->items.count; i++) add_split(e, n->items.items[i], &set);
   task *t = e->task;
   arena_push(e->arena, t->sets, t->set_count) = set;
-  return (value){.kind = VALUE_DATA, .rows = {t->set_count - 1, -1, 0, -1}};
+  return (value){.kind = VALUE_DATA, .rows = {t->set_count - 1, -1, -1, 0, -1}};
 }
 
 /* Data sets carry the names of the variables that hold them. */
@@ -144,16 +144,31 @@ static void name_sets(elaborator *e, const scope *names) {
   }
 }
 
+static value subscript_column(elaborator *e, const ast *n, value base) {
+  const data_split *split = &e->task->sets[base.rows.set].splits[base.rows.split];
+  const char **names = NULL;
+  int count = 0;
+  for (int i = 0; i < split->column_count; i++) {
+    arena_push(e->arena, names, count) = split->columns[i].name;
+    if (strcmp(split->columns[i].name, n->name)) continue;
+    base.rows.column = i;
+    return base;
+  }
+  return elaborator_unknown(e, n->at, "column", n->name, names, count);
+}
+
 value subscript_split(elaborator *e, const ast *n, value base) {
   const data_set *set = &e->task->sets[base.rows.set];
   const char **names = NULL;
   int count = 0;
+  if (base.rows.column >= 0)
+    return elaborator_error(e, n->at, "a column of data has no parts");
+  if (base.rows.split >= 0) return subscript_column(e, n, base);
   for (int i = 0; i < set->split_count; i++) {
     arena_push(e->arena, names, count) = set->splits[i].name;
-    if (base.rows.split < 0 && !strcmp(set->splits[i].name, n->name)) {
-      base.rows.split = i;
-      return base;
-    }
+    if (strcmp(set->splits[i].name, n->name)) continue;
+    base.rows.split = i;
+    return base;
   }
   return elaborator_unknown(e, n->at, "split", n->name, names, count);
 }
@@ -164,8 +179,8 @@ bool task_call(elaborator *e, const ast *n, value *result) {
   static const struct {
     const char *name;
     value (*elaborate)(elaborator *e, const ast *n);
-  } calls[] = {{"data", data_call},       {"run", task_run_call},   {"stop", task_stop_call},
-               {"load", task_load_call}, {"save", task_save_call}};
+  } calls[] = {{"data", data_call},       {"run", task_run_call},   {"alternate", task_alternate_call},
+               {"stop", task_stop_call}, {"load", task_load_call}, {"save", task_save_call}};
   if (e->in_arguments || n->base->kind != AST_NAME) return false;
   for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
     if (!strcmp(n->base->name, calls[i].name)) {

@@ -24,7 +24,7 @@ static int last_phase(const task *t) {
 /* Whether a run measures while the phase is under way. */
 static bool measures(const task_run *run) {
   return run->kind == TASK_RUN &&
-         (task_is_phase(run) || run->every_epochs >= 0 || run->every_steps >= 0);
+         (task_is_phase(run) || run->alternate || run->every_epochs >= 0 || run->every_steps >= 0);
 }
 
 /* Finds "evaluate.loss" among what the phase's runs report. */

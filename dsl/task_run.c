@@ -45,35 +45,6 @@ static graph *argument_graph(elaborator *e, const char *name, const ast *n) {
   return NULL;
 }
 
-static void add_argument(elaborator *e, const ast *n, task_run *run) {
-  for (int i = 0; i < run->argument_count; i++)
-    if (!strcmp(run->arguments[i].name, n->name))
-      elaborator_error(e, n->at, "`%s` is given twice", n->name);
-  graph *g = argument_graph(e, n->name, n->value);
-  arena_push(e->arena, run->arguments, run->argument_count) = (run_argument){n->name, g, n->at};
-}
-
-/* False after an error. */
-static bool add_rows(elaborator *e, const ast *n, task_run *run) {
-  value v = expression_value(e, n);
-  if (value_is_poison(v)) return false;
-  if (!value_is(v, VALUE_DATA) || v.rows.split < 0) {
-    elaborator_error(e, n->at, "a run is fed with a split of data, as in d.train, not %s",
-                     value_words(e->arena, v));
-  } else if (run->data >= 0) {
-    elaborator_refuse(e, n->at, "a run with two sources of data");
-  } else {
-    run->data = v.rows.set;
-    run->split = v.rows.split;
-    run->first = v.rows.first;
-    run->last = v.rows.last;
-    return true;
-  }
-  return false;
-}
-
-/* --- checks against the entry --------------------------------------------------------------- */
-
 static const graph_value *find_input(const graph *g, const char *name) {
   for (int i = 0; i < g->input_count; i++)
     if (!strcmp(g->inputs[i].name, name)) return &g->inputs[i];
@@ -86,13 +57,115 @@ static bool is_argument(const task_run *run, const char *name) {
   return false;
 }
 
-static bool is_column(const elaborator *e, const task_run *run, const char *name) {
-  if (run->data < 0) return false;
-  const data_split *split = &e->task->sets[run->data].splits[run->split];
-  for (int i = 0; i < split->column_count; i++)
-    if (!strcmp(split->columns[i].name, name)) return true;
+static const run_column *find_column(const task_run *run, const char *input) {
+  for (int i = 0; i < run->column_count; i++)
+    if (!strcmp(run->columns[i].input, input)) return &run->columns[i];
+  return NULL;
+}
+
+/* The run's source of these rows, added where it has none yet. */
+static int source_of(elaborator *e, task_run *run, data_rows rows) {
+  for (int i = 0; i < run->source_count; i++) {
+    const run_source *s = &run->sources[i];
+    if (s->set == rows.set && s->split == rows.split && s->first == rows.first &&
+        s->last == rows.last)
+      return i;
+  }
+  arena_push(e->arena, run->sources, run->source_count) =
+      (run_source){rows.set, rows.split, rows.first, rows.last};
+  return run->source_count - 1;
+}
+
+/* Whether an argument names data: image: d.train.picture. */
+static bool is_data(elaborator *e, const ast *n) {
+  const char *root = ast_root_name(n);
+  const binding *b = root ? scope_find(e->frame->scope, root) : NULL;
+  return b && value_is(b->value, VALUE_DATA);
+}
+
+/* False after an error. */
+static bool add_column(elaborator *e, const ast *n, task_run *run) {
+  value v = expression_value(e, n->value);
+  if (value_is_poison(v)) return false;
+  if (!value_is(v, VALUE_DATA) || v.rows.column < 0) {
+    elaborator_error(e, n->at, "an input takes one column, as in %s: d.train.%s", n->name, n->name);
+    return false;
+  }
+  arena_push(e->arena, run->columns, run->column_count) =
+      (run_column){n->name, source_of(e, run, v.rows), v.rows.column};
+  return true;
+}
+
+/* False after an error. */
+static bool add_argument(elaborator *e, const ast *n, task_run *run) {
+  if (is_argument(run, n->name) || find_column(run, n->name)) {
+    elaborator_error(e, n->at, "`%s` is given twice", n->name);
+    return false;
+  }
+  if (is_data(e, n->value)) return add_column(e, n, run);
+  graph *g = argument_graph(e, n->name, n->value);
+  arena_push(e->arena, run->arguments, run->argument_count) = (run_argument){n->name, g, n->at};
+  return true;
+}
+
+static bool is_given_by_name(const ast *call, const char *input) {
+  for (int i = 0; i < call->items.count; i++) {
+    const ast *item = call->items.items[i];
+    if (item->kind == AST_NAMED && !strcmp(item->name, input)) return true;
+  }
   return false;
 }
+
+/* Columns of a split meet the inputs of their names that the call does not give by name. False after
+ * an error. */
+static bool meet_inputs(elaborator *e, const ast *n, data_rows rows, const ast *call, const graph *g,
+                        task_run *run) {
+  const data_split *split = &e->task->sets[rows.set].splits[rows.split];
+  bool met = false, good = true;
+  for (int i = 0; i < split->column_count; i++) {
+    const char *name = split->columns[i].name;
+    if (!find_input(g, name)) continue;
+    met = true;
+    if (is_given_by_name(call, name)) continue;
+    if (find_column(run, name)) {
+      elaborator_error(e, n->at, "two sources of data have a column `%s`; say which the input takes, "
+                       "as in %s: d.%s.%s", name, name, split->name, name);
+      good = false;
+      continue;
+    }
+    arena_push(e->arena, run->columns, run->column_count) =
+        (run_column){name, source_of(e, run, rows), i};
+  }
+  if (!met)
+    elaborator_error(e, n->at, "no column of `%s` has the name of an input of %s", split->name,
+                     run->entry);
+  return good && met;
+}
+
+/* False after an error. */
+static bool add_rows(elaborator *e, const ast *n, const ast *call, const graph *g, task_run *run) {
+  value v = expression_value(e, n);
+  if (value_is_poison(v)) return false;
+  if (value_is(v, VALUE_DATA) && v.rows.split >= 0 && v.rows.column < 0)
+    return meet_inputs(e, n, v.rows, call, g, run);
+  elaborator_error(e, n->at, "a run is fed with a split of data, as in d.train, not %s",
+                   value_words(e->arena, v));
+  return false;
+}
+
+/* False after an error. */
+static bool add_inputs(elaborator *e, const ast *call, const graph *g, task_run *run) {
+  bool good = true;
+  for (int i = 0; i < call->items.count; i++) {
+    const ast *item = call->items.items[i];
+    bool added = item->kind == AST_NAMED ? add_argument(e, item, run)
+                                         : add_rows(e, item, call, g, run);
+    good = good && added;
+  }
+  return good;
+}
+
+/* --- checks against the entry --------------------------------------------------------------- */
 
 static void check_arguments(elaborator *e, const task_run *run, const graph *g) {
   const char **names = NULL;
@@ -109,12 +182,18 @@ static void check_arguments(elaborator *e, const task_run *run, const graph *g) 
       elaborator_error(e, a->at, "the input `%s` is %s; only scalars are given here", a->name,
                        type_text(e->arena, &input->node->type));
   }
+  for (int i = 0; i < run->column_count; i++) {
+    const char *name = run->columns[i].input;
+    if (!find_input(g, name))
+      elaborator_unknown(e, run->at, arena_printf(e->arena, "input of %s named", run->entry), name,
+                         names, count);
+  }
 }
 
 static void check_inputs(elaborator *e, const task_run *run, const graph *g) {
   for (int i = 0; i < g->input_count; i++) {
     const graph_value *input = &g->inputs[i];
-    if (is_argument(run, input->name) || is_column(e, run, input->name)) continue;
+    if (is_argument(run, input->name) || find_column(run, input->name)) continue;
     elaborator_error(e, run->at, "the input `%s` of %s gets no value: %s", input->name, run->entry,
                      input->node && input->node->type.rank ? "no column has this name"
                                                            : "give it, as in rate: 1e-3");
@@ -179,7 +258,8 @@ typedef struct written {
 
 static void set_option(elaborator *e, const ast *n, task_run *run, written *w) {
   static const char *const names[] = {"epochs",  "steps",  "every_epochs", "every_steps", "at_end",
-                                      "once",    "shuffle", "to",          "as", "label"};
+                                      "once",    "shuffle", "to",          "as",
+                                      "label",   "times"};
   if (n->kind != AST_NAMED) {
     elaborator_error(e, n->at, "what follows the entry in run(…) is named, as in epochs: 10");
     return;
@@ -197,50 +277,120 @@ static void set_option(elaborator *e, const ast *n, task_run *run, written *w) {
     case 7: w->to = n; break;
     case 8: w->as = n; break;
     case 9: set_label(e, n, run); break;
+    case 10: set_count(e, n, &run->times); break;
     default: elaborator_unknown(e, n->at, "option of run named", n->name, names, count);
   }
 }
 
 bool task_is_phase(const task_run *run) { return run->epochs >= 0 || run->steps >= 0; }
 
+static int ways_to_say_when(const task_run *run) {
+  return (run->epochs >= 0) + (run->steps >= 0) + (run->every_epochs >= 0) +
+         (run->every_steps >= 0) + run->at_end + run->once;
+}
+
 /* Exactly one of the ways to say when. */
 static void check_time(elaborator *e, const task_run *run) {
-  bool every = run->every_epochs >= 0 || run->every_steps >= 0;
-  int ways = (run->epochs >= 0) + (run->steps >= 0) + (run->every_epochs >= 0) +
-             (run->every_steps >= 0) + run->at_end + run->once;
-  if (ways != 1)
+  bool every = run->every_epochs >= 0 || run->every_steps >= 0, phase = false;
+  if (ways_to_say_when(run) != 1)
     elaborator_error(e, run->at, "a run has one of epochs, steps, every_epochs, every_steps, "
                      "at_end and once");
-  bool phase = false;
   for (int i = 0; i < e->task->run_count; i++) phase = phase || task_is_phase(&e->task->runs[i]);
   if (every && !phase)
     elaborator_error(e, run->at, "no phase stands before this run: one with epochs or steps");
-  if (run->epochs >= 0 && run->data < 0)
+  if (run->epochs >= 0 && !run->source_count)
     elaborator_error(e, run->at, "an epoch needs data; give steps instead");
+  if (run->times >= 0)
+    elaborator_error(e, run->at, "`times` is for runs that take turns, in alternate(…)");
+  if (run->shuffle && !run->source_count)
+    elaborator_error(e, run->at, "there is no data to shuffle");
   if (task_is_phase(run) && run->picture.kind != PICTURE_NONE)
     elaborator_error(e, run->at, "a phase writes no file; a run with every_epochs or at_end after it "
                      "does");
 }
 
-value task_run_call(elaborator *e, const ast *n) {
-  if (!n->items.count) return elaborator_error(e, n->at, "run(…) of which entry?");
-  const ast *call = n->items.items[0];
-  task_run run = {.entry = entry_of(e, call), .data = -1, .split = -1, .last = -1, .epochs = -1,
-                  .steps = -1, .every_epochs = -1, .every_steps = -1, .at = n->at};
-  written w = {0};
-  for (int i = 1; i < n->items.count; i++) set_option(e, n->items.items[i], &run, &w);
-  if (!run.entry) return (value){0};
-  bool fed = true;
-  for (int i = 0; i < call->items.count; i++) {
-    const ast *item = call->items.items[i];
-    if (item->kind == AST_NAMED) add_argument(e, item, &run);
-    else fed = add_rows(e, item, &run) && fed;
+static task_run run_new(location at) {
+  return (task_run){.epochs = -1, .steps = -1, .times = -1, .every_epochs = -1, .every_steps = -1,
+                    .at = at};
+}
+
+/* Everything but the time. False after an error. */
+static bool read_run(elaborator *e, const ast *n, task_run *run) {
+  if (!n->items.count) {
+    elaborator_error(e, n->at, "run(…) of which entry?");
+    return false;
   }
-  const graph *g = program_entry(e->program, run.entry);
-  check_arguments(e, &run, g);
-  run.picture = task_picture(e, w.to, w.as, g, run.data >= 0);
-  if (fed) check_inputs(e, &run, g);
+  const ast *call = n->items.items[0];
+  run->entry = entry_of(e, call);
+  written w = {0};
+  for (int i = 1; i < n->items.count; i++) set_option(e, n->items.items[i], run, &w);
+  if (!run->entry) return false;
+  const graph *g = program_entry(e->program, run->entry);
+  bool fed = add_inputs(e, call, g, run);
+  check_arguments(e, run, g);
+  run->picture = task_picture(e, w.to, w.as, g, run->source_count > 0);
+  if (fed) check_inputs(e, run, g);
+  return fed;
+}
+
+value task_run_call(elaborator *e, const ast *n) {
+  task_run run = run_new(n->at);
+  bool fed = read_run(e, n, &run);
+  if (!run.entry) return (value){0};
   if (fed) check_time(e, &run);
+  if (run.times < 0) run.times = 1;
   arena_push(e->arena, e->task->runs, e->task->run_count) = run;
+  return value_none();
+}
+
+/* --- runs in turn --------------------------------------------------------------------------- */
+
+/* One of the runs; false after an error. */
+static bool add_turn(elaborator *e, const ast *n, task_run *run) {
+  bool good = n->kind == AST_CALL && n->base->kind == AST_NAME && !strcmp(n->base->name, "run");
+  if (!good) {
+    elaborator_error(e, n->at, "alternate(…) takes runs, as in alternate(run(critic(d.train), times: "
+                     "5), run(generator()), epochs: 10)");
+    return false;
+  }
+  if (!read_run(e, n, run)) return false;
+  if (ways_to_say_when(run) || run->picture.kind != PICTURE_NONE || run->times == 0)
+    elaborator_error(e, n->at, "a run that takes turns has inputs, shuffle, label and times");
+  else if (run->shuffle && !run->source_count)
+    elaborator_error(e, n->at, "there is no data to shuffle");
+  else return true;
+  return false;
+}
+
+static void set_length(elaborator *e, const ast *n, task_run *first) {
+  static const char *const names[] = {"epochs", "steps"};
+  if (!strcmp(n->name, "epochs")) set_count(e, n, &first->epochs);
+  else if (!strcmp(n->name, "steps")) set_count(e, n, &first->steps);
+  else elaborator_unknown(e, n->at, "option of alternate named", n->name, names, 2);
+}
+
+value task_alternate_call(elaborator *e, const ast *n) {
+  task_run *runs = NULL;
+  int count = 0;
+  bool good = true, fed = false;
+  for (int i = 0; i < n->items.count; i++) {
+    const ast *item = n->items.items[i];
+    if (item->kind == AST_NAMED) continue;
+    task_run run = run_new(item->at);
+    good = add_turn(e, item, &run) && good;
+    if (run.times < 0) run.times = 1;
+    run.alternate = count > 0;
+    fed = fed || run.source_count;
+    arena_push(e->arena, runs, count) = run;
+  }
+  for (int i = 0; i < n->items.count && count; i++)
+    if (n->items.items[i]->kind == AST_NAMED) set_length(e, n->items.items[i], runs);
+  if (!good) return (value){0};
+  if (count < 2 || (runs[0].epochs >= 0) + (runs[0].steps >= 0) != 1)
+    return elaborator_error(e, n->at, "alternate(…) takes two runs or more, and epochs or steps");
+  if (runs[0].epochs >= 0 && !fed)
+    return elaborator_error(e, n->at, "an epoch needs data; give steps instead");
+  for (int i = 0; i < count; i++)
+    arena_push(e->arena, e->task->runs, e->task->run_count) = runs[i];
   return value_none();
 }

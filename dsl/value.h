@@ -18,7 +18,7 @@ typedef enum value_kind {
   VALUE_FUNCTION, /* with or without its brackets, not called */
   VALUE_INSTANCE,
   VALUE_SLOT,     /* only bound to a name: a param or state, read when the name is used */
-  VALUE_DATA,     /* only in tasks: a data set, or rows of one of its splits */
+  VALUE_DATA,     /* only in tasks: a data set, rows of one of its splits, or of a column of it */
 } value_kind;
 
 typedef struct value value;
@@ -29,9 +29,9 @@ typedef struct slot_record slot_record;
 typedef struct scope scope;
 struct native;
 
-/* Rows [first, last) of a split; split -1 is the whole set, last -1 the end. */
+/* Rows [first, last) of a split; split -1 is the whole set, column -1 all columns, last -1 the end. */
 typedef struct data_rows {
-  int set, split;
+  int set, split, column;
   int64_t first, last;
 } data_rows;
 

@@ -63,26 +63,29 @@ static void connect_column(arena *a, diagnostics *d, data_cache *cache, const da
   const array *x = cached(a, d, cache, set, column, &input->type);
   if (!x) return;
   x = input->column = array_for(a, x, input->type.element);
+  feed_source *s = &f->sources[input->source];
   int64_t batch = input->type.rank ? input->type.dims[0].maximum : 0;
+  bool first = !f->connected;
   if (!column_fits(x, &input->type)) {
     diag_error(d, column->at, "column %s does not fit the input of entry %s", column->name,
                f->entry->name);
     diag_note(d, "    %s holds %s", x->path, array_text(a, x));
     diag_note(d, "    the entry takes %s, a batch of such rows", type_text(a, &input->type));
-  } else if (f->rows && (x->extents[0] != f->rows || batch != f->batch)) {
+  } else if ((s->rows && x->extents[0] != s->rows) || (!first && batch != f->batch)) {
     diag_error(d, f->run->at, "the columns of entry %s differ in their rows", f->entry->name);
     diag_note(d, "    %s has %lld rows, %lld in a batch; another column has %lld, %lld in a batch",
-              column->name, (long long)x->extents[0], (long long)batch, (long long)f->rows,
-              (long long)f->batch);
+              column->name, (long long)x->extents[0], (long long)batch,
+              (long long)(s->rows ? s->rows : x->extents[0]), (long long)f->batch);
   } else {
-    f->rows = x->extents[0];
+    s->rows = x->extents[0];
     f->batch = batch;
+    f->connected = true;
   }
 }
 
-static const data_column *find_column(const data_split *split, const char *name) {
-  for (int i = 0; split && i < split->column_count; i++)
-    if (strcmp(split->columns[i].name, name) == 0) return &split->columns[i];
+static const run_column *find_column(const task_run *run, const char *input) {
+  for (int i = 0; i < run->column_count; i++)
+    if (strcmp(run->columns[i].input, input) == 0) return &run->columns[i];
   return NULL;
 }
 
@@ -93,31 +96,36 @@ static const graph *find_argument(const task_run *run, const char *name) {
 }
 
 static void connect(arena *a, diagnostics *d, data_cache *cache, const task *t, feed *f, int i) {
-  const task_run *run = f->run;
-  const data_set *set = run->data >= 0 ? &t->sets[run->data] : NULL;
   const char *name = f->entry->inputs[i].name;
   feed_input *input = &f->inputs[i];
+  const run_column *column = find_column(f->run, name);
   input->type = f->entry->inputs[i].node->type;
-  input->value = find_argument(run, name);
-  const data_column *column =
-      input->value ? NULL : find_column(set ? &set->splits[run->split] : NULL, name);
-  if (column) connect_column(a, d, cache, set, column, f, input);
+  input->value = find_argument(f->run, name);
+  if (column) {
+    const run_source *from = &f->run->sources[column->source];
+    const data_set *set = &t->sets[from->set];
+    input->source = column->source;
+    connect_column(a, d, cache, set, &set->splits[from->split].columns[column->column], f, input);
+  }
   ensure(column || (input->value && !input->type.rank)); /* elaboration has seen to it */
   input->memory = arena_alloc(a, (size_t)type_bytes(&input->type));
   f->pointers[i] = input->memory;
 }
 
 /* Keeps the rows that the run asks for. */
-static void take_slice(diagnostics *d, feed *f) {
-  const task_run *run = f->run;
-  int64_t last = run->last < 0 ? f->rows : run->last, all = f->rows;
-  if (!all) return;
-  if (run->first < 0 || run->first >= last || last > all) {
-    diag_error(d, run->at, "there are no rows %lld to %lld: the data has %lld",
-               (long long)run->first, (long long)last, (long long)all);
-  }
-  f->first = run->first;
-  f->rows = last - run->first;
+static void take_slice(diagnostics *d, feed *f, int number) {
+  const run_source *from = &f->run->sources[number];
+  feed_source *s = &f->sources[number];
+  int64_t last = from->last < 0 ? s->rows : from->last;
+  if (!s->rows) return;
+  if (from->first < 0 || from->first >= last || last > s->rows)
+    diag_error(d, f->run->at, "there are no rows %lld to %lld: the data has %lld",
+               (long long)from->first, (long long)last, (long long)s->rows);
+  s->first = from->first;
+  s->rows = last - from->first;
+  if (number > 0 && s->rows < f->batch)
+    diag_error(d, f->run->at, "a source of data has %lld rows, a batch of entry %s %lld",
+               (long long)s->rows, f->run->entry, (long long)f->batch);
 }
 
 static int64_t row_elements(const array *x) { return array_elements(x) / x->extents[0]; }
@@ -125,10 +133,11 @@ static int64_t row_elements(const array *x) { return array_elements(x) / x->exte
 /* Numbers that the entry uses as indices are indices: of the rows that the run takes. */
 static void check_indices(arena *a, diagnostics *d, const feed *f, int input) {
   const array *x = f->inputs[input].column;
+  const feed_source *s = &f->sources[f->inputs[input].source];
   index_use use = input_index_use(f->entry, f->entry->inputs[input].node);
   if (!x || !use.extent) return;
-  int64_t width = row_elements(x), last = (f->first + f->rows) * width;
-  for (int64_t i = f->first * width; i < last; i++) {
+  int64_t width = row_elements(x), last = (s->first + s->rows) * width;
+  for (int64_t i = s->first * width; i < last; i++) {
     int64_t value = element_int(x->element, x->data, i);
     if (value >= 0 && value < use.extent) continue;
     diag_error(d, f->run->at, "input %s of entry %s takes 0 to %lld, but row %lld of the data is %lld",
@@ -141,27 +150,40 @@ static void check_indices(arena *a, diagnostics *d, const feed *f, int input) {
   }
 }
 
+static bool same_sources(const task_run *x, const task_run *y) {
+  bool same = x->source_count == y->source_count;
+  for (int i = 0; same && i < x->source_count; i++)
+    same = x->sources[i].set == y->sources[i].set && x->sources[i].split == y->sources[i].split &&
+           x->sources[i].first == y->sources[i].first && x->sources[i].last == y->sources[i].last;
+  return same;
+}
+
+/* Whether the task feeds the entry from nowhere else. */
+static bool is_alone(const task *t, const task_run *run) {
+  for (int i = 0; i < t->run_count; i++) {
+    const task_run *r = &t->runs[i];
+    if (r->kind == TASK_RUN && strcmp(r->entry, run->entry) == 0 && !same_sources(r, run))
+      return false;
+  }
+  return true;
+}
+
 /* "evaluate", or "evaluate(fashion.train[55000:60000])" where the task feeds the entry from more
  * than one place. */
 static const char *label_of(arena *a, const task *t, const feed *f) {
   const task_run *run = f->run;
   if (run->label) return run->label;
-  bool alone = run->data < 0;
-  for (int i = 0; !alone && i < t->run_count; i++) {
-    const task_run *r = &t->runs[i];
-    bool same = r->kind == TASK_RUN && strcmp(r->entry, run->entry) == 0;
-    if (same && (r->data != run->data || r->split != run->split || r->first != run->first ||
-                 r->last != run->last))
-      break;
-    alone = i + 1 == t->run_count;
+  if (is_alone(t, run)) return run->entry;
+  const char *text = "";
+  for (int i = 0; i < run->source_count; i++) {
+    const run_source *from = &run->sources[i];
+    const data_set *set = &t->sets[from->set];
+    text = arena_printf(a, "%s%s%s.%s", text, i ? "; " : "", set->name, set->splits[from->split].name);
+    if (from->first || from->last >= 0)
+      text = arena_printf(a, "%s[%lld:%lld]", text, (long long)from->first,
+                          (long long)(from->first + f->sources[i].rows));
   }
-  if (alone) return run->entry;
-  const data_set *set = &t->sets[run->data];
-  const char *rows = run->first || run->last >= 0
-                         ? arena_printf(a, "[%lld:%lld]", (long long)run->first,
-                                        (long long)(run->first + f->rows))
-                         : "";
-  return arena_printf(a, "%s(%s.%s%s)", run->entry, set->name, set->splits[run->split].name, rows);
+  return arena_printf(a, "%s(%s)", run->entry, text);
 }
 
 feed *feed_new(arena *a, diagnostics *d, data_cache *cache, const program *p, const task *t,
@@ -173,8 +195,11 @@ feed *feed_new(arena *a, diagnostics *d, data_cache *cache, const program *p, co
   f->input_count = f->entry->input_count;
   f->inputs = arena_array_of(a, f->input_count, feed_input);
   f->pointers = arena_array_of(a, f->input_count, const void *);
+  f->source_count = run->source_count;
+  f->sources = arena_array_of(a, f->source_count, feed_source);
   for (int i = 0; i < f->input_count; i++) connect(a, d, cache, t, f, i);
-  if (diag_count(d) == errors) take_slice(d, f);
+  for (int i = 0; i < f->source_count && diag_count(d) == errors; i++) take_slice(d, f, i);
+  if (f->source_count) f->rows = f->sources[0].rows;
   for (int i = 0; i < f->input_count && diag_count(d) == errors; i++) check_indices(a, d, f, i);
   f->label = label_of(a, t, f);
   return diag_count(d) == errors ? f : NULL;
@@ -191,39 +216,66 @@ static int64_t draw_below(const uint32_t key[2], uint64_t index, int64_t limit) 
   return (int64_t)(((unsigned __int128)bits * (uint64_t)limit) >> 64);
 }
 
-/* Fisher and Yates (Durstenfeld, 1964), from the identity, so that no epoch depends on another. */
-void feed_shuffle(arena *a, feed *f, uint64_t seed, uint64_t stream, int64_t epoch) {
-  static const uint64_t shuffle_site = 0x73687566666c6521; /* "shuffle!" */
-  if (!f->rows) return;
-  if (!f->order) f->order = arena_array_of(a, f->rows, int64_t);
-  for (int64_t i = 0; i < f->rows; i++) f->order[i] = i;
-  uint32_t key[2];
-  philox_key(key, seed, shuffle_site + stream, (uint64_t)epoch);
-  for (int64_t i = f->rows - 1; i > 0; i--) {
-    int64_t k = draw_below(key, (uint64_t)i, i + 1), row = f->order[i];
-    f->order[i] = f->order[k];
-    f->order[k] = row;
-  }
+void feed_begin_pass(feed *f, uint64_t seed, int64_t lap) {
+  f->seed = seed;
+  f->stream = 0;
+  f->pass = true;
+  f->lap = lap;
+  for (int i = 0; i < f->source_count; i++) f->sources[i].lap = -1;
 }
 
-static void copy_rows(const feed *f, const feed_input *input, int64_t start, int64_t rows) {
+void feed_begin_phase(feed *f, uint64_t seed, uint64_t stream) {
+  feed_begin_pass(f, seed, 0);
+  f->stream = stream;
+  f->pass = false;
+}
+
+/* Fisher and Yates (Durstenfeld, 1964), from the identity, so that no pass depends on another. */
+void feed_shuffle(arena *a, feed_source *s, uint64_t seed, uint64_t stream, int64_t lap) {
+  static const uint64_t shuffle_site = 0x73687566666c6521; /* "shuffle!" */
+  if (!s->order) s->order = arena_array_of(a, s->rows, int64_t);
+  for (int64_t i = 0; i < s->rows; i++) s->order[i] = i;
+  uint32_t key[2];
+  philox_key(key, seed, shuffle_site + stream, (uint64_t)lap);
+  for (int64_t i = s->rows - 1; i > 0; i--) {
+    int64_t k = draw_below(key, (uint64_t)i, i + 1), row = s->order[i];
+    s->order[i] = s->order[k];
+    s->order[k] = row;
+  }
+  s->lap = lap;
+}
+
+/* The first of a source's rows for a call, in the order of the pass over it that the call falls into. */
+static int64_t start_of(arena *a, feed *f, int number, int64_t call) {
+  feed_source *s = &f->sources[number];
+  int64_t batches = s->rows / f->batch, lap = f->lap;
+  bool through = f->pass && number == 0; /* the remainder is no pass of its own */
+  if (!through) lap = (f->lap << 20) + call / batches;
+  if (f->run->shuffle && s->lap != lap)
+    feed_shuffle(a, s, f->seed, f->stream + ((uint64_t)number << 40), lap);
+  return (through ? call : call % batches) * f->batch;
+}
+
+static void copy_rows(const feed_source *s, const feed_input *input, int64_t start, int64_t rows) {
   const array *x = input->column;
   size_t bytes = (size_t)(array_bytes(x) / x->extents[0]);
-  const char *from = (const char *)x->data + (size_t)f->first * bytes;
-  if (!f->order) {
+  const char *from = (const char *)x->data + (size_t)s->first * bytes;
+  if (!s->order) {
     memcpy(input->memory, from + (size_t)start * bytes, (size_t)rows * bytes);
     return;
   }
   for (int64_t i = 0; i < rows; i++)
-    memcpy((char *)input->memory + (size_t)i * bytes, from + (size_t)f->order[start + i] * bytes,
+    memcpy((char *)input->memory + (size_t)i * bytes, from + (size_t)s->order[start + i] * bytes,
            bytes);
 }
 
-const void *const *feed_batch(feed *f, int64_t batch, feed_time time) {
-  int64_t start = batch * f->batch, left = f->rows - start;
+const void *const *feed_batch(arena *a, feed *f, int64_t call, feed_time time) {
+  int64_t left = f->pass ? f->rows - call * f->batch : f->batch;
   for (int i = 0; i < f->input_count; i++) {
     feed_input *input = &f->inputs[i];
-    if (input->column) copy_rows(f, input, start, left < f->batch ? left : f->batch);
+    if (input->column)
+      copy_rows(&f->sources[input->source], input, start_of(a, f, input->source, call),
+                left < f->batch ? left : f->batch);
     else element_set_real(input->type.element, input->memory, 0, feed_value(input->value, time));
   }
   return f->pointers;

@@ -22,9 +22,17 @@ typedef struct data_cache {
 typedef struct feed_input {
   tensor_type type;    /* as the entry declares it */
   const array *column; /* or NULL */
+  int source;          /* of the column */
   const graph *value;  /* or NULL */
   void *memory;        /* of one batch */
 } feed_input;
+
+/* Rows that belong together, and the order in which one pass over them goes. */
+typedef struct feed_source {
+  int64_t first, rows; /* of the columns */
+  int64_t *order;      /* permutation of the rows, NULL: as they stand … */
+  int64_t lap;         /* … in this pass; -1: none was drawn */
+} feed_source;
 
 typedef struct feed {
   const task_run *run;
@@ -33,9 +41,14 @@ typedef struct feed {
   feed_input *inputs;  /* one per entry input, in order */
   const void **pointers;
   int input_count;
-  int64_t first, rows; /* of the columns; rows is 0 without data */
+  feed_source *sources;
+  int source_count;
+  int64_t rows;        /* of the first source; 0 without data */
   int64_t batch;       /* rows per call; 1 without data */
-  int64_t *order;      /* permutation of the rows, NULL: as they stand */
+  uint64_t seed, stream; /* of the orders */
+  bool connected;      /* batch is known */
+  bool pass;           /* one pass over the first source; else passes follow each other */
+  int64_t lap;         /* the first pass */
 } feed;
 
 /* Where a phase stands, for expressions. */
@@ -54,12 +67,18 @@ int64_t feed_batches(const feed *f);
 /* Rows behind the last full batch. */
 int64_t feed_remainder(const feed *f);
 
-/* Draws the order of an epoch: a permutation that is a function of seed, stream and epoch. */
-void feed_shuffle(arena *a, feed *f, uint64_t seed, uint64_t stream, int64_t epoch);
+/* Begins a pass of this number, or a phase. Orders are functions of seed, stream and the number of
+ * the pass over their source. */
+void feed_begin_pass(feed *f, uint64_t seed, int64_t lap);
+void feed_begin_phase(feed *f, uint64_t seed, uint64_t stream);
 
-/* Fills memory with the rows of a batch (the last one may be the remainder) and evaluates the
- * scalars; returns pointers for the entry's call. */
-const void *const *feed_batch(feed *f, int64_t batch, feed_time time);
+/* Draws a permutation of a source's rows: a function of seed, stream and pass. */
+void feed_shuffle(arena *a, feed_source *s, uint64_t seed, uint64_t stream, int64_t lap);
+
+/* Fills memory with the rows of call number so-and-so since the beginning, and evaluates the scalars;
+ * returns pointers for the entry's call. In a pass the last call may be that on the remainder. Further
+ * sources begin again when they are through. */
+const void *const *feed_batch(arena *a, feed *f, int64_t call, feed_time time);
 
 /* The value of a task's expression. */
 double feed_value(const graph *expression, feed_time time);

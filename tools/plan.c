@@ -27,21 +27,30 @@ static bool is_attached(const task_run *run) {
 /* A phase without data has no epochs of its own. */
 static int64_t lap_steps(const task *t, const task_run *run, int64_t steps) {
   int64_t least = 0;
-  for (const task_run *r = run + 1; r < t->runs + t->run_count && is_attached(r); r++)
+  const task_run *r = run + 1, *end = t->runs + t->run_count;
+  while (r < end && r->alternate) r++;
+  for (; r < end && is_attached(r); r++)
     if (r->every_steps > 0 && (!least || r->every_steps < least)) least = r->every_steps;
   return least ? least : (steps + 99) / 100;
 }
 
+static bool check_batch(diagnostics *d, const feed *f) {
+  if (!f->rows || feed_batches(f)) return true;
+  diag_error(d, f->run->at, "the data has %lld rows, a batch of entry %s %lld", (long long)f->rows,
+             f->run->entry, (long long)f->batch);
+  return false;
+}
+
+/* The length of an epoch, which the first run with data gives, and of the phase. */
 static void measure(diagnostics *d, const task *t, const options *o, stage *s) {
   const task_run *run = s->main->run;
   int64_t epochs = run->epochs >= 0 && o->epochs >= 0 ? o->epochs : run->epochs;
-  if (s->main->rows && !feed_batches(s->main)) {
-    diag_error(d, run->at, "the data has %lld rows, a batch of entry %s %lld",
-               (long long)s->main->rows, run->entry, (long long)s->main->batch);
-    return;
+  const feed *fed = NULL;
+  for (int i = 0; i < s->turn_count; i++) {
+    if (!check_batch(d, s->turns[i])) return;
+    if (!fed && s->turns[i]->rows) fed = s->turns[i];
   }
-  s->epoch_steps = feed_batches(s->main);
-  if (epochs < 0 && !s->main->rows) s->epoch_steps = lap_steps(t, run, run->steps);
+  s->epoch_steps = fed ? feed_batches(fed) / fed->run->times : lap_steps(t, run, run->steps);
   if (s->epoch_steps < 1) s->epoch_steps = 1;
   if (epochs < 0) s->steps = run->steps;
   else if (__builtin_mul_overflow(epochs, s->epoch_steps, &s->steps))
@@ -55,15 +64,17 @@ static stage *last_phase(const plan *p) {
   return NULL;
 }
 
-static void add_run(arena *a, diagnostics *d, const options *o, plan *p, feed *f) {
-  stage *phase = is_attached(f->run) ? last_phase(p) : NULL;
-  if (phase) {
+static void add_run(arena *a, plan *p, feed *f) {
+  stage *phase = is_attached(f->run) || f->run->alternate ? last_phase(p) : NULL;
+  if (phase && f->run->alternate) {
+    arena_push(a, phase->turns, phase->turn_count) = f;
+  } else if (phase) {
     arena_push(a, phase->attached, phase->attached_count) = f;
   } else {
     arena_push(a, p->stages, p->stage_count) =
         (stage){.main = f, .pass = !is_phase(f->run), .stop = stop_of(p->task, f->run)};
     phase = &p->stages[p->stage_count - 1];
-    if (is_phase(f->run)) measure(d, p->task, o, phase);
+    if (is_phase(f->run)) arena_push(a, phase->turns, phase->turn_count) = f;
   }
   if (phase->stop && p->task->runs + phase->stop->run == f->run) phase->measure = f;
 }
@@ -76,10 +87,12 @@ plan *plan_new(arena *a, diagnostics *d, const program *p, const task *t, const 
   for (int i = 0; i < t->run_count; i++) {
     const task_run *run = &t->runs[i];
     feed *f = run->kind == TASK_RUN ? feed_new(a, d, &cache, p, t, run) : NULL;
-    if (f) add_run(a, d, o, result, f);
+    if (f) add_run(a, result, f);
     if (run->kind != TASK_RUN)
       arena_push(a, result->stages, result->stage_count) = (stage){.transfer = run, .pass = true};
   }
+  for (int i = 0; i < result->stage_count && diag_count(d) == errors; i++)
+    if (result->stages[i].turn_count) measure(d, t, o, &result->stages[i]);
   return diag_count(d) == errors ? result : NULL;
 }
 

@@ -10,8 +10,10 @@ typedef struct stage {
   const task_run *transfer; /* load or save; nothing else is then set. NULL: a stage of runs */
   feed *main;             /* the phase's run, or that of a single pass */
   bool pass;
-  int64_t steps;          /* of the whole phase */
+  int64_t steps;          /* of the whole phase; with turns, rounds of them */
   int64_t epoch_steps;    /* of one epoch; the last may be shorter */
+  feed **turns;           /* of a phase: main and the runs that take turns with it */
+  int turn_count;
   feed **attached;        /* runs with every_epochs, every_steps or at_end, in order */
   int attached_count;
   const task_stop *stop;  /* NULL: the phase ends after its steps */

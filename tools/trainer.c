@@ -84,7 +84,7 @@ static double epochs_done(const stage *s, int64_t step) {
 static bool call(trainer *t, runner *r, const dnn_entry *entry, int64_t batch, feed_time time) {
   dnn_context *context = &t->instance->context;
   uint64_t step = context->step;
-  const void *const *inputs = feed_batch(r->feed, batch, time);
+  const void *const *inputs = feed_batch(t->arena, r->feed, batch, time);
   watch_call(t->watch, r->feed, entry, batch, time);
   if (!entry->writes) context->step = (uint64_t)batch;
   bool called = model_call(t->instance, entry, inputs, r->outputs);
@@ -133,7 +133,7 @@ static bool run_pass(trainer *t, feed *f, const stage *s, feed_time time) {
   int64_t batches = feed_batches(f);
   averages_clear(&r->averages);
   results_clear(&r->results);
-  if (f->run->shuffle) feed_shuffle(t->arena, f, t->instance->context.seed, 0, time.epoch);
+  feed_begin_pass(f, t->instance->context.seed, time.epoch);
   for (int64_t i = 0; i < batches; i++) {
     if (!call(t, r, r->entry, i, time)) return false;
     averages_add(&r->averages, r->outputs, f->batch);
@@ -259,15 +259,24 @@ static void show_progress(trainer *t, const stage *s, const runner *r) {
   arena_free(a);
 }
 
-/* One step of a phase, with what follows after every so many steps. */
-static bool train_step(trainer *t, const stage *s, runner *r) {
-  int64_t step = t->place.step, batch = step % s->epoch_steps;
-  feed_time time = {step, epoch_of(s, step), s->steps};
-  if (!call(t, r, r->entry, r->feed->rows ? batch : 0, time)) return false;
-  if (!check_finite(t, s, r, step)) return false;
-  averages_add(&r->averages, r->outputs, r->feed->batch);
+/* The calls of one run in a step. */
+static bool take_turn(trainer *t, const stage *s, runner *r, feed_time time) {
+  int64_t times = r->feed->run->times;
+  for (int64_t i = 0; i < times; i++) {
+    if (!call(t, r, r->entry, time.step * times + i, time)) return false;
+    if (!check_finite(t, s, r, time.step)) return false;
+    averages_add(&r->averages, r->outputs, r->feed->batch);
+  }
+  return true;
+}
+
+/* One step of a phase, in which each of its runs has a turn, with what follows after every so many. */
+static bool train_step(trainer *t, const stage *s) {
+  feed_time time = {t->place.step, epoch_of(s, t->place.step), s->steps};
+  for (int i = 0; i < s->turn_count; i++)
+    if (!take_turn(t, s, runner_of(t, s->turns[i]), time)) return false;
   t->place.step++;
-  show_progress(t, s, r);
+  show_progress(t, s, runner_of(t, s->main));
   if (!run_attached(t, s, AFTER_STEP, time)) return false;
   if (*t->line)
     print_line(t, arena_printf(t->arena, "step %lld/%lld", (long long)t->place.step,
@@ -275,17 +284,42 @@ static bool train_step(trainer *t, const stage *s, runner *r) {
   return true;
 }
 
-static bool end_epoch(trainer *t, const stage *s, runner *r, double start) {
-  if (!check_parameters(t, s)) return false;
-  feed_time time = {t->place.step - 1, epoch_of(s, t->place.step - 1), s->steps};
-  t->place.epoch = epoch_of(s, t->place.step);
+/* The averages of a phase's runs as text, and back. */
+static const char *sums_text(trainer *t, const stage *s) {
+  const char *text = "";
+  for (int i = 0; i < s->turn_count; i++)
+    text = arena_printf(t->arena, "%s%s%s", text, i ? ";" : "",
+                        averages_save(t->arena, &runner_of(t, s->turns[i])->averages));
+  return text;
+}
+
+static bool restore_sums(trainer *t, const stage *s) {
+  char *at = arena_text(t->arena, t->place.sums);
+  for (int i = 0; i < s->turn_count; i++) {
+    char *end = at ? strchr(at, ';') : NULL;
+    if (end) *end++ = 0;
+    if (!at || !averages_restore(&runner_of(t, s->turns[i])->averages, at)) return false;
+    at = end;
+  }
+  return !at;
+}
+
+/* Takes down what a run of the phase has reported in the epoch that is over. */
+static void report_turn(trainer *t, const stage *s, runner *r) {
   history_add(&t->history, t->place.stage, epochs_done(s, t->place.step), t->place.step,
               &r->averages);
   observe(t, s, r);
-  t->line = arena_printf(t->arena, "  %s: %s", r->feed->label,
+  t->line = arena_printf(t->arena, "%s  %s: %s", t->line, r->feed->label,
                          averages_text(t->arena, &r->averages));
   averages_clear(&r->averages);
-  t->place.sums = averages_save(t->arena, &r->averages);
+}
+
+static bool end_epoch(trainer *t, const stage *s, double start) {
+  if (!check_parameters(t, s)) return false;
+  feed_time time = {t->place.step - 1, epoch_of(s, t->place.step - 1), s->steps};
+  t->place.epoch = epoch_of(s, t->place.step);
+  for (int i = 0; i < s->turn_count; i++) report_turn(t, s, runner_of(t, s->turns[i]));
+  t->place.sums = sums_text(t, s);
   if (!run_attached(t, s, AFTER_EPOCH, time)) return false;
   t->line = arena_printf(t->arena, "%s  (%.1f s)", t->line, progress_clock() - start);
   print_line(t, arena_printf(t->arena, "epoch %lld/%lld", (long long)time.epoch + 1,
@@ -295,17 +329,15 @@ static bool end_epoch(trainer *t, const stage *s, runner *r, double start) {
 
 /* Steps up to the next end of an epoch. A stop ends it early, and so does an interruption, with a
  * checkpoint. */
-static bool train_epoch(trainer *t, const stage *s, runner *r) {
+static bool train_epoch(trainer *t, const stage *s) {
   double start = progress_clock();
   int64_t epoch = epoch_of(s, t->place.step), end = (epoch + 1) * s->epoch_steps;
   watch_renew(t->watch);
   if (end > s->steps) end = s->steps;
-  if (r->feed->run->shuffle)
-    feed_shuffle(t->arena, r->feed, t->instance->context.seed, (uint64_t)t->place.stage + 1, epoch);
   while (t->place.step < end && !interrupted && !is_stopped(t, s))
-    if (!train_step(t, s, r)) return false;
-  if (t->place.step == end || is_stopped(t, s)) return end_epoch(t, s, r, start);
-  t->place.sums = averages_save(t->arena, &r->averages);
+    if (!train_step(t, s)) return false;
+  if (t->place.step == end || is_stopped(t, s)) return end_epoch(t, s, start);
+  t->place.sums = sums_text(t, s);
   return save(t);
 }
 
@@ -336,15 +368,17 @@ static bool close_stage(trainer *t, const stage *s) {
 }
 
 static bool run_phase(trainer *t, const stage *s) {
-  runner *r = runner_of(t, s->main);
-  if (*t->place.sums && !averages_restore(&r->averages, t->place.sums)) {
-    tool_error("%s: its averages are not those of entry %s", t->checkpoint, r->entry->name);
+  if (*t->place.sums && !restore_sums(t, s)) {
+    tool_error("%s: its averages are not those of entry %s", t->checkpoint, s->main->run->entry);
     return false;
   }
+  for (int i = 0; i < s->turn_count; i++)
+    feed_begin_phase(s->turns[i], t->instance->context.seed,
+                     (uint64_t)t->place.stage + 1 + ((uint64_t)i << 20));
   t->place.closed = false;
   t->progress = progress_new(t->place.step);
   while (t->place.step < s->steps && !interrupted && !is_stopped(t, s))
-    if (!train_epoch(t, s, r)) return false;
+    if (!train_epoch(t, s)) return false;
   return interrupted || close_stage(t, s);
 }
 
@@ -412,7 +446,8 @@ static void print_results(const trainer *t) {
   for (int i = 0; i < t->plan->stage_count; i++) {
     const stage *s = &t->plan->stages[i];
     if (s->transfer) continue;
-    print_result(t, s->main, &printed, &count);
+    if (s->pass) print_result(t, s->main, &printed, &count);
+    for (int k = 0; k < s->turn_count; k++) print_result(t, s->turns[k], &printed, &count);
     for (int k = 0; k < s->attached_count; k++) print_result(t, s->attached[k], &printed, &count);
   }
 }

@@ -118,7 +118,7 @@ static bool repeat_call(repetition *r, int number, observation o) {
   uint64_t step = context->step;
   o.entry = c->entry;
   o.instance = r->watch->instance;
-  o.inputs = feed_batch(c->feed, c->batch, c->time);
+  o.inputs = feed_batch(r->arena, c->feed, c->batch, c->time);
   o.outputs = model_outputs(r->arena, c->entry);
   if (!c->entry->writes) context->step = (uint64_t)c->batch;
   r->steps[number] = context->step;

@@ -97,10 +97,73 @@ static void what_is_missing_is_named(void **state) {
                          "cannot read none.safetensors"));
 }
 
+/* What a pass wrote: the second set has nine rows, of which two batches are
+ * taken before it begins again. */
+static void a_shorter_source_begins_again(void **state) {
+  (void)state;
+  tool_expect(0, "train sources.dnn --data . --out sources");
+  FILE *in = fopen(tool_path("sources/order.csv"), "r");
+  float a, b, first[13], second[13];
+  assert_non_null(in);
+  assert_int_equal(fscanf(in, "a,b\n"), 0);
+  for (int i = 0; i < 13; i++) {
+    assert_int_equal(fscanf(in, "%f,%f\n", &a, &b), 2);
+    first[i] = a;
+    second[i] = b;
+  }
+  fclose(in);
+  for (int i = 0; i < 13; i++) {
+    assert_true(i == 0 || first[i] != first[i - 1]);
+    assert_true(second[i] == second[i % 8]);
+    assert_true(i == 0 || i == 8 || second[i] != second[i - 1]);
+  }
+}
+
+static void columns_are_taken_by_name(void **state) {
+  (void)state;
+  tool_expect(0, "train sources.dnn --data . --task named --out named");
+  FILE *in = fopen(tool_path("named/same.csv"), "r");
+  float a, b;
+  assert_non_null(in);
+  assert_int_equal(fscanf(in, "a,b\n"), 0);
+  int rows = 0;
+  for (; fscanf(in, "%f,%f\n", &a, &b) == 2; rows++) assert_true(a != b);
+  fclose(in);
+  assert_int_equal(rows, 13);
+}
+
+static double last_of(const history *h, const char *label, const char *metric) {
+  const metric_row *row = history_last(h, label, metric, NULL);
+  assert_non_null(row);
+  return row->value;
+}
+
+/* Thirteen rows are three batches, one turn of the critic: four epochs are four rounds. */
+static void runs_take_turns(void **state) {
+  (void)state;
+  history h;
+  tool_expect(0, "train sources.dnn --data . --task game --out game");
+  rows_of(&h, "game");
+  assert_float_equal(last_of(&h, "critic", "count"), 3 * 3 + 2, 0); /* the mean of 10, 11, 12 */
+  assert_float_equal(last_of(&h, "generator", "count"), 4, 0);
+}
+
+static void two_sources_are_resumed(void **state) {
+  (void)state;
+  tool_expect(0, "train sources.dnn --data . --out halves --epochs 1");
+  tool_expect(0, "train sources.dnn --data . --out halves --epochs 3 --resume");
+  tool_expect_same("halves/checkpoint.safetensors", "sources/checkpoint.safetensors");
+  tool_expect_same("halves/metrics.csv", "sources/metrics.csv");
+}
+
 static int set_up(void **state) {
   if (tool_set_up(state)) return -1;
   tool_copy("tests/unit/tasks/phases.dnn", "phases.dnn");
   tool_points("points/x.npy", 70, 3);
+  tool_copy("tests/unit/tasks/sources.dnn", "sources.dnn");
+  tool_points("sets/x.npy", 13, 3);
+  tool_points("sets/y.npy", 9, 3);
+  tool_points("sets/z.npy", 13, 3); /* the same numbers as x, which named takes crosswise */
   return 0;
 }
 
@@ -111,6 +174,10 @@ int main(void) {
       cmocka_unit_test(a_task_follows_another),
       cmocka_unit_test(resuming_after_a_stop_changes_nothing),
       cmocka_unit_test(what_is_missing_is_named),
+      cmocka_unit_test(a_shorter_source_begins_again),
+      cmocka_unit_test(columns_are_taken_by_name),
+      cmocka_unit_test(runs_take_turns),
+      cmocka_unit_test(two_sources_are_resumed),
   };
   return cmocka_run_group_tests_name("phases", tests, set_up, tool_tear_down);
 }

@@ -59,6 +59,17 @@ static graph *rate_graph(double rate) {
   return g;
 }
 
+/* All rows of the columns x and y. */
+static void feed_from_all(task_run *run) {
+  static const run_column columns[] = {{"x", 0, 0}, {"y", 0, 1}};
+  run->sources = arena_new_of(memory, run_source);
+  *run->sources = (run_source){.last = -1};
+  run->source_count = 1;
+  run->columns = arena_array_of(memory, 2, run_column);
+  memcpy(run->columns, columns, sizeof columns);
+  run->column_count = 2;
+}
+
 static program *line_program(double rate) {
   program *p = arena_new_of(memory, program);
   *p = (program){.arena = memory, .name = "line", .entry_count = 3, .task_count = 1};
@@ -78,12 +89,13 @@ static program *line_program(double rate) {
   *set = (data_set){.name = "line", .folder = "line", .splits = split, .split_count = 1};
   run_argument *argument = arena_new_of(memory, run_argument);
   *argument = (run_argument){.name = "rate", .value = rate_graph(rate)};
-  task_run none = {.data = -1, .last = -1, .epochs = -1, .steps = -1, .every_epochs = -1,
+  task_run none = {.epochs = -1, .steps = -1, .every_epochs = -1,
                    .every_steps = -1};
   task_run *runs = arena_array_of(memory, 3, task_run);
   for (int i = 0; i < 3; i++) {
     runs[i] = none;
-    runs[i].data = i < 2 ? 0 : -1;
+    runs[i].times = 1;
+    if (i < 2) feed_from_all(&runs[i]);
     runs[i].entry = p->entries[i]->name;
   }
   runs[0].arguments = argument;
@@ -319,7 +331,7 @@ static void wrong_data_is_named(void **state) {
   free(text);
 
   p = line_program(0.05);
-  p->tasks[0].runs[0].last = ROWS + 1;
+  p->tasks[0].runs[0].sources->last = ROWS + 1;
   d = diag_new(memory);
   assert_null(plan_new(memory, d, p, &p->tasks[0], &o));
   assert_int_equal(diag_count(d), 1);
@@ -329,8 +341,8 @@ static void slices_and_steps(void **state) {
   (void)state;
   program *p = line_program(0.05);
   task_run *runs = p->tasks[0].runs;
-  runs[0].first = 1;
-  runs[0].last = 9;
+  runs[0].sources->first = 1;
+  runs[0].sources->last = 9;
   runs[0].epochs = -1;
   runs[0].steps = 7; /* two epochs of two, one of two, one of one */
   runs[1].every_epochs = -1;
@@ -359,9 +371,10 @@ static void results_of_one_entry_are_kept_apart(void **state) {
   (void)state;
   program *p = line_program(0.05);
   task_run *runs = p->tasks[0].runs;
-  runs[1].last = 8;
+  runs[1].sources->last = 8;
   runs[2] = runs[1]; /* no picture */
-  runs[2].first = 4;
+  feed_from_all(&runs[2]);
+  *runs[2].sources = (run_source){.first = 4, .last = 8};
   assert_int_equal(train("apart", p, line_options()), 0);
   double whole = last_metric("apart/metrics.csv", "evaluate(line.all[0:8])");
   double half = last_metric("apart/metrics.csv", "evaluate(line.all[4:8])");
@@ -370,25 +383,23 @@ static void results_of_one_entry_are_kept_apart(void **state) {
 
 static void shuffling_is_a_permutation(void **state) {
   (void)state;
-  options o = line_options();
-  feed *f = line_plan(line_program(0.05), &o)->stages[0].main;
-  f->rows = 1000;
+  feed_source f = {.rows = 1000};
   int64_t first[1000];
   for (int64_t epoch = 0; epoch < 3; epoch++) {
     int seen[1000] = {0}, fixed = 0, equal = 0;
-    feed_shuffle(memory, f, 5, 1, epoch);
+    feed_shuffle(memory, &f, 5, 1, epoch);
     for (int i = 0; i < 1000; i++) {
-      seen[f->order[i]]++;
-      fixed += f->order[i] == i;
-      equal += epoch > 0 && f->order[i] == first[i];
+      seen[f.order[i]]++;
+      fixed += f.order[i] == i;
+      equal += epoch > 0 && f.order[i] == first[i];
     }
     for (int i = 0; i < 1000; i++) assert_int_equal(seen[i], 1);
     assert_in_range(fixed, 0, 10);
     assert_in_range(equal, 0, 10);
-    if (epoch == 0) memcpy(first, f->order, sizeof first);
+    if (epoch == 0) memcpy(first, f.order, sizeof first);
   }
-  feed_shuffle(memory, f, 5, 1, 0);
-  assert_memory_equal(first, f->order, sizeof first);
+  feed_shuffle(memory, &f, 5, 1, 0);
+  assert_memory_equal(first, f.order, sizeof first);
 }
 
 static void libraries_without_a_model(void **state) {
