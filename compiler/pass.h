@@ -25,8 +25,10 @@ graph *pass_intern(const graph *g);
  *     or out of a sum, where they could overflow;
  *   - what constants alone determine is computed in double, and rounded where it is used; functions
  *     that are not exact on every machine keep their run-time value;
- *   - one exception: a power with a small constant exponent becomes products or a root, with their
- *     rounding, and (-inf) ** 0.5 is then NaN.
+ *   - two exceptions: a power with a small constant exponent becomes products or a root, with their
+ *     rounding, and (-inf) ** 0.5 is then NaN; and a convolution of an image with zeros between
+ *     neighbours may multiply elements of the image by zeros, which of infinities makes NaN, as in the
+ *     padding of any convolution.
  * The result is interned. */
 graph *pass_simplify(const graph *g);
 

@@ -107,9 +107,9 @@ const simplify_rule simplify_constants[] = {
 /* --- in order ------------------------------------------------------------------------------ */
 
 const simplify_rule *const simplify_families[] = {
-    simplify_map_moves, simplify_casts,      simplify_algebra,  simplify_logic,
-    simplify_views,     simplify_slices,     simplify_indices,  simplify_reductions,
-    simplify_products,  simplify_constants,  NULL,
+    simplify_map_moves, simplify_casts,        simplify_algebra,   simplify_logic,
+    simplify_views,     simplify_slices,       simplify_indices,   simplify_reductions,
+    simplify_products,  simplify_convolutions, simplify_constants, NULL,
 };
 
 const simplify_rule *simplify_apply(graph *g, node *n, node **simple) {

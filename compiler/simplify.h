@@ -23,6 +23,7 @@ extern const simplify_rule simplify_slices[];     /* slice, pad, concat */
 extern const simplify_rule simplify_indices[];    /* iota, gather, scatter-add */
 extern const simplify_rule simplify_reductions[];
 extern const simplify_rule simplify_products[];   /* dot */
+extern const simplify_rule simplify_convolutions[]; /* conv */
 
 /* The families in the order in which they are tried; NULL ends the list. */
 extern const simplify_rule *const simplify_families[];

@@ -269,8 +269,27 @@ static node *random_dot(generator *r) {
   return chance(r, 2) ? random_transpose(r, product) : product;
 }
 
+/* Of [N, C, S], with zeros between neighbours at times. */
+static node *random_conv(generator *r) {
+  node *x = pick(r);
+  if (x->type.rank != 3) return x;
+  tensor_type filter = {.element = r->element, .rank = 3};
+  filter.dims[0] = dim_fixed(1 + draw(r, 2));
+  filter.dims[1] = x->type.dims[1];
+  filter.dims[2] = dim_fixed(1 + draw(r, 3));
+  int64_t taps = filter.dims[2].maximum;
+  conv_shape shape = {.strides = {1 + chance(r, 3)},
+                      .low = {taps - 1 + draw(r, 2)},
+                      .high = {draw(r, 3)},
+                      .left_dilation = {1 + draw(r, 3)},
+                      .right_dilation = {1 + chance(r, 4)},
+                      .groups = 1};
+  if (shape.right_dilation[0] == 2) shape.high[0] += taps;
+  return build_conv(r->graph, x, partner(r, &filter), &shape);
+}
+
 static node *random_node(generator *r) {
-  switch (draw(r, is_real(r) ? 9 : 12)) {
+  switch (draw(r, is_real(r) ? 9 : 14)) {
   case 0:
   case 1:
   case 2: return random_map(r);
@@ -282,6 +301,7 @@ static node *random_node(generator *r) {
   case 8: return random_view(r);
   case 9:
   case 10: return random_reduce(r);
+  case 11: return random_conv(r);
   default: return random_dot(r);
   }
 }
