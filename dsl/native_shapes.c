@@ -139,6 +139,15 @@ static value transpose(elaborator *e, const native_call *c) {
   return elaborator_node(e, build_transpose(e->graph, x, axes));
 }
 
+/* reverse[axes](x): the elements along these axes from the last to the first; no axes: along all. */
+static value reverse(elaborator *e, const native_call *c) {
+  int count;
+  int64_t axes[MAX_RANK];
+  node *x = native_tensor(e, c, 0);
+  if (!x || !native_axes(e, c, x->type.rank, MAX_RANK, &count, axes)) return (value){0};
+  return elaborator_node(e, build_reverse(e->graph, x, count, axes));
+}
+
 static int gather_parts(elaborator *e, const native_call *c, node **parts, int most) {
   int count = 0;
   for (int i = 0; i < c->arguments.count; i++) {
@@ -228,6 +237,7 @@ const native native_shapes[] = {
     {"len", 1, 1, 0, 0, NULL, length, 0, NULL},
     {"reshape", 1, 1, 0, MAX_RANK, NULL, reshape, 0, NULL},
     {"transpose", 1, 1, 0, MAX_RANK, NULL, transpose, 0, NULL},
+    {"reverse", 1, 1, 0, MAX_RANK, NULL, reverse, 0, NULL},
     {"concat", 1, 1024, 0, 1, NULL, concat, 0, NULL},
     {"stack", 1, 1024, 0, 1, NULL, stack, 0, NULL},
     {"split", 1, 1, 1, 2, NULL, split, 0, NULL},
