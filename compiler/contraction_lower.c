@@ -66,11 +66,11 @@ static void finish_point(walk *w) {
   const loop_expr **sums = arena_array_of(k->arena, parts, const loop_expr *);
   for (int64_t part = 0; part < parts; part++)
     sums[part] = nest_let(k, k->scope_count - 1, "sum", sum_at(w, part));
-  for (int64_t part = 0; part < parts; part++) {
+  for (int64_t part = 0; part < parts; part++) /* an output at one part may read the sums at others */
     nest_remember(k, heart, parts == 1 ? home
                                        : group_part(k->arena, g, home, heart->type.rank, part),
                   sums[part]);
-    if (w->covered < 0) continue;
+  for (int64_t part = 0; w->covered >= 0 && part < parts; part++) {
     nest_open(k);
     k->variables[g->outer_rank] = loop_int(k->arena, part);
     k->variable_scope[g->outer_rank] = k->scope_count - 1;

@@ -247,6 +247,22 @@ static void drawn_operands(void **state) {
       "%11 = dot %10, %1 left_contract=[1] right_contract=[0]: f32[$m, $n] return y = %11 }");
 }
 
+/* An output at every part of a tile reads the sums of the last one. */
+static void parts_of_other_parts(void **state) {
+  (void)state;
+  check("a result by its last element", 1,
+        "entry f(x: f32[3, 2], w: f32[2]) { "
+        "%2 = dot %0, %1 left_contract=[1] right_contract=[0]: f32[3] "
+        "%3 = slice %2 starts=[2] limits=[3] steps=[1]: f32[1] %4 = reshape %3: f32 "
+        "%5 = broadcast %4: f32[3] %6 = sub %2, %5: f32[3] return y = %6 }");
+  for_all_shapes("four slices and the last of them", 1,
+      "entry f(x: f32[$m, $k], w: f32[$k, 4]) { "
+      "%2 = dot %0, %1 left_contract=[1] right_contract=[0]: f32[$m, 4] "
+      "%3 = slice %2 starts=[0, 3] limits=[$m, 4] steps=[1, 1]: f32[$m, 1] "
+      "%4 = reshape %3: f32[$m] %5 = broadcast %4 axes=[0]: f32[$m, 4] "
+      "%6 = sub %2, %5: f32[$m, 4] return y = %6 }");
+}
+
 /* What reads the result at other places than its own, or reduces it, stays outside. */
 static void others_stay_outside(void **state) {
   (void)state;
@@ -268,7 +284,7 @@ int main(void) {
       cmocka_unit_test(draws),            cmocka_unit_test(convolutions),
       cmocka_unit_test(cells),            cmocka_unit_test(computed_operands),
       cmocka_unit_test(computed_images),  cmocka_unit_test(drawn_operands),
-      cmocka_unit_test(others_stay_outside),
+      cmocka_unit_test(others_stay_outside), cmocka_unit_test(parts_of_other_parts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
