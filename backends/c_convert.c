@@ -16,6 +16,19 @@ static const char *through(c_unit *u, c_type from, c_type between, c_type to) {
                       c_helper_cast(u, from, between));
 }
 
+/* Each half by itself: without optimisation gcc 12 ends with an internal error on the whole. */
+static const char *converted_halves(c_unit *u, c_type from, c_type to) {
+  arena *a = u->arena;
+  int n = from.lanes / 2;
+  const char *halves[2];
+  for (int i = 0; i < 2; i++)
+    halves[i] = convertvector(
+        u, arena_printf(a, "__builtin_shufflevector(x, x, %s)", c_numbers(a, i * n, n)),
+        c_vector(to.element, n));
+  return arena_printf(a, "__builtin_shufflevector(%s, %s, %s)", halves[0], halves[1],
+                      c_numbers(a, 0, from.lanes));
+}
+
 /* ---- integers to wider and narrower ones, in bytes of little-endian vectors; gcc 12 would take
  *      the lanes apart ---- */
 
@@ -163,7 +176,9 @@ static const char *simple(c_unit *u, c_type from, c_type to) {
   if (!to_real) return between_integers(u, from, to);
   if (!from_real && dtype_size(from.element) == 1)
     return through(u, from, c_vector(DTYPE_I32, from.lanes), to);
-  return convertvector(u, "x", to);
+  return from.element == DTYPE_I32 && from.lanes == 16 && to.element == DTYPE_F64
+             ? converted_halves(u, from, to)
+             : convertvector(u, "x", to);
 }
 
 const char *c_helper_cast(c_unit *u, c_type from, c_type to) {

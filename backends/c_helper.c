@@ -14,8 +14,7 @@ const char *c_lanes(arena *a, int lanes, const char *pattern) {
   return list.text;
 }
 
-/* "4, 5, 6, 7" */
-static const char *numbers(arena *a, int first, int count) {
+const char *c_numbers(arena *a, int first, int count) {
   const char *list = "";
   for (int i = 0; i < count; i++) list = arena_printf(a, "%s%s%d", list, i ? ", " : "", first + i);
   return list;
@@ -90,7 +89,7 @@ static const char *square_root(c_unit *u, c_type t) {
   return arena_printf(a,
                       "__builtin_shufflevector(%s(__builtin_shufflevector(x, x, %s)), "
                       "%s(__builtin_shufflevector(x, x, %s)), %s)",
-                      root, c_lanes(a, half, "#"), root, numbers(a, half, half),
+                      root, c_lanes(a, half, "#"), root, c_numbers(a, half, half),
                       c_lanes(a, t.lanes, "#"));
 }
 
@@ -248,7 +247,7 @@ const char *c_helper_reduce(c_unit *u, scalar_function f, c_type t) {
     c_type half = {t.element, n, t.truth};
     const char *rest = c_helper_reduce(u, f, half);
     const char *low = arena_printf(a, "__builtin_shufflevector(x, x, %s)", c_lanes(a, n, "#"));
-    const char *high = arena_printf(a, "__builtin_shufflevector(x, x, %s)", numbers(a, n, n));
+    const char *high = arena_printf(a, "__builtin_shufflevector(x, x, %s)", c_numbers(a, n, n));
     value = arena_printf(a, "%s(%s)", rest, combined(u, f, half, low, high));
   }
   c_inline(u, c_element(t.element), name, parameters);
@@ -312,7 +311,7 @@ static const char *masked_builtin(c_unit *u, c_type t, const char *access, const
 
 /* "__builtin_shufflevector(x, x, 4, 5, 6, 7)" */
 static const char *half_of(arena *a, const char *x, int lanes, int first) {
-  return arena_printf(a, "__builtin_shufflevector(%s, %s, %s)", x, x, numbers(a, first, lanes / 2));
+  return arena_printf(a, "__builtin_shufflevector(%s, %s, %s)", x, x, c_numbers(a, first, lanes / 2));
 }
 
 const char *c_helper_load_masked(c_unit *u, c_type t) {
@@ -328,7 +327,7 @@ const char *c_helper_load_masked(c_unit *u, c_type t) {
   } else if (halves) {
     finish(u, arena_printf(a, "__builtin_shufflevector(%s(from, %s), %s(from + %d, %s), %s)", half,
                            half_of(a, "mask", t.lanes, 0), half, t.lanes / 2,
-                           half_of(a, "mask", t.lanes, t.lanes / 2), numbers(a, 0, t.lanes)));
+                           half_of(a, "mask", t.lanes, t.lanes / 2), c_numbers(a, 0, t.lanes)));
   } else {
     finish(u, arena_printf(a, "(%s){%s}", v, c_lanes(a, t.lanes, "mask[#] ? from[#] : 0")));
   }

@@ -64,6 +64,9 @@ const char *c_helper_bits(c_unit *u, c_type from, c_type to); /* one lane */
 /* A list over the lanes: "x[0] + y[0], x[1] + y[1]" of "x[#] + y[#]". */
 const char *c_lanes(arena *a, int lanes, const char *pattern);
 
+/* "4, 5, 6, 7": count numbers from first on. */
+const char *c_numbers(arena *a, int first, int count);
+
 /* Begins an inline function of the unit; definitions that it needs must be there already. */
 void c_inline(c_unit *u, const char *result, const char *name, const char *parameters);
 
