@@ -81,6 +81,7 @@ static const struct {
     {"models/supervised/perceptron.dnn", {{"N", "20"}, {"SIZE", "8"}}},
     {"models/supervised/regression.dnn", {{"N", "30"}}},
     {"models/supervised/multitask.dnn", {{"B", "2"}, {"UNITS", "6"}}},
+    {"models/autoencoders/autoencoder.dnn", {{"B", "8"}, {"UNITS", "6"}, {"CODE", "2"}}},
     {"models/autoencoders/denoising.dnn", {{"B", "2"}, {"UNITS", "16"}}},
     {"models/autoencoders/sparse.dnn", {{"B", "2"}, {"UNITS", "16"}, {"K", "3"}}},
     {"models/convnets/resnet.dnn",
