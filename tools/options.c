@@ -19,7 +19,7 @@ typedef struct row {
 } row;
 
 typedef enum option_code {
-  TASK, OUT, DATA, WEIGHTS, RESUME, OVERWRITE, EPOCHS, SEED, THREADS, DEFINE, BATCH, RANGE,
+  TASK, OUT, DATA, WEIGHTS, RESUME, OVERWRITE, EPOCHS, SEED, SEEDS, THREADS, DEFINE, BATCH, RANGE,
   DIRECTIONS, STEPS, CC, HELP, OPTIONS
 } option_code;
 
@@ -32,6 +32,7 @@ static const row rows[OPTIONS] = {
     [OVERWRITE] = {"overwrite", 0, NULL, TRAIN, "start anew although the folder holds a training"},
     [EPOCHS] = {"epochs", 0, "N", TRAIN, "length of every phase that is given in epochs"},
     [SEED] = {"seed", 's', "N", EVERY & ~INFO, "of every random draw; default: 0"},
+    [SEEDS] = {"seeds", 0, "N,N,…", TRAIN, "a training for each, into FOLDER/seed-N; then medians"},
     [THREADS] = {"threads", 't', "N", EVERY & ~INFO, "default: one per core"},
     [DEFINE] = {"define", 'D', "NAME=VALUE", EVERY, "another value for a constant of the file"},
     [BATCH] = {"batch", 0, "N", CHECK, "rows in gradient checks; default: 3"},
@@ -95,6 +96,22 @@ static bool parse_seed(const char *text, uint64_t *seed) {
   return end != text && !*end && !errno && !strchr(text, '-');
 }
 
+/* "1,2,3", each once. */
+static bool parse_seeds(arena *a, options *o, const char *text) {
+  o->seeds = NULL;
+  o->seed_count = 0;
+  for (const char *at = text;; at++) {
+    size_t length = strcspn(at, ",");
+    uint64_t seed;
+    if (!parse_seed(arena_text_n(a, at, length), &seed)) return false;
+    for (int i = 0; i < o->seed_count; i++)
+      if (o->seeds[i] == seed) return false;
+    arena_push(a, o->seeds, o->seed_count) = seed;
+    at += length;
+    if (!*at) return true;
+  }
+}
+
 static bool parse_definition(arena *a, options *o, const char *text) {
   const char *equals = strchr(text, '=');
   if (!equals || equals == text) return false;
@@ -127,6 +144,7 @@ static bool set_option(arena *a, options *o, option_code code, const char *text)
     case OVERWRITE: return o->overwrite = true;
     case EPOCHS: return whole_number(text, 0, INT32_MAX, &o->epochs);
     case SEED: return (o->seed_given = parse_seed(text, &o->seed));
+    case SEEDS: return parse_seeds(a, o, text);
     case THREADS:
       if (!whole_number(text, 1, MOST_THREADS, &threads)) return false;
       o->threads = (int)threads;
@@ -194,6 +212,8 @@ int options_parse(arena *a, command c, int argc, char **argv, options *o) {
   o->rest_count = argc - optind - 1;
   if (o->rest_count && c != COMMAND_RUN)
     return wrong_use("one file at a time; what is '%s'?", o->rest[0]);
+  if (o->seed_given && o->seed_count)
+    return wrong_use("%s", "--seed and --seeds exclude each other");
   if (o->resume && o->overwrite)
     return wrong_use("%s", "--resume and --overwrite exclude each other");
   return -1;

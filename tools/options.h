@@ -28,6 +28,8 @@ typedef struct options {
   input_range *ranges;
   int range_count;
   uint64_t seed;
+  uint64_t *seeds;              /* of --seeds, each once */
+  int seed_count;               /* 0: one training, with `seed` */
   bool seed_given, resume, overwrite;
   int threads;                  /* 0: one per core */
   int64_t epochs;               /* -1: as the task says */

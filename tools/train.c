@@ -1,9 +1,12 @@
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "checkpoint.h"
 #include "commands.h"
 #include "file.h"
+#include "metrics.h"
 #include "model.h"
 #include "trainer.h"
 
@@ -11,12 +14,17 @@ static const char *result_folder(arena *a, const program *p, const char *task_na
   return arena_printf(a, "%s-%s", p->name, task_name);
 }
 
+/* A folder for the options' seed, where it is one of several. */
+static const char *folder_of_seed(arena *a, const char *folder, const options *o) {
+  return o->seed_count ? arena_printf(a, "%s/seed-%llu", folder, (unsigned long long)o->seed) : folder;
+}
+
 /* Weights to start from: those asked for, or the result of the task that this one follows. */
 static bool load_weights(arena *a, const plan *p, dnn_instance *instance, const options *o) {
   const char *path = o->weights, *error = NULL;
   if (!path && p->task->after)
     path = arena_printf(a, "%s/checkpoint.safetensors",
-                        result_folder(a, p->program, p->task->after));
+                        folder_of_seed(a, result_folder(a, p->program, p->task->after), o));
   if (!path || o->resume || checkpoint_weights(a, path, instance, false, &error)) return true;
   tool_error("%s", error);
   if (!o->weights)
@@ -37,18 +45,95 @@ static bool folder_is_free(arena *a, const char *folder, const options *o) {
   return false;
 }
 
-static int train_model(arena *a, const plan *p, const dnn_model *model, const options *o,
-                       const char *folder) {
+/* One training: the options with its seed, where it goes, and what came of it. */
+typedef struct training {
+  options options;
+  const char *folder;
+  final_metrics finals;
+} training;
+
+/* With --resume, what has no checkpoint yet begins. */
+static training training_of_seed(arena *a, const options *o, const char *base, uint64_t seed) {
+  training t = {.options = *o};
+  t.options.seed = seed;
+  t.options.seed_given = true;
+  t.folder = folder_of_seed(a, base, &t.options);
+  t.options.resume = o->resume && file_exists(arena_printf(a, "%s/checkpoint.safetensors", t.folder));
+  return t;
+}
+
+/* Those that the options ask for: one, or one for each seed. */
+static training *trainings_of(arena *a, const options *o, const char *base, int *count) {
+  training *list = NULL;
+  *count = 0;
+  if (!o->seed_count) arena_push(a, list, *count) = (training){.options = *o, .folder = base};
+  for (int i = 0; i < o->seed_count; i++) {
+    training t = training_of_seed(a, o, base, o->seeds[i]);
+    arena_push(a, list, *count) = t;
+  }
+  return list;
+}
+
+static int train_model(arena *a, const plan *p, const dnn_model *model, training *t) {
+  const options *o = &t->options;
   dnn_threads *threads = model_threads(a, o);
   if (!threads) return STATUS_ERROR;
   dnn_instance instance;
   int status = STATUS_ERROR;
   if (model_start(a, &instance, model, threads, o->seed) && load_weights(a, p, &instance, o))
-    status = train_plan(a, p, &instance, o, folder);
+    status = train_plan(a, p, &instance, o, t->folder, &t->finals);
   dnn_instance_free(&instance);
   dnn_threads_free(threads);
   return status;
 }
+
+/* ---- several seeds --------------------------------------------------------------------------- */
+
+/* What is not a number comes last. */
+static int by_value(const void *x, const void *y) {
+  double a = *(const double *)x, b = *(const double *)y;
+  if (isnan(a) || isnan(b)) return isnan(a) - isnan(b);
+  return (a > b) - (a < b);
+}
+
+/* A metric over all trainings, which have the same ones. */
+static void print_metric(arena *a, const training *trainings, int count, int metric) {
+  double *values = arena_array_of(a, count, double);
+  const final_metric *m = &trainings[0].finals.items[metric];
+  printf("%s.%s:", m->run, m->name);
+  for (int i = 0; i < count; i++) {
+    values[i] = trainings[i].finals.items[metric].value;
+    printf("%s %s", i ? "," : "", metric_text(a, values[i]));
+  }
+  qsort(values, (size_t)count, sizeof *values, by_value);
+  double median = (values[(count - 1) / 2] + values[count / 2]) / 2;
+  printf("; median %s, from %s to %s\n", metric_text(a, median), metric_text(a, values[0]),
+         metric_text(a, values[count - 1]));
+}
+
+static void print_summary(arena *a, const training *trainings, int count) {
+  printf("seeds");
+  for (int i = 0; i < count; i++)
+    printf("%s %llu", i ? "," : "", (unsigned long long)trainings[i].options.seed);
+  printf("\n");
+  for (int i = 0; i < trainings[0].finals.count; i++) print_metric(a, trainings, count, i);
+}
+
+/* One after the other; the first that does not reach its end is the last. */
+static int train_all(arena *a, const plan *p, const dnn_model *model, training *trainings, int count,
+                     bool seeds) {
+  for (int i = 0; i < count; i++) {
+    if (seeds)
+      printf("seed %llu, into %s\n", (unsigned long long)trainings[i].options.seed,
+             trainings[i].folder);
+    int status = train_model(a, p, model, &trainings[i]);
+    if (status) return status;
+  }
+  if (seeds) print_summary(a, trainings, count);
+  return 0;
+}
+
+/* ---- the command ----------------------------------------------------------------------------- */
 
 /* The program again, with a copy of each entry for its last, smaller batch. */
 static program *with_remainders(arena *a, diagnostics *d, plan *p, const options *o) {
@@ -66,16 +151,20 @@ int command_train(arena *a, const options *o) {
   if (!described) return tool_diagnostics(d);
   const task *t = plan_task(described, o->task);
   if (!t) return STATUS_ERROR;
-  const char *folder = o->out ? o->out : result_folder(a, described, t->name);
-  if (!folder_is_free(a, folder, o)) return STATUS_ERROR;
+  int count;
+  training *trainings =
+      trainings_of(a, o, o->out ? o->out : result_folder(a, described, t->name), &count);
+  for (int i = 0; i < count; i++)
+    if (!folder_is_free(a, trainings[i].folder, &trainings[i].options)) return STATUS_ERROR;
   plan *p = plan_new(a, d, described, t, o);
   if (!p) return tool_diagnostics(d);
-  if (!train_hold_folder(a, folder)) return STATUS_ERROR;
+  for (int i = 0; i < count; i++)
+    if (!train_hold_folder(a, trainings[i].folder)) return STATUS_ERROR;
   program *compiled = with_remainders(a, d, p, o);
   if (!compiled) return tool_diagnostics(d);
   dnn_library library;
   if (!model_compile(a, compiled, d, o, &library)) return STATUS_ERROR;
-  int status = train_model(a, p, library.model, o, folder);
+  int status = train_all(a, p, library.model, trainings, count, o->seed_count > 0);
   dnn_unload(&library);
   return status;
 }

@@ -424,31 +424,39 @@ static const metric_row *final_row(const trainer *t, const char *label, const ch
   return best ? history_last(&t->history, label, metric, best) : last;
 }
 
-/* The last metrics of a run, where it has any and no run before has the same label. */
-static void print_result(const trainer *t, const feed *f, const char ***printed, int *count) {
-  const char *text = "";
-  for (int i = 0; i < *count; i++)
-    if (strcmp((*printed)[i], f->label) == 0) return;
-  arena_push(t->arena, *printed, *count) = f->label;
+/* The last metrics of a run; nothing where a run before has the same label. */
+static void add_finals(const trainer *t, const feed *f, final_metrics *finals) {
+  for (int i = 0; i < finals->count; i++)
+    if (strcmp(finals->items[i].run, f->label) == 0) return;
   averages m = averages_new(t->arena, dnn_find_entry(t->instance->model, f->run->entry), f->label);
   for (int i = 0; i < m.count; i++) {
     const metric_row *row = final_row(t, f->label, m.names[i]);
     if (row)
-      text = arena_printf(t->arena, "%s%s%s %s", text, *text ? "  " : "", m.names[i],
-                          metric_text(t->arena, row->value));
+      arena_push(t->arena, finals->items, finals->count) =
+          (final_metric){f->label, m.names[i], row->value};
   }
-  if (*text) printf("%s: %s\n", f->label, text);
 }
 
-static void print_results(const trainer *t) {
-  const char **printed = NULL;
-  int count = 0;
+static final_metrics finals_of(const trainer *t) {
+  final_metrics finals = {0};
   for (int i = 0; i < t->plan->stage_count; i++) {
     const stage *s = &t->plan->stages[i];
     if (s->transfer) continue;
-    if (s->pass) print_result(t, s->main, &printed, &count);
-    for (int k = 0; k < s->turn_count; k++) print_result(t, s->turns[k], &printed, &count);
-    for (int k = 0; k < s->attached_count; k++) print_result(t, s->attached[k], &printed, &count);
+    if (s->pass) add_finals(t, s->main, &finals);
+    for (int k = 0; k < s->turn_count; k++) add_finals(t, s->turns[k], &finals);
+    for (int k = 0; k < s->attached_count; k++) add_finals(t, s->attached[k], &finals);
+  }
+  return finals;
+}
+
+/* A line for each run. */
+static void print_finals(const trainer *t, const final_metrics *finals) {
+  for (int i = 0; i < finals->count; i++) {
+    const final_metric *m = &finals->items[i];
+    bool first = i == 0 || strcmp(finals->items[i - 1].run, m->run) != 0;
+    bool last = i + 1 == finals->count || strcmp(finals->items[i + 1].run, m->run) != 0;
+    if (first) printf("%s:", m->run);
+    printf("%s%s %s%s", first ? " " : "  ", m->name, metric_text(t->arena, m->value), last ? "\n" : "");
   }
 }
 
@@ -500,7 +508,7 @@ static const char *folder_of(arena *a, const char *path) {
 }
 
 int train_plan(arena *a, const plan *p, dnn_instance *instance, const options *o,
-               const char *folder) {
+               const char *folder, final_metrics *finals) {
   trainer t = {.arena = a,
                .plan = p,
                .instance = instance,
@@ -521,7 +529,8 @@ int train_plan(arena *a, const plan *p, dnn_instance *instance, const options *o
     fprintf(stderr, "dnn: interrupted at step %lld; --resume goes on\n", (long long)t.place.step);
     return STATUS_INTERRUPTED;
   }
-  print_results(&t);
+  *finals = finals_of(&t);
+  print_finals(&t, finals);
   return 0;
 }
 

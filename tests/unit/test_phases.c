@@ -167,6 +167,31 @@ static int set_up(void **state) {
   return 0;
 }
 
+/* Each is the training with its seed alone; one that was not begun begins with --resume. */
+static void several_seeds(void **state) {
+  (void)state;
+  const char *few = "train sources.dnn --data . --epochs 2";
+  tool_expect(0, "%s --out alone --seed 5", few);
+  tool_expect(0, "%s --out seeds --seeds 3", few);
+  const char *text = tool_expect(0, "%s --out seeds --seeds 3,5,4 --resume", few);
+  tool_expect_same("seeds/seed-5/checkpoint.safetensors", "alone/checkpoint.safetensors");
+  tool_expect_same("seeds/seed-5/metrics.csv", "alone/metrics.csv");
+  const char *summary = strstr(text, "seeds 3, 5, 4\n");
+  assert_non_null(summary);
+  double values[3], median, low, high;
+  const char *loss = strstr(summary, ".loss: ");
+  assert_non_null(loss);
+  assert_int_equal(sscanf(loss, ".loss: %lf, %lf, %lf; median %lf, from %lf to %lf", &values[0],
+                          &values[1], &values[2], &median, &low, &high), 6);
+  assert_true(low < median && median < high);
+  for (int i = 0; i < 3; i++)
+    assert_true(values[i] == low || values[i] == median || values[i] == high);
+  tool_expect(1, "%s --out seeds --seeds 3,6", few); /* 3 is there */
+  tool_expect(2, "%s --out seeds --seeds 3,3", few);
+  tool_expect(2, "%s --out seeds --seeds 3,", few);
+  tool_expect(2, "%s --out seeds --seeds 3 --seed 3", few);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_phase_stops_and_takes_its_best),
@@ -178,6 +203,7 @@ int main(void) {
       cmocka_unit_test(columns_are_taken_by_name),
       cmocka_unit_test(runs_take_turns),
       cmocka_unit_test(two_sources_are_resumed),
+      cmocka_unit_test(several_seeds),
   };
   return cmocka_run_group_tests_name("phases", tests, set_up, tool_tear_down);
 }

@@ -129,7 +129,8 @@ static int train(const char *name, const program *p, options o) {
   dnn_instance instance;
   assert_true(folder_make(memory, out, &error));
   assert_true(model_start(memory, &instance, library.model, NULL, o.seed));
-  int status = train_plan(memory, line_plan(p, &o), &instance, &o, out);
+  final_metrics finals;
+  int status = train_plan(memory, line_plan(p, &o), &instance, &o, out, &finals);
   dnn_instance_free(&instance);
   return status;
 }
