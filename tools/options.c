@@ -50,9 +50,11 @@ static const struct {
     {COMMAND_TRAIN, "train FILE.dnn [options]",
      "Follows a task of the file: trains, evaluates, and writes metrics.csv, curves.png and\n"
      "checkpoint.safetensors into a folder. Interrupted, it writes the checkpoint and ends."},
-    {COMMAND_RUN, "run FILE ENTRY [INPUT=FILE.npy|FILE.idx|NUMBER …] [options]",
-     "Calls one entry of a model (.dnn or .so) and prints its outputs, or writes them as npy\n"
-     "files. Arrays with a multiple of the entry's rows are run in several calls."},
+    {COMMAND_RUN, "run FILE ENTRY [INPUT=FILE|NUMBER …] [OUTPUT=FILE …] [options]",
+     "Calls one entry of a model (.dnn or .so) and prints its outputs. Inputs are npy, npz, IDX,\n"
+     "csv, png, jpg, txt and safetensors files or numbers; arrays with a multiple of the entry's\n"
+     "rows are run in several calls. An output is written to a file as its end says: .npy, .csv\n"
+     "or .png; with --out all of them are, as npy."},
     {COMMAND_CHECK, "check FILE.dnn [options]",
      "Compares the gradient of every entry's results by every parameter with finite\n"
      "differences, and the compiled code with the interpreter, in f64 and in f32."},

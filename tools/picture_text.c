@@ -75,7 +75,8 @@ static void put_row(FILE *out, const array *x, int64_t row) {
   int64_t columns = table_columns(x);
   for (int64_t i = row * columns; i < (row + 1) * columns; i++) {
     if (i > row * columns) fputc(',', out);
-    if (dtype_is_float(x->element)) fprintf(out, "%.9g", element_real(x->element, x->data, i));
+    if (dtype_is_float(x->element)) 
+      fprintf(out, "%.*g", x->element == DTYPE_F64 ? 17 : 9, element_real(x->element, x->data, i));
     else fprintf(out, "%lld", (long long)element_int(x->element, x->data, i));
   }
 }

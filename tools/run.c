@@ -10,6 +10,7 @@
 #include "element.h"
 #include "file.h"
 #include "model.h"
+#include "picture.h"
 
 enum { MOST_PRINTED = 128 };
 
@@ -29,13 +30,21 @@ typedef struct entry_run {
   array *results; /* one per output, of all calls */
 } entry_run;
 
+static bool is_named(const char *argument, const char *name) {
+  size_t length = strlen(name);
+  return strncmp(argument, name, length) == 0 && argument[length] == '=';
+}
+
 static const char *value_for(const options *o, const char *name) {
-  for (int i = 1; i < o->rest_count; i++) {
-    size_t length = strlen(name);
-    if (strncmp(o->rest[i], name, length) == 0 && o->rest[i][length] == '=')
-      return o->rest[i] + length + 1;
-  }
+  for (int i = 1; i < o->rest_count; i++)
+    if (is_named(o->rest[i], name)) return o->rest[i] + strlen(name) + 1;
   return NULL;
+}
+
+static bool is_input(const dnn_entry *entry, const char *name) {
+  for (int i = 0; i < entry->input_count; i++)
+    if (strcmp(entry->inputs[i].name, name) == 0) return true;
+  return false;
 }
 
 /* True where the text is a number that the type holds. */
@@ -108,22 +117,74 @@ static bool take_input(arena *a, const options *o, entry_run *run, int index) {
   return false;
 }
 
-static bool known_names(const options *o, const dnn_entry *entry) {
+/* ---- files for outputs ----------------------------------------------------------------------- */
+
+static bool ends_with(const char *text, const char *end) {
+  size_t length = strlen(text), end_length = strlen(end);
+  return length > end_length && strcmp(text + length - end_length, end) == 0;
+}
+
+/* How an output is written to a file, by its name; PICTURE_NONE: not at all. */
+static picture_kind form_of(const char *path) {
+  return ends_with(path, ".npy")   ? PICTURE_ARRAY
+         : ends_with(path, ".csv") ? PICTURE_TABLE
+         : ends_with(path, ".png") ? PICTURE_GRID
+                                   : PICTURE_NONE;
+}
+
+/* True where the output can be written so. */
+static bool takes_form(arena *a, const dnn_tensor *output, const char *path) {
+  tensor_type type = model_type(output);
+  const char *text = type_text(a, &type);
+  switch (form_of(path)) {
+    case PICTURE_NONE:
+      tool_error("%s: output %s is written as .npy, .csv or .png", path, output->name);
+      return false;
+    case PICTURE_TABLE:
+      if (type.rank <= 2) return true;
+      tool_error("%s: a table holds vectors and matrices, output %s is %s", path, output->name, text);
+      return false;
+    case PICTURE_GRID:
+      if (type.rank == 2 || type.rank == 3 ||
+          (type.rank == 4 && (output->extents[1] == 1 || output->extents[1] == 3)))
+        return true;
+      tool_error("%s: a picture shows images [h, w], [n, h, w], [n, 1, h, w] or [n, 3, h, w], output "
+                 "%s is %s", path, output->name, text);
+      return false;
+    default: return true;
+  }
+}
+
+/* True where every argument is an input's or asks for an output in a form that it can take. */
+static bool known_names(arena *a, const options *o, const dnn_entry *entry) {
   for (int i = 1; i < o->rest_count; i++) {
+    const char *argument = o->rest[i];
     bool known = false;
-    for (int k = 0; k < entry->input_count; k++) {
-      size_t length = strlen(entry->inputs[k].name);
-      known |= strncmp(o->rest[i], entry->inputs[k].name, length) == 0 && o->rest[i][length] == '=';
+    for (int k = 0; k < entry->input_count && !known; k++)
+      known = is_named(argument, entry->inputs[k].name);
+    for (int k = 0; k < entry->output_count && !known; k++) {
+      known = is_named(argument, entry->outputs[k].name);
+      if (known && !takes_form(a, &entry->outputs[k], strchr(argument, '=') + 1)) return false;
     }
     if (known) continue;
-    tool_error("entry %s has no input for '%s'", entry->name, o->rest[i]);
+    tool_error("entry %s has no input or output for '%s'", entry->name, argument);
     return false;
   }
   return true;
 }
 
+static bool write_file(arena *a, const entry_run *run, int output, const char *path) {
+  const char *error = NULL;
+  const run_picture form = {.kind = form_of(path), .outputs = &output, .output_count = 1};
+  if (picture_write(a, &form, run->results, run->entry->name, path, &error)) return true;
+  tool_error("%s", error);
+  return false;
+}
+
+/* ---- the run --------------------------------------------------------------------------------- */
+
 static bool take_inputs(arena *a, const options *o, entry_run *run) {
-  if (!known_names(o, run->entry)) return false;
+  if (!known_names(a, o, run->entry)) return false;
   run->inputs = arena_array_of(a, run->entry->input_count, given_input);
   for (int i = 0; i < run->entry->input_count; i++)
     if (!take_input(a, o, run, i)) return false;
@@ -182,6 +243,8 @@ static bool write_results(arena *a, const options *o, const entry_run *run) {
   for (int i = 0; i < run->entry->output_count; i++) {
     const array *x = &run->results[i];
     print_array(a, x);
+    const char *file = is_input(run->entry, x->path) ? NULL : value_for(o, x->path);
+    if (file && !write_file(a, run, i, file)) return false;
     if (!o->out) continue;
     const char *path = arena_printf(a, "%s/%s.npy", o->out, x->path);
     if (folder_make(a, o->out, &error) && npy_write(a, path, x, &error)) continue;

@@ -131,7 +131,7 @@ static void runs_an_entry(void **state) {
          "input y: f32[4] is not given");
   expect(arena_printf(memory, "run %s evaluate x=%s y=%s", so, path_of("x.npy"), path_of("y5.npy")),
          1, "f32[5]");
-  expect(arena_printf(memory, "run %s evaluate z=1", so), 1, "no input for 'z=1'");
+  expect(arena_printf(memory, "run %s evaluate z=1", so), 1, "no input or output for 'z=1'");
   expect(arena_printf(memory, "run %s fly", so), 1, "has no entry fly");
   expect(arena_printf(memory, "run %s", so), 2, "no entry was given");
   expect(arena_printf(memory, "run %s show --weights %s", so, path_of("missing")), 1, "missing");
@@ -142,6 +142,43 @@ static void write_file(const char *name, const char *text) {
   file_part part = {text, strlen(text)};
   assert_true(file_replace(memory, path_of(name), 1, &part, &error));
 }
+
+static const char *content_of(const char *name) {
+  const char *error = NULL;
+  size_t size;
+  const char *text = file_read(memory, path_of(name), &size, &error);
+  if (!text) fail_msg("%s", error);
+  return text;
+}
+
+/* Files of every kind go in, and come out as their ends say. */
+static void runs_on_files(void **state) {
+  (void)state;
+  write_file("files.dnn",
+             "entry twice(x: f32[1, 2], by: f64) -> (y: f32[1, 2], z: f64) { y = 2 * x; z = by / 3 }\n"
+             "entry negative(image: u8[1, 5, 4]) -> (image: u8[1, 5, 4], sums: f32[1, 2, 2, 2]) {\n"
+             "  image = u8(255 - i32(image)); sums = zeros[1, 2, 2, 2]() }\n"
+             "entry drawn(image: u8[1, 5, 4]) -> (other: u8[1, 5, 4]) { other = image }\n");
+  write_file("x.csv", "1,2\n3,4.5\n");
+  const char *model = path_of("files.dnn"), *seed = "tests/fuzz/seeds/image/grey.png";
+  expect(arena_printf(memory, "run %s twice x=%s by=1 y=%s z=%s", model, path_of("x.csv"),
+                      path_of("y.csv"), path_of("z.csv")), 0, "y: f32[2, 2]\n    2 4\n    6 9\n");
+  assert_string_equal(content_of("y.csv"), "y_0,y_1\n2,4\n6,9\n");
+  assert_string_equal(content_of("z.csv"), "z\n0.33333333333333331\n0.33333333333333331\n");
+  expect(arena_printf(memory, "run %s drawn image=%s other=%s", model, seed, path_of("d.png")), 0,
+         "other: u8[1, 5, 4]\n    0 1 2 3\n");
+  assert_memory_equal(content_of("d.png"), "\x89PNG", 4);
+  expect(arena_printf(memory, "run %s negative image=%s", model, seed), 0, "255 254 253 252");
+  expect(arena_printf(memory, "run %s negative image=%s sums=%s", model, seed, path_of("s.png")), 1,
+         "output sums is f32[1, 2, 2, 2]");
+  expect(arena_printf(memory, "run %s negative image=%s sums=%s", model, seed, path_of("s.csv")), 1,
+         "a table holds vectors and matrices");
+  expect(arena_printf(memory, "run %s negative image=%s sums=%s", model, seed, path_of("s.jpg")), 1,
+         "is written as .npy, .csv or .png");
+  expect(arena_printf(memory, "run %s drawn image=%s other=/nowhere/x.png", model, seed), 1,
+         "/nowhere/x.png");
+}
+
 
 /* Arrays and weights of f16 and bf16: read from their own files or rounded from f32, and written as f2,
  * or as f4 where npy has no such type. */
@@ -213,6 +250,7 @@ int main(void) {
       cmocka_unit_test(nothing_to_compile),
       cmocka_unit_test(describes_a_library),
       cmocka_unit_test(runs_an_entry),
+      cmocka_unit_test(runs_on_files),
       cmocka_unit_test(sixteen_bits_through_files),
   };
   return cmocka_run_group_tests_name("tool", tests, set_up, tear_down);
