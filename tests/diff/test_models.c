@@ -80,6 +80,7 @@ static const struct {
 } small_models[] = {
     {"models/supervised/perceptron.dnn", {{"N", "20"}, {"SIZE", "8"}}},
     {"models/supervised/regression.dnn", {{"N", "30"}}},
+    {"models/supervised/dropout.dnn", {{"B", "2"}, {"UNITS", "64"}}},
     {"models/supervised/optimisers.dnn", {{"B", "4"}, {"ALL", "8"}, {"UNITS", "5"}}},
     {"models/supervised/multitask.dnn", {{"B", "2"}, {"UNITS", "6"}}},
     {"models/autoencoders/autoencoder.dnn", {{"B", "8"}, {"UNITS", "6"}, {"CODE", "2"}}},
