@@ -420,6 +420,14 @@ node *build_result(graph *g, node *loop, int number) {
   return unary(g, OP_RESULT, loop, 1, (attribute[]){ints(1, &which)});
 }
 
+node *build_rule(graph *g, const graph *body, int argument_count, int operand_count,
+                 node *const *operands) {
+  int64_t arguments = argument_count;
+  return graph_node(g, OP_RULE, (scalar_function)0, operand_count, operands, 2,
+                    (attribute[]){ints(1, &arguments),
+                                  {.kind = ATTRIBUTE_GRAPH, .graph = body}});
+}
+
 node *build_like(graph *g, const node *n, node *const *operands) {
   if (n->op == OP_INPUT) return graph_add_input(g, node_text(n, 0), n->attributes[1].type);
   location at = g->at;

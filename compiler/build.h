@@ -109,6 +109,11 @@ node *build_loop(graph *g, const loop_shape *shape, node *const *operands);
 node *build_result(graph *g, node *loop, int number); /* 0: the loop itself */
 int result_number(const node *n); /* of a loop or one of its results */
 
+/* The value, whose derivative is a rule: the body takes the value's cotangent, then what it reads, to
+ * the cotangents of the arguments. Operands are the value, the arguments, and what the body reads. */
+node *build_rule(graph *g, const graph *body, int argument_count, int operand_count,
+                 node *const *operands);
+
 /* A copy of node n in graph g over other operands (of the same types). */
 node *build_like(graph *g, const node *n, node *const *operands);
 

@@ -15,6 +15,19 @@ struct gradients {
   node **sums; /* by node id; NULL: none arrived */
 };
 
+void grad_operands(const node *n, int *first, int *end) {
+  *first = n->op == OP_RULE;
+  *end = n->op == OP_RULE ? 1 + (int)node_int(n, 0) : n->operand_count;
+}
+
+static bool any_operand(const node *n, const bool *marked) {
+  int first, end;
+  grad_operands(n, &first, &end);
+  bool any = false;
+  for (int i = first; i < end; i++) any = any || marked[n->operands[i]->id];
+  return any;
+}
+
 /* Marks what depends on the marked nodes through operators that have a derivative; ids up to and
  * including last. */
 static void mark_dependents(arena *a, const graph *g, int last, bool *marked) {
@@ -33,8 +46,7 @@ static void mark_dependents(arena *a, const graph *g, int last, bool *marked) {
       continue;
     }
     if (marked[id] || !op_definitions[n->op]->grad || !dtype_is_float(n->type.element)) continue;
-    for (int i = 0; i < n->operand_count && !marked[id]; i++)
-      marked[id] = marked[n->operands[i]->id];
+    marked[id] = any_operand(n, marked);
   }
 }
 
@@ -71,7 +83,9 @@ static void pull_back(graph *g, const node *n, node *const *sums, int last, cons
                       contributions *all) {
   bool *wanted = arena_array_of(g->arena, n->operand_count, bool);
   node **given = arena_array_of(g->arena, n->operand_count, node *);
-  for (int i = 0; i < n->operand_count; i++) wanted[i] = depends[n->operands[i]->id];
+  int first, end;
+  grad_operands(n, &first, &end);
+  for (int i = first; i < end; i++) wanted[i] = depends[n->operands[i]->id];
   if (n->op == OP_LOOP)
     loop_pull_back(g, n, result_cotangents(g, n, sums, last), wanted, given);
   else
@@ -86,8 +100,7 @@ static void pull_back(graph *g, const node *n, node *const *sums, int last, cons
 
 /* True where the node passes cotangents on; loops have them from their results. */
 static bool pulls_back(const node *n, node *const *sums, const bool *depends, const bool *arrived) {
-  bool any = false;
-  for (int i = 0; i < n->operand_count; i++) any = any || depends[n->operands[i]->id];
+  bool any = any_operand(n, depends);
   if (n->op == OP_LOOP) return any && arrived[n->id];
   return any && sums[n->id] && op_definitions[n->op]->grad;
 }

@@ -19,6 +19,9 @@ gradients *grad_sweep_from(graph *g, int root_count, node *const *roots, node *c
  * not depend on it (the caller decides between zero and an error). */
 node *grad_of(const gradients *s, const node *wanted);
 
+/* The operands [*first, *end) to which a node passes cotangents: of a rule, its arguments. */
+void grad_operands(const node *n, int *first, int *end);
+
 /* By id, what depends on the marked nodes through differentiable operators, these among it. */
 bool *grad_marks(arena *a, const graph *g, const bool *from);
 

@@ -78,21 +78,13 @@ static bool *active_carries(reversal *r) {
 
 static void copy_body(reversal *r) {
   const graph *body = r->shape.body;
-  node **now = arena_array_of(r->arena, body->node_count, node *);
   r->turn = graph_new(r->arena, r->outer->diagnostics, "body");
   r->turn->at = r->loop->at;
   r->inputs = arena_array_of(r->arena, body->input_count, node *);
   r->outputs = arena_array_of(r->arena, body->output_count, node *);
   for (int i = 0; i < body->input_count; i++)
-    r->inputs[i] = now[body->inputs[i].node->id] = build_like(r->turn, body->inputs[i].node, NULL);
-  for (int id = 0; id < body->node_count; id++) {
-    const node *n = body->nodes[id];
-    if (n->op == OP_INPUT) continue;
-    node **operands = arena_array_of(r->arena, n->operand_count, node *);
-    for (int i = 0; i < n->operand_count; i++) operands[i] = now[n->operands[i]->id];
-    now[id] = build_like(r->turn, n, operands);
-  }
-  for (int i = 0; i < body->output_count; i++) r->outputs[i] = now[body->outputs[i].node->id];
+    r->inputs[i] = build_like(r->turn, body->inputs[i].node, NULL);
+  rewrite_inline(r->turn, body, r->inputs, r->outputs);
 }
 
 /* Cotangents come in for active carries and for stacks that have some. */

@@ -11,10 +11,16 @@
 #include "verify.h"
 #include "widen.h"
 
-graph *pass_intern(const graph *g) { return rewrite_graph(g, NULL); }
+static node *without_rule(graph *g, node *n) {
+  (void)g;
+  return n->op == OP_RULE ? n->operands[0] : n;
+}
+
+/* The second walk drops what only rules read. */
+graph *pass_intern(const graph *g) { return rewrite_graph(rewrite_graph(g, without_rule), NULL); }
 
 graph *pass_simplify(const graph *g) {
-  return pass_intern(rewrite_graph(g, simplify_node)); /* the second walk drops what is dead */
+  return rewrite_graph(rewrite_graph(g, simplify_node), NULL); /* the second walk drops what is dead */
 }
 
 static graph *pass_split(const graph *g) { return concat_split(reduce_split(contraction_split(g))); }

@@ -11,7 +11,8 @@ typedef struct graph_pass {
   const char *needs, *keeps; /* contract, in words */
 } graph_pass;
 
-/* Merges equal nodes (equal draws too) and drops dead ones; inputs stay. */
+/* Merges equal nodes (equal draws too), puts values in the place of rules, since derivatives are taken
+ * by now, and drops dead nodes; inputs stay. */
 graph *pass_intern(const graph *g);
 
 /* Rewrites to a fixed point: algebra, constants, views, products. The rules (simplify.h) keep the

@@ -180,6 +180,13 @@ graph *rewrite_graph(const graph *g, rewrite_rule *rule) {
   return to;
 }
 
+void rewrite_inline(graph *to, const graph *g, node *const *inputs, node **outputs) {
+  node **now = arena_array_of(to->arena, g->node_count, node *);
+  for (int i = 0; i < g->input_count; i++) now[g->inputs[i].node->id] = inputs[i];
+  copy_nodes(to, g, now, NULL);
+  for (int i = 0; i < g->output_count; i++) outputs[i] = now[g->outputs[i].node->id];
+}
+
 /* The number of an output, from `first` on, that is the node; it is added where there is none. */
 static int number_of(graph *g, int first, const graph_value *output, node *n) {
   for (int i = first; i < g->output_count; i++)

@@ -15,6 +15,10 @@ typedef node *rewrite_rule(graph *g, node *n);
  * likewise. rule may be NULL. */
 graph *rewrite_graph(const graph *g, rewrite_rule *rule);
 
+/* Builds in a graph what another computes of these inputs; outputs[i] becomes what stands for its
+ * output i. Without updates. */
+void rewrite_inline(graph *to, const graph *g, node *const *inputs, node **outputs);
+
 /* One graph that computes what several do, whose inputs are alike; equal values are one. The first `fixed`
  * outputs must be equal, each to that of the same number in the others, else the result is NULL; behind
  * them come all others, each once. numbers[k][i]: where output i of graph k is found. Without updates. */

@@ -6,6 +6,7 @@
 #include "expression.h"
 #include "native.h"
 #include "operate.h"
+#include "rule.h"
 #include "slots.h"
 #include "statement.h"
 
@@ -165,15 +166,19 @@ static value fitted(elaborator *e, const ast *parameter, value v, location at) {
   return value_is(v, VALUE_TENSOR) ? v : value_tensor(n);
 }
 
-static void bind_parameters(elaborator *e, location at, const callable *f,
-                            argument_list arguments) {
+/* Their values, in the order of the parameters. */
+static const value *bind_parameters(elaborator *e, location at, const callable *f,
+                                    argument_list arguments) {
   const ast_list *parameters = &f->function->parameters;
+  value *values = arena_array_of(e->arena, parameters->count, value);
   for (int i = 0; i < parameters->count; i++) {
     const ast *p = parameters->items[i];
     const argument *a = call_argument(arguments, p->name, i);
     value v = a ? a->value : expression_value(e, p->value);
-    bind(e, p->name, fitted(e, p, v, a ? argument_place(a, at) : at), p->at);
+    values[i] = fitted(e, p, v, a ? argument_place(a, at) : at);
+    bind(e, p->name, values[i], p->at);
   }
+  return values;
 }
 
 void call_check_hidden(elaborator *e, const char *name, value v, location at) {
@@ -259,8 +264,9 @@ value call_owned(elaborator *e, location at, const char *label, const callable *
   if (!check_call(e, at, f, arguments) || !elaborator_enter(e, &own)) return (value){0};
   owner->members = own.scope;
   bind_statics(e, f);
-  bind_parameters(e, at, f, arguments);
+  const value *given = bind_parameters(e, at, f, arguments);
   value v = body_value(e, f->function, at);
+  if (own.derivative) v = rule_apply(e, &f->function->parameters, given, v);
   elaborator_leave(e);
   return v;
 }

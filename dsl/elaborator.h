@@ -43,6 +43,7 @@ struct frame {
   const char *indices;      /* turns of the static loops around: "[2][0]" */
   const tensor_type *initial; /* in an initial value: the declared type */
   emission *emission;       /* of the innermost loop */
+  const ast *derivative;    /* of the function's value, see rule.h; NULL: none */
   bool training;
   bool body;                /* of a function or entry: locals may not hide functions it calls */
   int depth;

@@ -4,6 +4,7 @@
 
 #include "build.h"
 #include "grad.h"
+#include "linear.h"
 #include "operate.h"
 #include "slots.h"
 
@@ -201,5 +202,10 @@ value gradient_along(elaborator *e, location at, value y, value wanted, value di
   const gradients *back = grad_sweep(g, form, from_count, from);
   if (!elaborator_at(e, at) || !along(e, at, back, wanted, direction, &linear)) return (value){0};
   if (!linear) return elaborator_error(e, at, "the value does not depend on this");
+  const node *obstacle = linear_obstacle(g, linear, to_count, cotangents);
+  if (obstacle)
+    return elaborator_error(e, obstacle->at, "the jvp at %s needs derivative rules that are linear in "
+                            "the gradient that they are given, which this is not",
+                            diag_place(e->arena, at));
   return tangents(e, grad_sweep(g, linear, to_count, cotangents), y, cotangents, &next);
 }

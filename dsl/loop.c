@@ -7,7 +7,7 @@ void loop_open(elaborator *e, loop_body *body, int64_t turns) {
   const tensor_type turn = type_scalar(DTYPE_I64);
   *body = (loop_body){.enclosing = e->loop, .outer = e->graph, .turns = turns};
   body->graph = graph_new(e->arena, e->diagnostics, "body");
-  body->turn = graph_add_input(body->graph, "turn", &turn);
+  if (turns != LOOP_NONE) body->turn = graph_add_input(body->graph, "turn", &turn);
   e->loop = body;
   e->graph = body->graph;
 }
@@ -103,9 +103,11 @@ static const int64_t turns_apart = INT64_C(1) << 32;
 
 static node *draw_turn(elaborator *e, loop_body *body) {
   loop_body *around = body->enclosing;
-  if (!around || around->graph != body->outer) return body->turn;
   graph *g = body->graph;
+  bool nested = around && around->graph == body->outer;
+  if (!nested) return body->turn ? body->turn : build_int(g, DTYPE_I64, 0);
   node *outer = import_node(e, body, "turn", draw_turn(e, around));
+  if (!body->turn) return outer;
   node *turns = build_int(g, DTYPE_I64, body->turns ? body->turns : turns_apart);
   return build_map2(g, SCALAR_ADD, build_map2(g, SCALAR_MUL, outer, turns), body->turn);
 }

@@ -28,7 +28,7 @@ struct loop_body {
   loop_body *enclosing;
   graph *outer, *graph;
   int64_t turns;          /* 0: not known */
-  node *turn;             /* i64 */
+  node *turn;             /* i64; NULL: there are none */
   loop_leaf *leaves;
   int leaf_count;
   loop_slot *slots;
@@ -37,7 +37,9 @@ struct loop_body {
   int sequence_count;
 };
 
-/* From open to close, nodes are built in the body. */
+/* From open to close, nodes are built in the body. The body of a derivative rule has no turns: what it
+ * draws has the turn of the graph around it. */
+enum { LOOP_NONE = -1 };
 void loop_open(elaborator *e, loop_body *body, int64_t turns);
 void loop_close(elaborator *e);
 

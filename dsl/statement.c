@@ -8,6 +8,7 @@
 #include "loop.h"
 #include "operate.h"
 #include "optimise.h"
+#include "rule.h"
 #include "slots.h"
 
 /* --- definitions ---------------------------------------------------------------------------- */
@@ -366,7 +367,7 @@ value statement_run(elaborator *e, const ast *n) {
     case AST_UPDATE: update(e, n); break;
     case AST_EMIT: emit(e, n); break;
     case AST_MINIMIZE: optimise_minimize(e, n); break;
-    case AST_DERIVATIVE: elaborator_refuse(e, n->at, "`derivative`"); break;
+    case AST_DERIVATIVE: rule_note(e, n); break;
     default: return expression_value(e, n);
   }
   return value_none();

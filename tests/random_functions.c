@@ -108,6 +108,8 @@ static const struct call_form {
     {{"power$f[3]($x)", REALS, 0, MOST_RANK, LIKE, AS_X, false}, POWER},
     {{"noisy$f($x)", REALS, 1, MOST_RANK, LIKE, AS_X, false}, NOISY},
     {{"noisy$f[training: false]($x)", REALS, 1, MOST_RANK, LIKE, AS_X, false}, NOISY},
+    {{"ruled$f($x)", REALS, 0, MOST_RANK, LIKE, AS_X, false}, RULED},
+    {{"ruled$f[-1](sin($x), 0.5)", REALS, 0, MOST_RANK, LIKE, AS_X, false}, RULED},
     {{"chosen$f($x)", REALS, 0, MOST_RANK, LIKE, AS_X, false}, ADAPTED},
 };
 

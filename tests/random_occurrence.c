@@ -45,10 +45,8 @@ struct occurrence {
 
 static void add(arena *a, family *f, const char *item) { arena_push(a, f->items, f->count) = item; }
 
-/* Tasks say what is run, not what is computed; `derivative` is refused. */
-static bool is_left_out(ast_kind kind) {
-  return kind == AST_TASK || kind == AST_DERIVATIVE;
-}
+/* Tasks say what is run, not what is computed. */
+static bool is_left_out(ast_kind kind) { return kind == AST_TASK; }
 
 /* The language has no words for these; random graphs have them. */
 static bool is_out_of_reach(int function) {

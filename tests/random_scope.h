@@ -56,6 +56,7 @@ typedef enum helper {
   TWICE,
   POWER,
   NOISY,
+  RULED,
   TOWER,
   ADAPTED,
   STEADY,

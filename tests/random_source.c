@@ -108,6 +108,9 @@ static const char *const helpers[HELPERS] = {
         "fn twice$f[k](f, x) {\n  fn inner(y) { f(y) * k }\n  x |> inner |> inner\n}\n",
     [POWER] = "fn power$f[k](x) { k > 0 ? power$f[k - 1](x) * cos(x) : 1 }\n",
     [NOISY] = "fn noisy$f(x) { training ? x + 0.1 * normal[shape(x)]() : x }\n",
+    [RULED] =
+        "fn ruled$f[sign = 1](x, by = 2) {\n  y = tanh(by * x)\n"
+        "  derivative(dy) { (by: 0, x: sign * by * dy * (1 - y ** 2)) }\n  y\n}\n",
     [TOWER] = "fn tower$f[m](x) { x |> linear[m] |> layer_norm |> tanh }\n",
     [ADAPTED] =
         "fn adapted$f(x) {\n  param slope = 0.25\n  x > 0 ? x : slope * x\n}\n"

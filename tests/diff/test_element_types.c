@@ -70,7 +70,7 @@ static const op_case op_cases[] = {
 enum { OP_CASES = sizeof op_cases / sizeof *op_cases };
 
 /* Operators whose types are fixed, or tested in another way. */
-static const op_code others[] = {OP_INPUT, OP_SLOT, OP_KEY, OP_BITS, OP_MAP, OP_CAST};
+static const op_code others[] = {OP_INPUT, OP_SLOT, OP_KEY, OP_BITS, OP_MAP, OP_CAST, OP_RULE};
 
 static const char *text_of(arena *a, const op_case *c, dtype t) {
   const char *text = "";

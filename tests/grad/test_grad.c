@@ -12,6 +12,7 @@
 #include "compare.h"
 #include "grad.h"
 #include "graph_case.h"
+#include "linear.h"
 #include "op.h"
 #include "scalar.h"
 #include "verify.h"
@@ -223,6 +224,17 @@ static node *cast_case(graph *g, int v) {
   return build_cast(g, build_cast(g, input3(g, v), DTYPE_F32), DTYPE_F64);
 }
 
+/* x * y, whose derivative is given by a body that reads both. */
+static node *rule_case(graph *g, int v) {
+  node *x = input3(g, v), *y = input3(g, v), *value = build_map2(g, SCALAR_MUL, x, y);
+  graph *body = graph_new(g->arena, NULL, "body");
+  node *dy = graph_add_input(body, "dy", &value->type);
+  node *first = graph_add_input(body, "x", &x->type), *second = graph_add_input(body, "y", &y->type);
+  graph_add_output(body, "dx", build_map2(body, SCALAR_MUL, dy, second));
+  graph_add_output(body, "dy", build_map2(body, SCALAR_MUL, dy, first));
+  return build_rule(g, body, 2, 5, (node *[]){value, x, y, x, y});
+}
+
 static node *dot_case(graph *g, int v) {
   node *x = input(g, 2, (int64_t[]){extent(v, 0), extent(v, 1)});
   node *y = input(g, 2, (int64_t[]){extent(v, 1), extent(v, 2)});
@@ -349,6 +361,7 @@ static const grad_case op_cases[] = {
     {"cumprod", cumprod_case, 0.5, 1.5},
     {"cumprod with zeros", cumprod_zeros_case, 0.5, 1.5},
     {"recurrence", recurrence_case, -2, 2},
+    {"rule", rule_case, -2, 2},
     {"dot", dot_case, -2, 2},
     {"dot general", dot_general_case, -1, 1},
     {"dot outer", dot_outer_case, -2, 2},
@@ -539,6 +552,38 @@ static void derivatives_agree(void **state) {
   check_everything(AS_IT_IS);
 }
 
+/* From a cotangent that is an input. */
+static void check_linear(graph *g, node *value, const char *name) {
+  node *wanted[8];
+  int count = g->input_count;
+  for (int i = 0; i < count; i++) wanted[i] = g->inputs[i].node;
+  node *cotangent = graph_add_input(g, "cotangent", &value->type);
+  gradients *s = grad_sweep_from(g, 1, &value, &cotangent, count, wanted);
+  for (int i = 0; i < count; i++) {
+    node *gradient = grad_of(s, wanted[i]);
+    const node *obstacle = gradient ? linear_obstacle(g, gradient, 1, &cotangent) : NULL;
+    if (obstacle) fail_msg("%s: node %d is not known to be linear", name, obstacle->id);
+  }
+}
+
+/* What an operator's derivative does to a cotangent is linear by the form of the graph. */
+static void derivatives_are_linear(void **state) {
+  (void)state;
+  for (int v = 0; v < VARIANTS; v++) {
+    arena *a = arena_new();
+    for (int i = 0; i < OP_CASES; i++) {
+      graph *g = graph_new(a, NULL, op_cases[i].name);
+      check_linear(g, op_cases[i].build(g, v), op_cases[i].name);
+    }
+    for (int i = 0; i < SCALAR_CASES; i++) {
+      const char *name = scalar_infos[scalar_cases[i].function].name;
+      graph *g = graph_new(a, NULL, name);
+      check_linear(g, build_function(g, scalar_cases[i].function, v), name);
+    }
+    arena_free(a);
+  }
+}
+
 static void negated_gradients_are_caught(void **state) {
   (void)state;
   check_everything(NEGATED);
@@ -586,6 +631,7 @@ static void every_row_has_a_case(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(derivatives_agree),
+      cmocka_unit_test(derivatives_are_linear),
       cmocka_unit_test(negated_gradients_are_caught),
       cmocka_unit_test(zeroed_gradients_are_caught),
       cmocka_unit_test(every_row_has_a_case),

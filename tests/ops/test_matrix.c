@@ -118,6 +118,10 @@ static const sample samples[] = {
      "entry f(h: T[3], x: T[4, 3]) { %2 = loop %0, %1 turns=[4] carries=[1] sequences=[1] "
      "reverse=[1] body=(t: i64, h: T[3], x: T[3]) { return h = %2, y = %1 }: T[3] "
      "%3 = result %2 number=[1]: T[4, 3] return y = %3 }"},
+    {NODE(RULE), FLOATS,
+     "entry f(x: T[3, 5], z: T[3, 5]) { %2 = sin %0: T[3, 5] %3 = rule %2, %0, %1, %0 arguments=[2] "
+     "body=(dy: T[3, 5], x: T[3, 5]) { %2 = cos %1: T[3, 5] %3 = mul %0, %2: T[3, 5] "
+     "return a = %3, b = %0 }: T[3, 5] return y = %3 }"},
 };
 enum { SAMPLES = sizeof samples / sizeof *samples };
 

@@ -21,6 +21,9 @@ typedef struct type_case {
 /* Of a loop over one sequence. */
 #define BODY "body=(turn: i64, h: f32[4], x: f32[4]) { return h = %1, y = %2 }"
 
+/* Of one argument like the value. */
+#define RULE "body=(dy: f32[4]) { return dx = %0 }"
+
 static const type_case cases[] = {
     {"constant", 1, "", "constant reals=[1, 2]: f32[3]"},
     {"constant", 1, "", "constant ints=[1, 2, 3]: f32[3]"},
@@ -242,6 +245,19 @@ static const type_case cases[] = {
     {"result", 2, "w: f32",
      "loop %0 turns=[2] carries=[0] sequences=[0] reverse=[0] body=(turn: i64, w: f32) "
      "{ return w = %1 }: f32[2] %2 = result %1 number=[0]: f32[2]"},
+    {"rule", 1, "x: f32[4]", "rule %0, %0 arguments=[2] " RULE ": f32[4]"},
+    {"rule", 1, "x: f32[4]", "rule %0, %0 arguments=[0] " RULE ": f32[4]"},
+    {"rule", 2, "x: f32[4], i: i32[4]", "rule %0, %1 arguments=[1] " RULE ": f32[4]"},
+    {"rule", 2, "x: f32[4], i: i32[4]", "rule %1, %0 arguments=[1] " RULE ": i32[4]"},
+    {"rule", 3, "x: f32[4]", "rule %0, %0 arguments=[1]: f32[4]"},
+    {"rule", 3, "x: f32[4]", "rule %0, %0, %0 arguments=[1] " RULE ": f32[4]"},
+    {"rule", 3, "x: f32[5], y: f32[4]", "rule %0, %1 arguments=[1] " RULE ": f32[5]"},
+    {"rule", 3, "x: f32[4], y: f32[5]",
+     "rule %0, %0, %1 arguments=[1] body=(dy: f32[4], y: f32[4]) { return dx = %0 }: f32[4]"},
+    {"rule", 3, "x: f32[4]",
+     "rule %0, %0 arguments=[1] body=(dy: f32[4]) { %1 = slot \"w\": f32[4] return dx = %1 }: f32[4]"},
+    {"rule", 4, "x: f32[4]", "rule %0, %0, %0 arguments=[2] " RULE ": f32[4]"},
+    {"rule", 4, "x: f32[4], y: f32[5]", "rule %0, %1 arguments=[1] " RULE ": f32[4]"},
     {"dot", 1, "x: f32[4], y: f64[4]", "dot %0, %1 left_contract=[0] right_contract=[0]: f32"},
     {"dot", 1, "x: f32[4], y: f32[4]", "dot %0, %1 left_contract=[0]: f32"},
     {"dot", 2, "x: f32[4], y: f32[4]", "dot %0, %1 left_contract=[0] right_contract=[1]: f32"},
