@@ -31,6 +31,21 @@ typedef struct data_set {
   location at;
 } data_set;
 
+typedef enum cut_kind {
+  CUT_NONE,
+  CUT_WINDOWS,  /* pieces of `length` rows, one every `step` rows */
+  CUT_STREAMS,  /* the same pieces in the order of as many streams as a batch has rows */
+  CUT_SEQUENCES /* neighbours that agree in column `key`, at most `length`; what is missing is 0 */
+} cut_kind;
+
+/* How neighbouring rows of a split become one row of an input, along its second axis. */
+typedef struct data_cut {
+  cut_kind kind;
+  int64_t length, step;
+  int key;
+  location at;
+} data_cut;
+
 /* A scalar input of a run: an expression of step (within the phase, from 0), epoch (from 0) and
  * steps (the phase's total), as a graph with these three f64 inputs and one f64 output. */
 typedef struct run_argument {
@@ -67,7 +82,11 @@ typedef struct run_picture {
 typedef struct run_source {
   int set, split;
   int64_t first, last;
+  data_cut cut;
 } run_source;
+
+/* The lengths of a source's sequences, as a column. */
+enum { COLUMN_LENGTHS = -1 };
 
 /* An input of the entry and the column of a source that it takes its rows from. */
 typedef struct run_column {

@@ -188,6 +188,9 @@ static value subscript_rows(elaborator *e, const ast *n, value base) {
   const ast *s = n->items.count == 1 ? n->items.items[0] : NULL;
   if (!s || s->kind != AST_SLICE || s->step || base.rows.split < 0)
     return elaborator_error(e, n->at, "rows of data are taken as in d.train[0:50000]");
+  if (base.rows.cut)
+    return elaborator_error(e, n->at, "rows are taken before they are cut, as in "
+                            "windows(d.train[0:50000], 64)");
   int64_t first = 0, last = -1;
   if (s->start &&
       !elaborator_integer(e, s->at, expression_value(e, s->start), "a row", &first))

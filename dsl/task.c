@@ -6,6 +6,7 @@
 #include "reader.h"
 #include "statement.h"
 #include "subscript.h"
+#include "task_cut.h"
 #include "task_phase.h"
 #include "task_run.h"
 
@@ -132,7 +133,7 @@ static value data_call(elaborator *e, const ast *n) {
   for (int i = 1; i < n->items.count; i++) add_split(e, n->items.items[i], &set);
   task *t = e->task;
   arena_push(e->arena, t->sets, t->set_count) = set;
-  return (value){.kind = VALUE_DATA, .rows = {t->set_count - 1, -1, -1, 0, -1}};
+  return (value){.kind = VALUE_DATA, .rows = {t->set_count - 1, -1, -1, 0, -1, NULL}};
 }
 
 /* Data sets carry the names of the variables that hold them. */
@@ -180,7 +181,8 @@ bool task_call(elaborator *e, const ast *n, value *result) {
     const char *name;
     value (*elaborate)(elaborator *e, const ast *n);
   } calls[] = {{"data", data_call},       {"run", task_run_call},   {"alternate", task_alternate_call},
-               {"stop", task_stop_call}, {"load", task_load_call}, {"save", task_save_call}};
+               {"stop", task_stop_call}, {"load", task_load_call}, {"save", task_save_call},
+               {"windows", task_cut_call}, {"streams", task_cut_call}, {"sequences", task_cut_call}};
   if (e->in_arguments || n->base->kind != AST_NAME) return false;
   for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
     if (!strcmp(n->base->name, calls[i].name)) {

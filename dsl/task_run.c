@@ -7,6 +7,7 @@
 #include "expression.h"
 #include "library.h"
 #include "operate.h"
+#include "task_cut.h"
 #include "task_picture.h"
 
 /* --- the arguments of a run ----------------------------------------------------------------- */
@@ -63,21 +64,33 @@ static const run_column *find_column(const task_run *run, const char *input) {
   return NULL;
 }
 
+static bool same_cut(const data_cut *x, const data_cut *y) {
+  return x->kind == y->kind && x->length == y->length && x->step == y->step && x->key == y->key;
+}
+
 /* The run's source of these rows, added where it has none yet. */
 static int source_of(elaborator *e, task_run *run, data_rows rows) {
+  const data_cut cut = rows.cut ? *rows.cut : (data_cut){0};
   for (int i = 0; i < run->source_count; i++) {
     const run_source *s = &run->sources[i];
     if (s->set == rows.set && s->split == rows.split && s->first == rows.first &&
-        s->last == rows.last)
+        s->last == rows.last && same_cut(&s->cut, &cut))
       return i;
   }
   arena_push(e->arena, run->sources, run->source_count) =
-      (run_source){rows.set, rows.split, rows.first, rows.last};
+      (run_source){rows.set, rows.split, rows.first, rows.last, cut};
   return run->source_count - 1;
+}
+
+/* Lets an input take its rows from a column. */
+static void connect(elaborator *e, task_run *run, const char *input, data_rows rows, int column) {
+  arena_push(e->arena, run->columns, run->column_count) =
+      (run_column){input, source_of(e, run, rows), column};
 }
 
 /* Whether an argument names data: image: d.train.picture. */
 static bool is_data(elaborator *e, const ast *n) {
+  if (task_cut_of(n)) n = task_cut_of(n);
   const char *root = ast_root_name(n);
   const binding *b = root ? scope_find(e->frame->scope, root) : NULL;
   return b && value_is(b->value, VALUE_DATA);
@@ -91,8 +104,7 @@ static bool add_column(elaborator *e, const ast *n, task_run *run) {
     elaborator_error(e, n->at, "an input takes one column, as in %s: d.train.%s", n->name, n->name);
     return false;
   }
-  arena_push(e->arena, run->columns, run->column_count) =
-      (run_column){n->name, source_of(e, run, v.rows), v.rows.column};
+  connect(e, run, n->name, v.rows, v.rows.column);
   return true;
 }
 
@@ -116,6 +128,13 @@ static bool is_given_by_name(const ast *call, const char *input) {
   return false;
 }
 
+/* Whether the input takes the lengths of sequences: no column has its name. */
+static bool takes_lengths(const data_split *split, data_rows rows, const char *input) {
+  bool lengths = rows.cut && rows.cut->kind == CUT_SEQUENCES && !strcmp(input, CUT_LENGTH);
+  for (int i = 0; i < split->column_count; i++) lengths = lengths && strcmp(split->columns[i].name, input);
+  return lengths;
+}
+
 /* Columns of a split meet the inputs of their names that the call does not give by name. False after
  * an error. */
 static bool meet_inputs(elaborator *e, const ast *n, data_rows rows, const ast *call, const graph *g,
@@ -133,9 +152,11 @@ static bool meet_inputs(elaborator *e, const ast *n, data_rows rows, const ast *
       good = false;
       continue;
     }
-    arena_push(e->arena, run->columns, run->column_count) =
-        (run_column){name, source_of(e, run, rows), i};
+    connect(e, run, name, rows, i);
   }
+  if (find_input(g, CUT_LENGTH) && takes_lengths(split, rows, CUT_LENGTH) &&
+      !is_given_by_name(call, CUT_LENGTH) && !find_column(run, CUT_LENGTH))
+    connect(e, run, CUT_LENGTH, rows, COLUMN_LENGTHS);
   if (!met)
     elaborator_error(e, n->at, "no column of `%s` has the name of an input of %s", split->name,
                      run->entry);
@@ -183,10 +204,13 @@ static void check_arguments(elaborator *e, const task_run *run, const graph *g) 
                        type_text(e->arena, &input->node->type));
   }
   for (int i = 0; i < run->column_count; i++) {
-    const char *name = run->columns[i].input;
-    if (!find_input(g, name))
-      elaborator_unknown(e, run->at, arena_printf(e->arena, "input of %s named", run->entry), name,
+    const run_column *c = &run->columns[i];
+    const graph_value *input = find_input(g, c->input);
+    const data_cut *cut = &run->sources[c->source].cut;
+    if (!input)
+      elaborator_unknown(e, run->at, arena_printf(e->arena, "input of %s named", run->entry), c->input,
                          names, count);
+    else if (cut->kind != CUT_NONE && input->node) task_cut_fits(e, cut->at, input, cut, c->column);
   }
 }
 
@@ -289,6 +313,16 @@ static int ways_to_say_when(const task_run *run) {
          (run->every_steps >= 0) + run->at_end + run->once;
 }
 
+/* Streams go in order. */
+static void check_shuffle(elaborator *e, const task_run *run) {
+  if (run->shuffle && !run->source_count)
+    elaborator_error(e, run->at, "there is no data to shuffle");
+  for (int i = 0; run->shuffle && i < run->source_count; i++)
+    if (run->sources[i].cut.kind == CUT_STREAMS)
+      elaborator_error(e, run->sources[i].cut.at, "streams go in the order of their rows; what is "
+                       "shuffled are windows");
+}
+
 /* Exactly one of the ways to say when. */
 static void check_time(elaborator *e, const task_run *run) {
   bool every = run->every_epochs >= 0 || run->every_steps >= 0, phase = false;
@@ -302,8 +336,7 @@ static void check_time(elaborator *e, const task_run *run) {
     elaborator_error(e, run->at, "an epoch needs data; give steps instead");
   if (run->times >= 0)
     elaborator_error(e, run->at, "`times` is for runs that take turns, in alternate(…)");
-  if (run->shuffle && !run->source_count)
-    elaborator_error(e, run->at, "there is no data to shuffle");
+  check_shuffle(e, run);
   if (task_is_phase(run) && run->picture.kind != PICTURE_NONE)
     elaborator_error(e, run->at, "a phase writes no file; a run with every_epochs or at_end after it "
                      "does");
@@ -353,13 +386,12 @@ static bool add_turn(elaborator *e, const ast *n, task_run *run) {
                      "5), run(generator()), epochs: 10)");
     return false;
   }
+  int errors = diag_count(e->diagnostics);
   if (!read_run(e, n, run)) return false;
   if (ways_to_say_when(run) || run->picture.kind != PICTURE_NONE || run->times == 0)
     elaborator_error(e, n->at, "a run that takes turns has inputs, shuffle, label and times");
-  else if (run->shuffle && !run->source_count)
-    elaborator_error(e, n->at, "there is no data to shuffle");
-  else return true;
-  return false;
+  else check_shuffle(e, run);
+  return diag_count(e->diagnostics) == errors;
 }
 
 static void set_length(elaborator *e, const ast *n, task_run *first) {

@@ -29,10 +29,13 @@ typedef struct slot_record slot_record;
 typedef struct scope scope;
 struct native;
 
+struct data_cut;
+
 /* Rows [first, last) of a split; split -1 is the whole set, column -1 all columns, last -1 the end. */
 typedef struct data_rows {
   int set, split, column;
   int64_t first, last;
+  const struct data_cut *cut; /* NULL: a row is a row */
 } data_rows;
 
 struct value {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "element.h"
+#include "feed_cut.h"
 #include "input_range.h"
 
 /* The files of a column; false, with the error at the data set, so that a set that is missing is
@@ -58,29 +59,43 @@ static bool column_fits(const array *x, const tensor_type *type) {
   return fits;
 }
 
+/* Columns of one source have as many rows, and inputs take as many at a time. */
+static bool rows_agree(diagnostics *d, feed *f, feed_source *s, const char *column, int64_t rows,
+                       int64_t batch) {
+  bool agree = (!s->extent || rows == s->extent) && (!f->connected || batch == f->batch);
+  if (!agree) {
+    diag_error(d, f->run->at, "the columns of entry %s differ in their rows", f->entry->name);
+    diag_note(d, "    %s has %lld rows, %lld in a batch; another column has %lld, %lld in a batch", column,
+              (long long)rows, (long long)batch, (long long)(s->extent ? s->extent : rows),
+              (long long)f->batch);
+    return false;
+  }
+  s->extent = rows;
+  f->batch = batch;
+  f->connected = true;
+  return true;
+}
+
 static void connect_column(arena *a, diagnostics *d, data_cache *cache, const data_set *set,
                            const data_column *column, feed *f, feed_input *input) {
-  const array *x = cached(a, d, cache, set, column, &input->type);
-  if (!x) return;
-  x = input->column = array_for(a, x, input->type.element);
   feed_source *s = &f->sources[input->source];
-  int64_t batch = input->type.rank ? input->type.dims[0].maximum : 0;
-  bool first = !f->connected;
-  if (!column_fits(x, &input->type)) {
-    diag_error(d, column->at, "column %s does not fit the input of entry %s", column->name,
-               f->entry->name);
-    diag_note(d, "    %s holds %s", x->path, array_text(a, x));
-    diag_note(d, "    the entry takes %s, a batch of such rows", type_text(a, &input->type));
-  } else if ((s->rows && x->extents[0] != s->rows) || (!first && batch != f->batch)) {
-    diag_error(d, f->run->at, "the columns of entry %s differ in their rows", f->entry->name);
-    diag_note(d, "    %s has %lld rows, %lld in a batch; another column has %lld, %lld in a batch",
-              column->name, (long long)x->extents[0], (long long)batch,
-              (long long)(s->rows ? s->rows : x->extents[0]), (long long)f->batch);
-  } else {
-    s->rows = x->extents[0];
-    f->batch = batch;
-    f->connected = true;
+  const tensor_type type = feed_cut_type(&s->cut, &input->type);
+  const array *x = cached(a, d, cache, set, column, &type);
+  if (!x) return;
+  x = input->column = array_for(a, x, type.element);
+  if (column_fits(x, &type)) {
+    rows_agree(d, f, s, column->name, x->extents[0], type.dims[0].maximum);
+    return;
   }
+  diag_error(d, column->at, "column %s does not fit the input of entry %s", column->name, f->entry->name);
+  diag_note(d, "    %s holds %s", x->path, array_text(a, x));
+  diag_note(d, "    the entry takes %s, a batch of such rows", type_text(a, &type));
+}
+
+static void connect_lengths(diagnostics *d, feed *f, const feed_input *input) {
+  if (!input->lengths) return;
+  feed_source *s = &f->sources[input->source];
+  rows_agree(d, f, s, "the column of lengths", s->extent, input->type.dims[0].maximum);
 }
 
 static const run_column *find_column(const task_run *run, const char *input) {
@@ -101,10 +116,11 @@ static void connect(arena *a, diagnostics *d, data_cache *cache, const task *t, 
   const run_column *column = find_column(f->run, name);
   input->type = f->entry->inputs[i].node->type;
   input->value = find_argument(f->run, name);
-  if (column) {
+  input->source = column ? column->source : -1;
+  input->lengths = column && column->column == COLUMN_LENGTHS;
+  if (column && !input->lengths) {
     const run_source *from = &f->run->sources[column->source];
     const data_set *set = &t->sets[from->set];
-    input->source = column->source;
     connect_column(a, d, cache, set, &set->splits[from->split].columns[column->column], f, input);
   }
   ensure(column || (input->value && !input->type.rank)); /* elaboration has seen to it */
@@ -112,17 +128,47 @@ static void connect(arena *a, diagnostics *d, data_cache *cache, const task *t, 
   f->pointers[i] = input->memory;
 }
 
-/* Keeps the rows that the run asks for. */
-static void take_slice(diagnostics *d, feed *f, int number) {
+/* The column that tells sequences apart: numbers. NULL after an error. */
+static const array *key_column(arena *a, diagnostics *d, data_cache *cache, const task *t,
+                               const run_source *from, const feed_source *s) {
+  const data_set *set = &t->sets[from->set];
+  const data_column *column = &set->splits[from->split].columns[from->cut.key];
+  const tensor_type type = type_of(DTYPE_I64, 1, &(int64_t){1});
+  const array *x = cached(a, d, cache, set, column, &type);
+  if (!x || (x->rank && x->extents[0] == s->extent)) return x;
+  diag_error(d, column->at, "column %s, by which sequences are cut, differs from the others in its rows",
+             column->name);
+  diag_note(d, "    %s holds %s; the others have %lld rows", x->path, array_text(a, x), (long long)s->extent);
+  return NULL;
+}
+
+/* Cuts the rows of a source into pieces. */
+static void cut_source(arena *a, diagnostics *d, data_cache *cache, const task *t, feed *f, int number) {
   const run_source *from = &f->run->sources[number];
   feed_source *s = &f->sources[number];
-  int64_t last = from->last < 0 ? s->rows : from->last;
-  if (!s->rows) return;
-  if (from->first < 0 || from->first >= last || last > s->rows)
-    diag_error(d, f->run->at, "there are no rows %lld to %lld: the data has %lld",
-               (long long)from->first, (long long)last, (long long)s->rows);
+  const array *key = NULL;
+  if (s->cut.kind == CUT_SEQUENCES && !(key = key_column(a, d, cache, t, from, s))) return;
   s->first = from->first;
-  s->rows = last - from->first;
+  s->extent = (from->last < 0 ? s->extent : from->last) - from->first;
+  s->rows = s->extent;
+  const char *fault = s->cut.kind == CUT_NONE ? NULL : feed_cut_rows(a, s, key, f->batch);
+  if (fault) diag_error(d, s->cut.at, "%s", fault);
+}
+
+/* Keeps the rows that the run asks for. */
+static void take_slice(arena *a, diagnostics *d, data_cache *cache, const task *t, feed *f, int number) {
+  const run_source *from = &f->run->sources[number];
+  feed_source *s = &f->sources[number];
+  int64_t last = from->last < 0 ? s->extent : from->last;
+  if (!s->extent) return;
+  if (from->first < 0 || from->first >= last || last > s->extent) {
+    diag_error(d, f->run->at, "there are no rows %lld to %lld: the data has %lld",
+               (long long)from->first, (long long)last, (long long)s->extent);
+    return;
+  }
+  int errors = diag_count(d);
+  cut_source(a, d, cache, t, f, number);
+  if (diag_count(d) != errors) return;
   if (number > 0 && s->rows < f->batch)
     diag_error(d, f->run->at, "a source of data has %lld rows, a batch of entry %s %lld",
                (long long)s->rows, f->run->entry, (long long)f->batch);
@@ -133,10 +179,10 @@ static int64_t row_elements(const array *x) { return array_elements(x) / x->exte
 /* Numbers that the entry uses as indices are indices: of the rows that the run takes. */
 static void check_indices(arena *a, diagnostics *d, const feed *f, int input) {
   const array *x = f->inputs[input].column;
-  const feed_source *s = &f->sources[f->inputs[input].source];
   index_use use = input_index_use(f->entry, f->entry->inputs[input].node);
   if (!x || !use.extent) return;
-  int64_t width = row_elements(x), last = (s->first + s->rows) * width;
+  const feed_source *s = &f->sources[f->inputs[input].source];
+  int64_t width = row_elements(x), last = (s->first + s->extent) * width;
   for (int64_t i = s->first * width; i < last; i++) {
     int64_t value = element_int(x->element, x->data, i);
     if (value >= 0 && value < use.extent) continue;
@@ -154,7 +200,8 @@ static bool same_sources(const task_run *x, const task_run *y) {
   bool same = x->source_count == y->source_count;
   for (int i = 0; same && i < x->source_count; i++)
     same = x->sources[i].set == y->sources[i].set && x->sources[i].split == y->sources[i].split &&
-           x->sources[i].first == y->sources[i].first && x->sources[i].last == y->sources[i].last;
+           x->sources[i].first == y->sources[i].first && x->sources[i].last == y->sources[i].last &&
+           x->sources[i].cut.kind == y->sources[i].cut.kind;
   return same;
 }
 
@@ -181,7 +228,7 @@ static const char *label_of(arena *a, const task *t, const feed *f) {
     text = arena_printf(a, "%s%s%s.%s", text, i ? "; " : "", set->name, set->splits[from->split].name);
     if (from->first || from->last >= 0)
       text = arena_printf(a, "%s[%lld:%lld]", text, (long long)from->first,
-                          (long long)(from->first + f->sources[i].rows));
+                          (long long)(from->first + f->sources[i].extent));
   }
   return arena_printf(a, "%s(%s)", run->entry, text);
 }
@@ -197,8 +244,11 @@ feed *feed_new(arena *a, diagnostics *d, data_cache *cache, const program *p, co
   f->pointers = arena_array_of(a, f->input_count, const void *);
   f->source_count = run->source_count;
   f->sources = arena_array_of(a, f->source_count, feed_source);
+  for (int i = 0; i < f->source_count; i++) f->sources[i].cut = run->sources[i].cut;
   for (int i = 0; i < f->input_count; i++) connect(a, d, cache, t, f, i);
-  for (int i = 0; i < f->source_count && diag_count(d) == errors; i++) take_slice(d, f, i);
+  for (int i = 0; i < f->input_count; i++) connect_lengths(d, f, &f->inputs[i]);
+  for (int i = 0; i < f->source_count && diag_count(d) == errors; i++)
+    take_slice(a, d, cache, t, f, i);
   if (f->source_count) f->rows = f->sources[0].rows;
   for (int i = 0; i < f->input_count && diag_count(d) == errors; i++) check_indices(a, d, f, i);
   f->label = label_of(a, t, f);
@@ -256,27 +306,33 @@ static int64_t start_of(arena *a, feed *f, int number, int64_t call) {
   return (through ? call : call % batches) * f->batch;
 }
 
-static void copy_rows(const feed_source *s, const feed_input *input, int64_t start, int64_t rows) {
-  const array *x = input->column;
-  size_t bytes = (size_t)(array_bytes(x) / x->extents[0]);
-  const char *from = (const char *)x->data + (size_t)s->first * bytes;
-  if (!s->order) {
-    memcpy(input->memory, from + (size_t)start * bytes, (size_t)rows * bytes);
+/* A row for the entry: of a column, whose piece may be shorter than the row, or its length. */
+static void copy_row(const feed_source *s, const feed_input *input, int64_t number, int64_t row,
+                     int64_t batch) {
+  feed_piece piece = feed_cut_piece(s, s->order ? s->order[row] : row);
+  if (input->lengths) {
+    element_set_int(input->type.element, input->memory, number, piece.count);
     return;
   }
-  for (int64_t i = 0; i < rows; i++)
-    memcpy((char *)input->memory + (size_t)i * bytes, from + (size_t)s->order[start + i] * bytes,
-           bytes);
+  size_t size = (size_t)(type_bytes(&input->type) / batch);
+  size_t bytes = (size_t)(array_bytes(input->column) / input->column->extents[0]);
+  char *to = (char *)input->memory + (size_t)number * size;
+  memcpy(to, (const char *)input->column->data + (size_t)(s->first + piece.first) * bytes,
+         (size_t)piece.count * bytes);
+  memset(to + (size_t)piece.count * bytes, 0, size - (size_t)piece.count * bytes);
 }
 
 const void *const *feed_batch(arena *a, feed *f, int64_t call, feed_time time) {
   int64_t left = f->pass ? f->rows - call * f->batch : f->batch;
   for (int i = 0; i < f->input_count; i++) {
     feed_input *input = &f->inputs[i];
-    if (input->column)
-      copy_rows(&f->sources[input->source], input, start_of(a, f, input->source, call),
-                left < f->batch ? left : f->batch);
-    else element_set_real(input->type.element, input->memory, 0, feed_value(input->value, time));
+    if (input->source < 0) {
+      element_set_real(input->type.element, input->memory, 0, feed_value(input->value, time));
+      continue;
+    }
+    int64_t start = start_of(a, f, input->source, call);
+    for (int64_t k = 0; k < f->batch && k < left; k++)
+      copy_row(&f->sources[input->source], input, k, start + k, f->batch);
   }
   return f->pointers;
 }

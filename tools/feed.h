@@ -22,14 +22,19 @@ typedef struct data_cache {
 typedef struct feed_input {
   tensor_type type;    /* as the entry declares it */
   const array *column; /* or NULL */
-  int source;          /* of the column */
+  int source;          /* of the column; -1: of none */
+  bool lengths;        /* of the source's sequences */
   const graph *value;  /* or NULL */
   void *memory;        /* of one batch */
 } feed_input;
 
 /* Rows that belong together, and the order in which one pass over them goes. */
 typedef struct feed_source {
-  int64_t first, rows; /* of the columns */
+  int64_t first, extent; /* rows of the columns … */
+  int64_t rows;        /* … which are so many rows for the entry */
+  data_cut cut;        /* a row for the entry is a piece of some */
+  int64_t lanes;       /* streams */
+  int64_t *starts;     /* of sequences, and the end of the last */
   int64_t *order;      /* permutation of the rows, NULL: as they stand … */
   int64_t lap;         /* … in this pass; -1: none was drawn */
 } feed_source;

@@ -1,0 +1,53 @@
+#include "feed_cut.h"
+
+#include <string.h>
+
+tensor_type feed_cut_type(const data_cut *cut, const tensor_type *input) {
+  tensor_type type = *input;
+  if (cut->kind == CUT_NONE || type.rank < 2) return type;
+  type.rank--;
+  for (int i = 1; i < type.rank; i++) type.dims[i] = input->dims[i + 1];
+  return type;
+}
+
+static const char *find_sequences(arena *a, feed_source *s, const array *key) {
+  size_t bytes = (size_t)(array_bytes(key) / key->extents[0]);
+  const char *at = (const char *)key->data + (size_t)s->first * bytes;
+  s->starts = arena_array_of(a, s->extent + 1, int64_t);
+  for (int64_t i = 0, start = 0; i < s->extent; i++) {
+    bool begins = i == 0 || memcmp(at + (size_t)i * bytes, at + (size_t)(i - 1) * bytes, bytes);
+    if (begins) s->starts[s->rows++] = start = i;
+    if (i - start < s->cut.length) continue;
+    return arena_printf(a, "a sequence of more than %lld rows begins at row %lld", (long long)s->cut.length,
+                        (long long)(s->first + start));
+  }
+  s->starts[s->rows] = s->extent;
+  return NULL;
+}
+
+const char *feed_cut_rows(arena *a, feed_source *s, const array *key, int64_t batch) {
+  s->rows = 0;
+  if (s->cut.kind == CUT_SEQUENCES) return find_sequences(a, s, key);
+  if (s->extent < s->cut.length)
+    return arena_printf(a, "a piece is %lld rows, the data %lld", (long long)s->cut.length,
+                        (long long)s->extent);
+  s->rows = (s->extent - s->cut.length) / s->cut.step + 1;
+  if (s->cut.kind == CUT_WINDOWS) return NULL;
+  s->lanes = batch;
+  s->rows -= s->rows % batch;
+  return s->rows ? NULL
+                 : arena_printf(a, "%lld rows are not enough for %lld streams of pieces of %lld rows",
+                                (long long)s->extent, (long long)batch, (long long)s->cut.length);
+}
+
+feed_piece feed_cut_piece(const feed_source *s, int64_t row) {
+  switch (s->cut.kind) {
+    case CUT_NONE: break;
+    case CUT_WINDOWS: return (feed_piece){row * s->cut.step, s->cut.length};
+    case CUT_STREAMS:
+      row = row % s->lanes * (s->rows / s->lanes) + row / s->lanes;
+      return (feed_piece){row * s->cut.step, s->cut.length};
+    case CUT_SEQUENCES: return (feed_piece){s->starts[row], s->starts[row + 1] - s->starts[row]};
+  }
+  return (feed_piece){row, 1};
+}
