@@ -99,7 +99,7 @@ typedef enum task_run_kind { TASK_RUN, TASK_LOAD, TASK_SAVE } task_run_kind;
 /* One run(…) of a task, or load(…) or save(…). A negative count was not given. */
 typedef struct task_run {
   task_run_kind kind;
-  const char *instance, *file; /* of a load or save: a path and a file; nothing else is set */
+  const char *instance, *file, *map; /* of a load or save: a path, a file, names (or NULL); no more */
   const char *entry;      /* name in program.entries */
   const char *label;      /* under which results are reported; NULL: the entry's name */
   run_source *sources;    /* of data; the first gives the length of an epoch */

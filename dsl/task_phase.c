@@ -117,11 +117,27 @@ static bool may_write(const char *file) {
   return strcmp(file, "checkpoint.safetensors") && *file != '/' && !strstr(file, "..");
 }
 
+/* map: "net.map", the last of three; NULL with an error. */
+static const char *map_of(elaborator *e, const ast *n) {
+  static const char *const names[] = {"map"};
+  if (strcmp(n->name, names[0])) {
+    elaborator_unknown(e, n->at, "option of load and save named", n->name, names, 1);
+    return NULL;
+  }
+  value file = expression_value(e, n->value);
+  if (value_is(file, VALUE_TEXT)) return file.text;
+  if (!value_is_poison(file))
+    elaborator_error(e, n->at, "`map` is the name of a file, a text, not %s", value_words(e->arena, file));
+  return NULL;
+}
+
 static value transfer(elaborator *e, const ast *n, task_run_kind kind) {
   const char *name = n->base->name;
   task_run run = {.kind = kind, .epochs = -1, .steps = -1, .every_epochs = -1, .every_steps = -1,
                   .at = n->at};
-  bool two = n->items.count == 2 && n->items.items[0]->kind != AST_NAMED;
+  bool mapped = n->items.count == 3 && n->items.items[2]->kind == AST_NAMED;
+  bool two = n->items.count == 2 + mapped && n->items.items[0]->kind != AST_NAMED;
+  if (mapped && !(run.map = map_of(e, n->items.items[2]))) return (value){0};
   value net = two ? expression_value(e, n->items.items[0]) : value_none();
   value file = two ? expression_value(e, n->items.items[1]) : value_none();
   if (value_is_poison(net) || value_is_poison(file)) return (value){0};

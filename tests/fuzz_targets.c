@@ -12,6 +12,7 @@
 #include "program.h"
 #include "safetensors.h"
 #include "text_stream.h"
+#include "weight_map.h"
 
 static void hold(int condition, const char *what) {
   if (condition) return;
@@ -81,6 +82,26 @@ static void run_loops(const uint8_t *data, size_t size) {
     const char *words = loop_words(a, k);
     const loop_kernel *again = loop_parse(a, d, source_of(a, (const uint8_t *)words, strlen(words)), m);
     HOLD(again && !strcmp(loop_words(a, again), words));
+  }
+  arena_free(a);
+}
+
+/* A map, whose patterns match what their stars stand for. */
+static void run_map(const uint8_t *data, size_t size) {
+  arena *a = arena_new();
+  diagnostics *d = diag_new(a);
+  const weight_map *map = weight_map_parse(a, d, source_of(a, data, size));
+  HOLD((map == NULL) == (diag_count(d) > 0));
+  text_stream s;
+  text_stream_open(&s, a);
+  diag_print(d, s.out);
+  text_stream_close(&s);
+  map_stars stars;
+  for (int i = 0; map && i < map->line_count; i++) {
+    const char *pattern = map->lines[i].own.pattern, *name = arena_printf(a, "net%s.w", pattern);
+    if (weight_map_match(pattern, name, &stars))
+      HOLD(!strcmp(weight_map_fill(a, pattern, &stars), name));
+    HOLD(weight_map_match(pattern, pattern, &stars));
   }
   arena_free(a);
 }
@@ -189,4 +210,4 @@ const fuzz_target fuzz_targets[] = {
     {"language", run_language}, {"graph", run_graph}, {"loops", run_loops}, {"idx", run_idx},
     {"npy", run_npy},           {"raw", run_raw},     {"safetensors", run_safetensors},
     {"npz", run_npz},           {"csv", run_csv},     {"text", run_text},
-    {"image", run_image},       {0}};
+    {"image", run_image},       {"map", run_map},     {0}};

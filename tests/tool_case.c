@@ -15,7 +15,7 @@
 
 static char folder[] = "/tmp/dnn-tool-case-XXXXXX";
 static arena *memory;
-static const char *program; /* build/dnn beside build/tests/…/ */
+static const char *binaries; /* build beside build/tests/…/ */
 
 arena *tool_arena(void) { return memory; }
 
@@ -35,22 +35,37 @@ const char *tool_path(const char *format, ...) {
   return arena_printf(memory, "%s/%s", folder, name);
 }
 
-const char *tool_command(const char *arguments) {
-  return arena_printf(memory, "cd %s && exec %s %s 2>&1", folder, program, arguments);
+static const char *command_of(const char *program, const char *arguments) {
+  return arena_printf(memory, "cd %s && exec %s/%s %s 2>&1", folder, binaries, program, arguments);
 }
 
-const char *tool_expect(int status, const char *format, ...) {
-  va_list list;
-  va_start(list, format);
-  const char *arguments = formatted(format, list), *text = "";
-  va_end(list);
+const char *tool_command(const char *arguments) { return command_of("dnn", arguments); }
+
+static const char *expect(const char *program, int status, const char *arguments) {
   char line[4096];
-  FILE *pipe = popen(tool_command(arguments), "r");
+  const char *text = "";
+  FILE *pipe = popen(command_of(program, arguments), "r");
   assert_non_null(pipe);
   while (fgets(line, sizeof line, pipe)) text = arena_printf(memory, "%s%s", text, line);
   int ended = pclose(pipe);
   if (!WIFEXITED(ended) || WEXITSTATUS(ended) != status)
-    fail_msg("dnn %s: status %d, not %d: %s", arguments, WEXITSTATUS(ended), status, text);
+    fail_msg("%s %s: status %d, not %d: %s", program, arguments, WEXITSTATUS(ended), status, text);
+  return text;
+}
+
+const char *tool_expect(int status, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  const char *text = expect("dnn", status, formatted(format, arguments));
+  va_end(arguments);
+  return text;
+}
+
+const char *tool_compile(int status, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  const char *text = expect("dnnc", status, formatted(format, arguments));
+  va_end(arguments);
   return text;
 }
 
@@ -102,8 +117,8 @@ int tool_set_up(void **state) {
   self[length] = 0;
   for (int up = 0; up < 3; up++) *strrchr(self, '/') = 0;
   memory = arena_new();
-  program = arena_printf(memory, "%s/dnn", self);
-  return !access(program, X_OK) && mkdtemp(folder) ? 0 : -1;
+  binaries = arena_text(memory, self);
+  return !access(arena_printf(memory, "%s/dnn", binaries), X_OK) && mkdtemp(folder) ? 0 : -1;
 }
 
 int tool_tear_down(void **state) {

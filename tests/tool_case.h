@@ -19,6 +19,9 @@ const char *tool_path(const char *format, ...) __attribute__((format(printf, 1, 
  * printed, errors included. */
 const char *tool_expect(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The same of dnnc. */
+const char *tool_compile(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* The shell command that runs dnn with arguments in the folder. */
 const char *tool_command(const char *arguments);
 

@@ -9,6 +9,7 @@
 int command_train(arena *a, const options *o);
 int command_run(arena *a, const options *o);
 int command_check(arena *a, const options *o);
+int command_export(arena *a, const options *o);
 int command_info(arena *a, const options *o);
 
 #endif

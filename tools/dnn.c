@@ -10,6 +10,7 @@ static const char usage[] =
     "  train   follow a task of a .dnn file\n"
     "  run     call one entry of a model\n"
     "  check   compare gradients and compiled code with their definitions\n"
+    "  export  write a model's weights, also under another program's names\n"
     "  info    print a model's entries, parameters and memory\n"
     "\n"
     "dnn COMMAND --help prints a command's options. FILE is a model's .dnn text or, for run and\n"
@@ -28,6 +29,7 @@ static const struct {
     {"train", COMMAND_TRAIN, command_train},
     {"run", COMMAND_RUN, command_run},
     {"check", COMMAND_CHECK, command_check},
+    {"export", COMMAND_EXPORT, command_export},
     {"info", COMMAND_INFO, command_info},
 };
 

@@ -108,6 +108,11 @@ bool model_start(arena *a, dnn_instance *instance, const dnn_model *model,
          status_ok("prepare", model->prepare(&instance->weights));
 }
 
+bool model_prepare(dnn_instance *instance) {
+  instance->weights.generation++;
+  return status_ok("prepare", instance->model->prepare(&instance->weights));
+}
+
 bool model_call(dnn_instance *instance, const dnn_entry *entry, const void *const *inputs,
                 void *const *outputs) {
   return status_ok(entry->name, entry->call(&instance->context, inputs, outputs));

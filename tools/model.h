@@ -33,6 +33,9 @@ dnn_threads *model_threads(arena *a, const options *o);
 bool model_start(arena *a, dnn_instance *instance, const dnn_model *model,
                  const dnn_threads *threads, uint64_t seed);
 
+/* Packs constants anew after slots were set. False with a message printed. */
+bool model_prepare(dnn_instance *instance);
+
 /* Calls an entry; false with a message printed. */
 bool model_call(dnn_instance *instance, const dnn_entry *entry, const void *const *inputs,
                 void *const *outputs);

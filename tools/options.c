@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TRAIN = COMMAND_TRAIN, RUN = COMMAND_RUN, CHECK = COMMAND_CHECK, INFO = COMMAND_INFO };
-enum { EVERY = TRAIN | RUN | CHECK | INFO, MOST_THREADS = 1024 };
+enum { TRAIN = COMMAND_TRAIN, RUN = COMMAND_RUN, CHECK = COMMAND_CHECK, INFO = COMMAND_INFO,
+       EXPORT = COMMAND_EXPORT };
+enum { EVERY = TRAIN | RUN | CHECK | INFO | EXPORT, MOST_THREADS = 1024 };
 
 /* One row per option: name, letter or 0, argument or NULL, commands that take it, help. */
 typedef struct row {
@@ -19,7 +20,7 @@ typedef struct row {
 } row;
 
 typedef enum option_code {
-  TASK, OUT, DATA, WEIGHTS, RESUME, OVERWRITE, EPOCHS, SEED, SEEDS, THREADS, DEFINE, BATCH, RANGE,
+  TASK, OUT, DATA, WEIGHTS, MAP, AS, RESUME, OVERWRITE, EPOCHS, SEED, SEEDS, THREADS, DEFINE, BATCH, RANGE,
   DIRECTIONS, STEPS, CC, HELP, OPTIONS
 } option_code;
 
@@ -27,7 +28,9 @@ static const row rows[OPTIONS] = {
     [TASK] = {"task", 0, "NAME", TRAIN, "the task to follow; default: the first of the file"},
     [OUT] = {"out", 'o', "FOLDER", TRAIN | RUN, "where results go; when training, MODEL-TASK by default"},
     [DATA] = {"data", 0, "FOLDERS", TRAIN, "where data sets lie (a:b), before DNN_DATA"},
-    [WEIGHTS] = {"weights", 'w', "FILE", TRAIN | RUN, "start from the parameters of a checkpoint"},
+    [WEIGHTS] = {"weights", 'w', "FILE", TRAIN | RUN | EXPORT, "take parameters from a safetensors file, as a checkpoint"},
+    [MAP] = {"map", 'm', "FILE", TRAIN | RUN | EXPORT, "a map of names for these weights, of another program"},
+    [AS] = {"as", 0, "FILE", EXPORT, "a map of names for OUTPUT; default: the model's own names"},
     [RESUME] = {"resume", 0, NULL, TRAIN, "go on from the checkpoint in the folder"},
     [OVERWRITE] = {"overwrite", 0, NULL, TRAIN, "start anew although the folder holds a training"},
     [EPOCHS] = {"epochs", 0, "N", TRAIN, "length of every phase that is given in epochs"},
@@ -58,6 +61,9 @@ static const struct {
     {COMMAND_CHECK, "check FILE.dnn [options]",
      "Compares the gradient of every entry's results by every parameter with finite\n"
      "differences, and the compiled code with the interpreter, in f64 and in f32."},
+    {COMMAND_EXPORT, "export FILE OUTPUT.safetensors [options]",
+     "Writes the parameters and states of a model (.dnn or .so), those of --weights or first\n"
+     "values, under the model's names or those of --as, as another program reads them."},
     {COMMAND_INFO, "info FILE [options]",
      "Prints the entries, parameters and memory of a model (.dnn or .so)."},
 };
@@ -141,6 +147,8 @@ static bool set_option(arena *a, options *o, option_code code, const char *text)
     case OUT: o->out = text; return *text;
     case DATA: o->data = text; return true;
     case WEIGHTS: o->weights = text; return true;
+    case MAP: o->map = text; return *text;
+    case AS: o->as = text; return *text;
     case CC: o->cc = text; return true;
     case RESUME: return o->resume = true;
     case OVERWRITE: return o->overwrite = true;
@@ -212,10 +220,13 @@ int options_parse(arena *a, command c, int argc, char **argv, options *o) {
   o->file = argv[optind];
   o->rest = (const char **)(argv + optind + 1);
   o->rest_count = argc - optind - 1;
-  if (o->rest_count && c != COMMAND_RUN)
-    return wrong_use("one file at a time; what is '%s'?", o->rest[0]);
+  int most = c == COMMAND_RUN ? o->rest_count : c == COMMAND_EXPORT;
+  if (o->rest_count > most)
+    return wrong_use("one file at a time; what is '%s'?", o->rest[most]);
   if (o->seed_given && o->seed_count)
     return wrong_use("%s", "--seed and --seeds exclude each other");
+  if (o->map && !o->weights)
+    return wrong_use("%s", "--map says how the weights of --weights are named, which is not given");
   if (o->resume && o->overwrite)
     return wrong_use("%s", "--resume and --overwrite exclude each other");
   return -1;

@@ -9,7 +9,8 @@
 enum { STATUS_ERROR = 1, STATUS_USAGE = 2, STATUS_INTERRUPTED = 130 };
 
 typedef enum command {
-  COMMAND_TRAIN = 1, COMMAND_RUN = 2, COMMAND_CHECK = 4, COMMAND_INFO = 8
+  COMMAND_TRAIN = 1, COMMAND_RUN = 2, COMMAND_CHECK = 4, COMMAND_INFO = 8,
+  COMMAND_EXPORT = 16
 } command;
 
 /* The integers that a random input takes in `check`: name=lo:hi. */
@@ -22,7 +23,7 @@ typedef struct options {
   const char *file;             /* .dnn or .so */
   const char **rest;            /* further arguments */
   int rest_count;
-  const char *task, *out, *data, *weights, *cc;
+  const char *task, *out, *data, *weights, *map, *as, *cc;
   definition *definitions;
   int definition_count;
   input_range *ranges;

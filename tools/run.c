@@ -11,6 +11,7 @@
 #include "file.h"
 #include "model.h"
 #include "picture.h"
+#include "weight_transfer.h"
 
 enum { MOST_PRINTED = 128 };
 
@@ -259,7 +260,9 @@ static bool run_entry(arena *a, const dnn_model *model, const options *o, entry_
   dnn_instance instance = {0};
   const char *error = NULL;
   bool good = threads && model_start(a, &instance, model, threads, o->seed);
-  if (good && o->weights && !checkpoint_weights(a, o->weights, &instance, true, &error))
+  if (good && o->map)
+    good = weight_transfer_load(a, o->map, o->weights, &instance, "");
+  else if (good && o->weights && !checkpoint_weights(a, o->weights, &instance, true, &error))
     good = tool_error("%s", error) == 0;
   good = good && call_all(a, &instance, run);
   dnn_instance_free(&instance);

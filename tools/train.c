@@ -9,6 +9,7 @@
 #include "metrics.h"
 #include "model.h"
 #include "trainer.h"
+#include "weight_transfer.h"
 
 static const char *result_folder(arena *a, const program *p, const char *task_name) {
   return arena_printf(a, "%s-%s", p->name, task_name);
@@ -25,6 +26,7 @@ static bool load_weights(arena *a, const plan *p, dnn_instance *instance, const 
   if (!path && p->task->after)
     path = arena_printf(a, "%s/checkpoint.safetensors",
                         folder_of_seed(a, result_folder(a, p->program, p->task->after), o));
+  if (o->map && !o->resume) return weight_transfer_load(a, o->map, path, instance, "");
   if (!path || o->resume || checkpoint_weights(a, path, instance, false, &error)) return true;
   tool_error("%s", error);
   if (!o->weights)

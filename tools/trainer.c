@@ -17,6 +17,7 @@
 #include "progress.h"
 #include "results.h"
 #include "watch.h"
+#include "weight_transfer.h"
 
 /* A run with the code that it calls. */
 typedef struct runner {
@@ -382,21 +383,34 @@ static bool run_phase(trainer *t, const stage *s) {
   return interrupted || close_stage(t, s);
 }
 
-/* load(…) or save(…). What is loaded lies in the training's folder or beside the model's file. */
+/* A file beside the model's. */
+static const char *beside_model(const trainer *t, const char *file) {
+  return *file == '/' ? file : arena_printf(t->arena, "%s%s", t->model_folder, file);
+}
+
+/* What is loaded lies in the training's folder or beside the model's file. */
+static bool run_load(trainer *t, const task_run *run) {
+  const char *error = NULL, *path = arena_printf(t->arena, "%s/%s", t->folder, run->file);
+  if (*run->file == '/' || !file_exists(path)) path = beside_model(t, run->file);
+  if (run->map)
+    return weight_transfer_load(t->arena, beside_model(t, run->map), path, t->instance, run->instance);
+  return checkpoint_load(t->arena, path, t->instance, run->instance, &error) ||
+         tool_error("%s", error) == 0;
+}
+
+static bool run_save(trainer *t, const task_run *run) {
+  const char *error = NULL, *path = arena_printf(t->arena, "%s/%s", t->folder, run->file);
+  const char *folder = arena_text_n(t->arena, path, (size_t)(strrchr(path, '/') - path));
+  if (!folder_make(t->arena, folder, &error)) return tool_error("%s", error) == 0;
+  if (run->map)
+    return weight_transfer_save(t->arena, beside_model(t, run->map), path, t->instance, run->instance);
+  return checkpoint_save(t->arena, path, t->instance, run->instance, &error) ||
+         tool_error("%s", error) == 0;
+}
+
 static bool run_transfer(trainer *t, const stage *s) {
   const task_run *run = s->transfer;
-  const char *error = NULL, *path = arena_printf(t->arena, "%s/%s", t->folder, run->file);
-  bool done;
-  if (run->kind == TASK_LOAD) {
-    if (*run->file == '/') path = run->file;
-    else if (!file_exists(path)) path = arena_printf(t->arena, "%s%s", t->model_folder, run->file);
-    done = checkpoint_load(t->arena, path, t->instance, run->instance, &error);
-  } else {
-    const char *folder = arena_text_n(t->arena, path, (size_t)(strrchr(path, '/') - path));
-    done = folder_make(t->arena, folder, &error) &&
-           checkpoint_save(t->arena, path, t->instance, run->instance, &error);
-  }
-  if (!done) return tool_error("%s", error) == 0;
+  if (!(run->kind == TASK_LOAD ? run_load(t, run) : run_save(t, run))) return false;
   t->place.closed = true;
   return save(t);
 }

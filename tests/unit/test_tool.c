@@ -54,6 +54,7 @@ static void help_and_wrong_use(void **state) {
   expect("train --help", 0, "--resume");
   expect("run --help", 0, "ENTRY");
   expect("check --help", 0, "--range=NAME=LO:HI");
+  expect("export --help", 0, "--as=FILE");
   expect("info --help", 0, "usage: dnn info");
   expect("", 2, "--help");
   expect("fly", 2, "no command 'fly'");
