@@ -35,8 +35,10 @@ static const source_form activations[] = {
     {"softplus($x)", FLOATS, 0, MOST_RANK, LIKE, AS_X, false},
     {"leaky_relu($x, 0.1)", FLOATS, 0, MOST_RANK, LIKE, AS_X, false},
     {"elu($x, alpha: 0.5)", FLOATS, 0, MOST_RANK, LIKE, AS_X, false},
+    {"hard_sigmoid(2 * $x)", FLOATS, 0, MOST_RANK, LIKE, AS_X, false},
     {"hard_tanh(2 * $x)", FLOATS, 0, MOST_RANK, LIKE, AS_X, false},
     {"dropout($x, 0.25)", REALS, 1, MOST_RANK, LIKE, AS_X, false},
+    {"spatial_dropout($x, 0.25)", 1 << DTYPE_F32, 2, MOST_RANK, LIKE, AS_X, false},
 };
 
 /* What is computed in another form than it is written. */
@@ -55,6 +57,7 @@ static const source_form jumps[] = {
     {"stop_gradient($x)", FLOATS, 0, MOST_RANK, LIKE, AS_X, true},
     {"floor($x)", FLOATS, 0, MOST_RANK, LIKE, AS_X, true},
     {"sign($x)", FLOATS, 0, MOST_RANK, LIKE, AS_X, true},
+    {"hard_threshold($x, 0.5)", FLOATS, 0, MOST_RANK, LIKE, DTYPE_F32, true},
     {"isnan($x)", FLOATS, 0, MOST_RANK, LIKE, DTYPE_BOOL, true},
     {"$x // (abs($y) + 0.75)", REALS, 0, MOST_RANK, LIKE, AS_X, true},
     {"zeros_like($x)", ANY, 0, MOST_RANK, LIKE, AS_X, true},

@@ -24,21 +24,33 @@ static void build_loop(generator *g, scope *s, const uint32_t *n) {
   define_and(g, s, forms[n[1] % FORMS(forms)], &x, x);
 }
 
-/* Loops at run time, which have no derivative yet. */
+/* Loops at run time. Those whose number of turns is not known have no derivative. */
 static const source_form loops[] = {
     {"0 * $x[0]\n  scan row in $x { $y = 0.5 * $y + sin(row) }", REALS, 1, MOST_RANK, COLUMNS, AS_X,
-     true},
+     false},
     {"scan row, turn in $x, 0..$d {\n    held = tanh(row) + f32(turn)\n    emit held * held\n  }",
-     REALS, 1, MOST_RANK, LIKE, AS_X, true},
-    {"$x\n  pair = scan (row, other) in ($x, cos($x)) { emit (a: row * other, b: row) }\n"
-     "  $y = pair.a - pair.b",
-     REALS, 1, MOST_RANK, LIKE, AS_X, true},
+     REALS, 1, MOST_RANK, LIKE, AS_X, false},
+    {"$x\n  two = scan (row, other) in ($x, cos($x)) { emit (a: row * other, b: row) }\n"
+     "  $y = two.a - two.b",
+     REALS, 1, MOST_RANK, LIKE, AS_X, false},
+    {"$x\n  two = scan row in $x { emit sin(row), row * mean(row) }\n  $y = two[0] + two[1]",
+     REALS, 1, MOST_RANK, LIKE, AS_X, false},
+    {"$x[0]\n  two = ($y, cos($y))\n"
+     "  scan row in $x { two = (sin(two[1]) + row, 0.5 * two[0]) }\n  $y = two[0] * two[1]",
+     REALS, 1, MOST_RANK, COLUMNS, AS_X, false},
+    {"$x[-1]\n  scan row in $x { repeat 2 { $y = tanh($y) * cos(row) } }", REALS, 1, MOST_RANK,
+     COLUMNS, AS_X, false},
+    {"scan turn in 0..$d {\n    emit $x[turn] * bernoulli(0.75)\n  }", REALS, 1, MOST_RANK, LIKE,
+     AS_X, false},
     {"$x\n  left = 2\n  scan row in $x while left > 0 { $y = $y * 0.5 + row; left = left - 1 }",
-     REALS, 1, MOST_RANK, LIKE, AS_X, true},
-    {"$x\n  repeat 3 { $y = tanh($y) + 0.1 * $x }", REALS, 0, MOST_RANK, LIKE, AS_X, true},
-    {"$x\n  repeat 2 { repeat 2 { $y = sin($y + $x) } }", REALS, 0, MOST_RANK, LIKE, AS_X, true},
+     REALS, 1, MOST_RANK, LIKE, AS_X, false},
+    {"scan row in $x while max(row) < 1.25 { emit sin(row) }", REALS, 1, MOST_RANK, LIKE, AS_X,
+     false},
+    {"$x\n  repeat 3 { $y = tanh($y) + 0.1 * $x }", REALS, 0, MOST_RANK, LIKE, AS_X, false},
+    {"$x\n  repeat 2 { repeat 2 { $y = sin($y + $x) } }", REALS, 0, MOST_RANK, LIKE, AS_X, false},
     {"$x\n  repeat 2 { $y = softmax($y - sort($x)) * sum[-1, keep: true](cos($y)) }", REALS, 1,
-     MOST_RANK, LIKE, AS_X, true},
+     MOST_RANK, LIKE, AS_X, false},
+    {"$x\n  repeat 2 { $y = grad(sum(sin($y) * $x), $x) }", REALS, 0, MOST_RANK, LIKE, AS_X, false},
     {"$x\n  repeat abs(c$f) % 4 { $y = 0.5 * cos($y) }", REALS, 0, MOST_RANK, LIKE, AS_X, true},
     {"$x\n  count = 0\n  while count < 3 { $y = 0.5 * $y + uniform[shape($x)](); count = count + 1 }",
      REALS, 0, MOST_RANK, LIKE, AS_X, true},
@@ -51,7 +63,7 @@ static void build_run_time_loop(generator *g, scope *s, const uint32_t *n) {
   const int before = s->count;
   form_build(g, s, n, f);
   const operand *v = &s->values[before];
-  if (s->count > before && dtype_is_float(v->element))
+  if (s->count > before && f->constant && dtype_is_float(v->element))
     s->body = TEXT("%s  %s = stop_gradient(%s)\n", s->body, v->text, v->text);
 }
 

@@ -24,6 +24,8 @@ static const struct network {
     {CHAIN, true, false, "links$f($x)\n  $y = $y + links$f.step($x)"},
     {TOWERS, true, false, "($x |> towers$f[0] |> towers$f[1])"},
     {TOWERS, false, false, "towers$f[0]($x) - copies$f[0](sin($x))"},
+    {NET, false, false, "net$f($x)\n  repeat 2 { $y = 0.5 * $y + net$f(sin($x)) }"},
+    {CHAIN, true, false, "$x\n  scan t in 0..3 { $y = links$f($y) * f32(t) }"},
 };
 
 static void build_network(generator *g, scope *s, const uint32_t *n) {
@@ -55,22 +57,34 @@ static const struct layer_form {
   int input; /* a source that fits */
   int rank, kernel, stride, pad;
   int64_t channels; /* 0: as many */
+  helper helper;
 } layer_forms[] = {
-    {"linear[5]", V, 1, 0, 1, 0, 5},
-    {"layer_norm", V, 1, 0, 1, 0, 0},
-    {"maxout[3, 2]", X, 2, 0, 1, 0, 3},
-    {"tower$f[4]", V, 1, 0, 1, 0, 4},
-    {"embedding[5, 3]", K, 0, 0, 1, 0, 3},
-    {"conv1d[3, 2]", R, 3, 2, 1, 0, 3},
-    {"conv1d[4, 3, pad: 1, stride: 2]", R, 3, 3, 2, 1, 4},
-    {"conv2d[3, 2, stride: 2]", P, 4, 2, 2, 0, 3},
-    {"depthwise2d[3, pad: 1]", P, 4, 3, 1, 1, 0},
-    {"depthwise2d[2, multiplier: 2]", Q, 4, 2, 1, 0, -2},
-    {"batch_norm2d", P, 4, 1, 1, 0, 0},
-    {"batch_norm", X, 2, 0, 1, 0, 0},
-    {"group_norm[1]", P, 4, 1, 1, 0, 0},
-    {"conv3d[2, 2, bias: false]", O, 5, 2, 1, 0, 2},
-    {"conv_transpose2d[3, 3, pad: 1]", P, 4, 3, 1, 1, 3},
+    {"linear[5]", V, 1, 0, 1, 0, 5, NO_HELPER},
+    {"layer_norm", V, 1, 0, 1, 0, 0, NO_HELPER},
+    {"maxout[3, 2]", X, 2, 0, 1, 0, 3, NO_HELPER},
+    {"tower$f[4]", V, 1, 0, 1, 0, 4, TOWER},
+    {"drawn$f[orthogonal]", V, 1, 0, 1, 0, 3, DRAWN},
+    {"fanned$f", V, 1, 0, 1, 0, 3, FANNED},
+    {"gated$f[2]", V, 1, 0, 1, 0, 2, GATED},
+    {"embedding[5, 3]", K, 0, 0, 1, 0, 3, NO_HELPER},
+    {"conv1d[3, 2]", R, 3, 2, 1, 0, 3, NO_HELPER},
+    {"conv1d[4, 3, pad: 1, stride: 2]", R, 3, 3, 2, 1, 4, NO_HELPER},
+    {"conv2d[3, 2, stride: 2]", P, 4, 2, 2, 0, 3, NO_HELPER},
+    {"depthwise2d[3, pad: 1]", P, 4, 3, 1, 1, 0, NO_HELPER},
+    {"depthwise2d[2, multiplier: 2]", Q, 4, 2, 1, 0, -2, NO_HELPER},
+    {"batch_norm2d", P, 4, 1, 1, 0, 0, NO_HELPER},
+    {"batch_norm", X, 2, 0, 1, 0, 0, NO_HELPER},
+    {"group_norm[1]", P, 4, 1, 1, 0, 0, NO_HELPER},
+    {"conv3d[2, 2, bias: false]", O, 5, 2, 1, 0, 2, NO_HELPER},
+    {"conv_transpose2d[3, 3, pad: 1]", P, 4, 3, 1, 1, 3, NO_HELPER},
+    {"prelu", X, 2, 0, 1, 0, 0, NO_HELPER},
+    {"rnn[3]", R, 3, 0, 1, 0, 3, NO_HELPER},
+    {"gru[2]", R, 3, 0, 1, 0, 2, NO_HELPER},
+    {"lstm[2]", R, 3, 0, 1, 0, 2, NO_HELPER},
+    {"lstm[3, peepholes: true]", R, 3, 0, 1, 0, 3, NO_HELPER},
+    {"final$f[2]", R, 3, 0, 1, 0, 2, FINAL},
+    {"bidirectional[rnn[2]]", R, 3, 0, 1, 0, 4, NO_HELPER},
+    {"stacked[gru[2], 2, rate: 0.25]", R, 3, 0, 1, 0, 2, NO_HELPER},
 };
 
 static bool takes(const operand *x, const operand *like) {
@@ -95,7 +109,7 @@ static operand layer_input(scope *s, const struct layer_form *f, uint32_t number
   operand like = operand_of(s->values[f->input].element, f->rank, least);
   for (int turn = 0; turn < 8; turn++) {
     operand x = scope_pick_where(s, number + (uint32_t)turn, &like, takes, like);
-    bool exact = f->kernel || f->rank == 2;
+    bool exact = f->kernel || f->rank > 1;
     if (x.text && x.rank < MOST_RANK && (!exact || x.rank == f->rank)) return x;
   }
   return scope_use(s, f->input);
@@ -116,7 +130,7 @@ static void build_layer(generator *g, scope *s, const uint32_t *n) {
   if (free == MOST_LAYERS) return;
   operand x = layer_input(s, f, n[2]);
   g->layers[free] = (layer){scope_fill(g, f->function, &x, NULL), x, layer_output(&x, f)};
-  if (f->function[0] == 't') g->helpers[TOWER] = true;
+  g->helpers[f->helper] = true;
   call_layer(g, s, free, &x);
 }
 
@@ -145,7 +159,11 @@ static const struct pool_form {
 
 static void build_pooling(generator *g, scope *s, const uint32_t *n) {
   const struct pool_form *f = &pool_forms[n[1] % FORMS(pool_forms)];
-  const struct layer_form like = {"", f->input, f->rank, f->kernel, f->stride, f->pad, 0};
+  const struct layer_form like = {.input = f->input,
+                                  .rank = f->rank,
+                                  .kernel = f->kernel,
+                                  .stride = f->stride,
+                                  .pad = f->pad};
   operand x = f->rank == MOST_RANK ? scope_use(s, O) : layer_input(s, &like, n[2]);
   scope_define(g, s, scope_fill(g, f->text, &x, NULL), layer_output(&x, &like));
 }
@@ -157,6 +175,7 @@ static const source_form losses[] = {
     {"mse($x, tanh($y))", REALS, 0, MOST_RANK, SCALAR, AS_X, false},
     {"l1($x, 0.5 * $y)", REALS, 0, MOST_RANK, SCALAR, AS_X, false},
     {"huber($x, -$y, delta: 0.75)", REALS, 0, MOST_RANK, SCALAR, AS_X, false},
+    {"multiclass_hinge($x, iota[$d]() % 3)", 1 << DTYPE_F32, 2, 2, ROWS, AS_X, false},
     {"hinge($x * $y, $y > 0 ? 1.0 : -1.0)", REALS, 0, MOST_RANK, SCALAR, AS_X, false},
     {"ranking($x, sin($y))", REALS, 0, MOST_RANK, SCALAR, AS_X, false},
     {"gaussian_nll(tanh($x), tanh($y), $x)", REALS, 0, MOST_RANK, LIKE, AS_X, false},
@@ -268,6 +287,8 @@ static void build_directional(generator *g, scope *s, const uint32_t *n) {
 }
 
 static const source_form straight[] = {
+    {"straight_through(hard_threshold($x), hard_sigmoid($x))", 1 << DTYPE_F32, 0, MOST_RANK, LIKE,
+     AS_X, false},
     {"straight_through(f32($x > 0), sigmoid($x))", 1 << DTYPE_F32, 0, MOST_RANK, LIKE, AS_X, false},
     {"straight_through(bernoulli(sigmoid($x)), tanh($x))", 1 << DTYPE_F32, 0, MOST_RANK, LIKE, AS_X,
      false},
@@ -280,7 +301,7 @@ const construct network_constructs[] = {
     {"network", FORMS(networks), build_network, NULL},
     {"picture", 2, build_picture, NULL},
     {"layer", FORMS(layer_forms), build_layer, NULL},
-    {"shared layer", 16, build_shared_layer, NULL},
+    {"shared layer", 8, build_shared_layer, NULL},
     {"pooling", FORMS(pool_forms), build_pooling, NULL},
     {"loss", FORMS(losses), NULL, losses},
     {"gradient", 12, build_gradient, NULL},

@@ -49,6 +49,7 @@ enum {
 
 /* Declarations that a program gets where it names them. */
 typedef enum helper {
+  NO_HELPER,
   HELPER,
   BOTH,
   CENTRED,
@@ -58,6 +59,10 @@ typedef enum helper {
   NOISY,
   RULED,
   TOWER,
+  DRAWN,
+  FANNED,
+  GATED,
+  FINAL,
   ADAPTED,
   STEADY,
   NAMED,

@@ -5,7 +5,7 @@
 #include "random_scope.h"
 #include "tensor.h"
 
-const char source_uses[] = "use nn\nuse loss\nuse optim\nuse init\n\n";
+const char source_uses[] = "use nn\nuse loss\nuse optim\nuse init\nuse recurrent\n\n";
 
 /* ---- programs -------------------------------------------------------------------------------- */
 
@@ -112,6 +112,18 @@ static const char *const helpers[HELPERS] = {
         "fn ruled$f[sign = 1](x, by = 2) {\n  y = tanh(by * x)\n"
         "  derivative(dy) { (by: 0, x: sign * by * dy * (1 - y ** 2)) }\n  y\n}\n",
     [TOWER] = "fn tower$f[m](x) { x |> linear[m] |> layer_norm |> tanh }\n",
+    [DRAWN] =
+        "fn drawn$f[initial](x: f32[..., n]) {\n  param w: f32[n, 3] = initial\n  x @ w\n}\n",
+    [FANNED] =
+        "fn fanned$f(x: f32[..., n]) {\n  param w: f32[n, 3] = glorot_normal[n, 3, shape]()\n"
+        "  param u: f32[n, 3] = he_uniform[n, shape]() + sparse[1, shape]()\n"
+        "  tanh(x @ w) + x @ u\n}\n",
+    [GATED] =
+        "fn gated$f[m](x: f32[..., n]) {\n  param u: f32[m, 2 * m] = orthogonal_blocks\n"
+        "  (a, b) = split[2, -1](x |> linear[m] |> linear[2 * m])\n"
+        "  sigmoid(a) * b + (b @ u)[..., m:]\n}\n",
+    [FINAL] =
+        "fn final$f[m](xs) {\n  all = lstm_states[m](xs)\n  all.hs * all.h + sin(all.c)\n}\n",
     [ADAPTED] =
         "fn adapted$f(x) {\n  param slope = 0.25\n  x > 0 ? x : slope * x\n}\n"
         "if 2 > 1 { chosen$f = adapted$f } else { chosen$f = 0 }\n",
@@ -156,7 +168,8 @@ static const char *declarations(generator *g) {
   if (named) text = scope_fill(g, "const ROWS$f = $a\n", NULL, NULL);
   g->declared[NET] |= g->declared[SLOW];
   for (int i = 0; i < HELPERS; i++)
-    if (g->helpers[i]) text = TEXT("%s%s", text, scope_fill(g, helpers[i], NULL, NULL));
+    if (g->helpers[i] && helpers[i])
+      text = TEXT("%s%s", text, scope_fill(g, helpers[i], NULL, NULL));
   for (int i = W; i < SOURCES; i++)
     if (g->declared[i] && sources[i])
       text = TEXT("%s%s", text, scope_fill(g, sources[i], NULL, NULL));

@@ -154,7 +154,7 @@ static void build_count(generator *g, scope *s, const uint32_t *n) {
   static const char *const names[] = {"any", "all", "sum", "mean", "max"};
   static const dtype results[] = {DTYPE_BOOL, DTYPE_BOOL, DTYPE_I32, DTYPE_F32, DTYPE_I32};
   operand x = scope_pick(s, n[2], TRUTHS, 1, MOST_RANK), v = x;
-  bool keep = n[4] % 2;
+  bool keep = n[4] % 3 > 0;
   const char *axes = choose_axes(g, n[3], keep, &v);
   v.element = results[n[1] % 5];
   scope_define(g, s,
@@ -216,6 +216,12 @@ static void build_order(generator *g, scope *s, const uint32_t *n) {
     return;
   }
   scope_define(g, s, TEXT("%s[%d%s](%s)", form ? "argsort" : "sort", axis, option, x.text), v);
+}
+
+static void build_reverse(generator *g, scope *s, const uint32_t *n) {
+  operand x = scope_pick(s, n[2], ANY, 1, MOST_RANK), v = x;
+  const char *axes = choose_axes(g, n[3], true, &v);
+  scope_define(g, s, TEXT("reverse[%s](%s)", axes, x.text), x);
 }
 
 /* The elements that another tensor names, along any axis. */
@@ -373,6 +379,9 @@ static const source_form draws[] = {
     {"categorical($x)", REALS, 1, MOST_RANK, ROWS, DTYPE_I32, true},
     {"sum(categorical[4]($x))", REALS, 1, 1, SCALAR, DTYPE_I32, true},
     {"uniform() + normal()", REALS, 0, MOST_RANK, SCALAR, DTYPE_F32, true},
+    {"orthogonal[($s)]()", 1 << DTYPE_F32, 2, MOST_RANK, LIKE, AS_X, true},
+    {"flat(orthonormal_rows(stack[0](sin(flat($x)), cos(flat($x)))))", 1 << DTYPE_F32, 1, MOST_RANK,
+     PAIRS, AS_X, false},
     {"$x[permutation[$d]()]", REALS, 1, MOST_RANK, LIKE, AS_X, false},
 };
 
@@ -395,6 +404,7 @@ const construct tensor_constructs[] = {
     {"normalisation", 3, build_normalisation, NULL},
     {"running", 4, build_running, NULL},
     {"order", 8, build_order, NULL},
+    {"reverse", 3, build_reverse, NULL},
     {"gather", 4, build_gather, NULL},
     {"product", 6, build_product, NULL},
     {"outer product", 2, build_outer, NULL},

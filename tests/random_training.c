@@ -15,7 +15,9 @@ static const struct update {
   const char *text; /* $x the slot, $y what fits it */
 } updates[] = {
     {C, "$x <- $x + 1"},
+    {C, "scan turn in 0..4 { $x <- $x + turn }"},
     {M, "$x <- 0.9 * $x + 0.1 * tanh($y)"},
+    {M, "scan row in $y { $x <- 0.9 * $x + 0.1 * tanh(row) }"},
     {W, "$x <- 0.9 * $x + 0.1 * tanh($y)"},
     {A, "$x <- 0.5 * $x + 0.25"},
     {G, "$x <- f16(0.5 * f32($x)) + 0.25"},
@@ -23,6 +25,8 @@ static const struct update {
     {N, "$x <- not $x"},
     {SLOW, "params(slow$f) <- 0.9 * params(slow$f) + 0.1 * params(net$f)"},
     {SLOW, "params(slow$f, only: \"*.w\") <- 0.5 * params(net$f, without: \"*.b\")"},
+    {SLOW, "params(slow$f) <- polyak_average(params(slow$f), params(net$f), start: 1)"},
+    {SLOW, "params(slow$f) <- exponential_average(params(slow$f), params(net$f), 0.75)"},
     {SLOW, "params(slow$f) <- unflat(0.5 * flat(params(slow$f)), params(slow$f))"},
 };
 
@@ -83,15 +87,21 @@ static void build_flat_parameters(generator *g, scope *s, const uint32_t *n) {
 
 /* ---- training -------------------------------------------------------------------------------- */
 
-static const char *const optimisers[] = {"sgd(0.1)",
-                                         "momentum(0.05)",
-                                         "adam(0.01)",
-                                         "clip_norm(1.0) |> nesterov(0.05)",
-                                         "decay(0.01) |> adamw(0.01)",
-                                         "clip_value(0.5) |> adagrad(0.05)",
-                                         "absolute_decay(0.01) |> rmsprop(0.01)",
-                                         "steady$f(0.05)",
-                                         "opt$f(0.01)"};
+static const struct optimiser {
+  const char *stages;
+  helper helper;
+} optimisers[] = {
+    {"sgd(0.1)", NO_HELPER},
+    {"momentum(0.05)", NO_HELPER},
+    {"adam(0.01)", NO_HELPER},
+    {"clip_norm(1.0) |> nesterov(0.05)", NO_HELPER},
+    {"decay(0.01) |> adamw(0.01)", NO_HELPER},
+    {"clip_value(0.5) |> adagrad(0.05)", NO_HELPER},
+    {"absolute_decay(0.01) |> rmsprop(0.01)", NO_HELPER},
+    {"gradient_noise(0.1) |> sgd(0.05)", NO_HELPER},
+    {"steady$f(0.05)", STEADY},
+    {"opt$f(0.01)", NAMED},
+};
 
 static const source_set trainable =
     (source_set)1 << W | (source_set)1 << A | (source_set)1 << G | (source_set)1 << NET |
@@ -118,12 +128,11 @@ static bool is_trainable(const operand *x, const operand *like) {
 }
 
 static void build_training(generator *g, scope *s, const uint32_t *n) {
-  uint32_t form = n[1] % FORMS(optimisers);
+  const struct optimiser *optimiser = &optimisers[n[1] % FORMS(optimisers)];
   operand x = scope_pick_where(s, n[2], NULL, is_trainable, (operand){.text = NULL});
   if (!x.text || s->minimized || s->updated[W] || s->updated[A] || s->updated[G]) return;
   s->minimized = true;
-  if (form == 7) g->helpers[STEADY] = true;
-  if (form == 8) g->helpers[NAMED] = true;
+  g->helpers[optimiser->helper] = true;
   const char *over = trained(g, &x);
   bool net = x.from >> NET & 1, alone = !strchr(over, ',');
   if (net && n[4] % 3 == 1) over = TEXT("%s except params(net%s, only: \"*.b\")", over, g->suffix);
@@ -131,7 +140,7 @@ static void build_training(generator *g, scope *s, const uint32_t *n) {
   const char *loss =
       n[5] % 4 == 3 ? "  maximize -mean(f32($x) ** 2) over" : "  minimize mean(f32($x) ** 2) over";
   s->tail = TEXT("%s %s with %s\n%s", scope_fill(g, loss, &x, NULL), over,
-                 scope_fill(g, optimisers[form], &x, NULL), s->tail);
+                 scope_fill(g, optimiser->stages, &x, NULL), s->tail);
 }
 
 /* ---- the table ------------------------------------------------------------------------------- */
