@@ -26,7 +26,7 @@ static const char *mutant_path(arena *a, const char *name, const char *kind) {
 }
 
 /* The first line that tells of a difference, NULL where the mutant passed. The mutant itself stops
- * at its first failing batch. */
+ * at its first failing batch. A program that is refused tells nothing of the fault. */
 static const char *found_in(arena *a, const char *name, const char *kind) {
   char line[4096];
   const char *found = NULL;
@@ -36,7 +36,8 @@ static const char *found_in(arena *a, const char *name, const char *kind) {
   FILE *pipe = popen(command, "r");
   assert_non_null(pipe);
   while (fgets(line, sizeof line, pipe))
-    if (!found && strstr(line, ", seeds ")) found = arena_text(a, line);
+    if (!found && strstr(line, ", seeds ") && !strstr(line, ": refused: "))
+      found = arena_text(a, line);
   int status = pclose(pipe);
   assert_true(WIFEXITED(status));
   return WEXITSTATUS(status) != 0 ? found : NULL;
