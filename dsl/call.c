@@ -153,16 +153,27 @@ bool call_match_type(elaborator *e, const ast *type, const tensor_type *given, c
   return true;
 }
 
+/* The names of sizes that nothing is known of, since there was an error. */
+static value unknown_sizes(elaborator *e, const ast *type) {
+  for (int i = 0; i < type->items.count; i++) {
+    const ast *size = type->items.items[i];
+    if (size->kind == AST_NAME && !scope_find(e->frame->scope, size->name))
+      scope_bind(e->arena, e->frame->scope, size->name, (value){0}, size->at);
+  }
+  return (value){0};
+}
+
 /* A parameter's value, fitted to its written type. */
 static value fitted(elaborator *e, const ast *parameter, value v, location at) {
   const ast *type = parameter->type;
-  if (!type || value_is_poison(v)) return v;
+  if (!type) return v;
+  if (value_is_poison(v)) return unknown_sizes(e, type);
   dtype element;
   if (!elaborator_element(e, type->at, type->name, &element)) return (value){0};
   node *n = operate_tensor(e, at, v, element);
-  if (!n) return (value){0};
+  if (!n) return unknown_sizes(e, type);
   const char *what = arena_printf(e->arena, "`%s`", parameter->name);
-  if (!call_match_type(e, type, &n->type, what, at)) return (value){0};
+  if (!call_match_type(e, type, &n->type, what, at)) return unknown_sizes(e, type);
   return value_is(v, VALUE_TENSOR) ? v : value_tensor(n);
 }
 
