@@ -30,7 +30,7 @@ static char *source_of(arena *a, const library_gradient *c) {
   for (int i = 0; i < c->rank; i++)
     sizes = arena_printf(a, "%s%s%lld", sizes, i ? ", " : "", (long long)c->extents[i]);
   return arena_printf(a,
-                      "use nn\nuse loss\nuse recurrent\nuse distributions\n%s%s\n"
+                      "use nn\nuse loss\nuse recurrent\nuse attention\nuse transformer\nuse distributions\n%s%s\n"
                       "fn weighted(x) {\n"
                       "  y = flat((%s,))\n"
                       "  sum(y * cos(3 * f32(iota[len(y)]())))\n"
