@@ -123,6 +123,29 @@ static void wrong_gradients_are_caught(void **state) {
   assert_int_equal(gradient_failures(sum_of_logarithms, true), 1);
 }
 
+/* Strongly curved, with a kink of the first element closer than the smallest step: the sum of
+ * sin(3000 w), and 3000 max(0, w[0] - 0.50000003). */
+static node *beside_kink(graph *g, node *w) {
+  static const double places[] = {0.50000003, 9, 9};
+  node *steep = build_splat(g, &w->type, 3000);
+  node *past = build_map2(g, SCALAR_SUB, w, build_constant(g, &w->type, NULL, places));
+  node *bent = build_map2(g, SCALAR_MAXIMUM, past, build_splat(g, &w->type, 0));
+  node *waves = build_map1(g, SCALAR_SIN, build_map2(g, SCALAR_MUL, steep, w));
+  return sum(g, build_map2(g, SCALAR_ADD, waves, build_map2(g, SCALAR_MUL, steep, bent)));
+}
+
+/* The same and w, of which the gradient does not know. */
+static node *wrong_beside_kink(graph *g, node *w) {
+  node *rest = sum(g, build_map1(g, SCALAR_STOP, w));
+  return build_map2(g, SCALAR_ADD, beside_kink(g, w), rest);
+}
+
+static void the_smooth_side_of_a_kink_decides(void **state) {
+  (void)state;
+  assert_int_equal(gradient_failures(beside_kink, true), 0);
+  assert_int_equal(gradient_failures(wrong_beside_kink, false), 1);
+}
+
 /* Only element 1 has a gradient that is not its own: the sum of w * (1, stop, 1). */
 static node *wrong_in_the_middle(graph *g, node *w) {
   static const double spot[] = {0, 1, 0};
@@ -328,6 +351,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(right_gradients_pass),
       cmocka_unit_test(wrong_gradients_are_caught),
+      cmocka_unit_test(the_smooth_side_of_a_kink_decides),
       cmocka_unit_test(the_wrong_element_is_named),
       cmocka_unit_test(right_models_pass),
       cmocka_unit_test(wrong_models_are_caught),
