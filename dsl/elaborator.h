@@ -76,6 +76,7 @@ typedef struct elaborator {
   bool training_used;       /* `training` was asked for in this entry … */
   bool param_written;       /* … and a param updated */
   int updates;              /* slots written so far */
+  bool in_indices;          /* of index notation, in which nothing is drawn */
   bool in_arguments;        /* of a run: `step`, `steps` and `epoch` have values */
   int64_t work;
   int nested;               /* expressions around the current one */

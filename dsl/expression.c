@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "index_notation.h"
 #include "library.h"
 #include "loop.h"
 #include "loop_statement.h"
@@ -106,6 +107,7 @@ static value pipe_value(elaborator *e, const ast *n) {
 static value apply_value(elaborator *e, const ast *n) {
   value special;
   if (e->task && task_call(e, n, &special)) return special;
+  if (index_notation_binds(e, n)) return index_notation_call(e, n);
   value callee = expression_value(e, n->base);
   argument_list arguments = expression_arguments(e, &n->items);
   return call_value(e, n->at, n, elaborator_label(e, n), callee, arguments);

@@ -49,6 +49,10 @@ void native_check_sites(elaborator *e) {
 static node *bits(elaborator *e, const native_call *c, const tensor_type *like, const char *part) {
   tensor_type type = *like;
   type.element = DTYPE_I32;
+  if (e->in_indices) {
+    elaborator_error(e, c->at, "a draw in index notation; draw a tensor before, and read it there");
+    return NULL;
+  }
   const char *path = arena_printf(e->arena, "%s%s", elaborator_site(e, c->label), part);
   node *key = build_key(e->graph, site_of(e, c->at, path), loop_root(e) == e->initial);
   return build_bits(e->graph, key, loop_draw_turn(e), &type);

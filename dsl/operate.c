@@ -234,18 +234,27 @@ static bool common_shape(elaborator *e, location at, int count, node *const *nod
   return true;
 }
 
-/* Operands [from, count) get one element type, all one shape. */
-static bool meet(elaborator *e, location at, int from, int count, const value *operands,
-                 node **nodes, const ast *site) {
+/* Operands [from, count) as tensors of one element type, those before as truth values. */
+static bool promote(elaborator *e, location at, int from, int count, const value *operands,
+                    node **nodes, const ast *site) {
   dtype element;
   if (!common_element(e, at, from, count, operands, site, &element)) return false;
   for (int i = 0; i < count; i++) {
     nodes[i] = operate_tensor(e, at, operands[i], i < from ? DTYPE_BOOL : element);
-    if (!nodes[i]) return false;
-    if (i >= from && nodes[i]->type.element != element)
-      nodes[i] = build_cast(e->graph, nodes[i], element);
+    if (i >= from) nodes[i] = build_cast(e->graph, nodes[i], element);
     if (!nodes[i]) return false;
   }
+  return true;
+}
+
+bool operate_promote(elaborator *e, location at, int count, const value *operands, node **nodes) {
+  return promote(e, at, 0, count, operands, nodes, NULL);
+}
+
+/* Operands [from, count) get one element type, all one shape. */
+static bool meet(elaborator *e, location at, int from, int count, const value *operands,
+                 node **nodes, const ast *site) {
+  if (!promote(e, at, from, count, operands, nodes, site)) return false;
   tensor_type shape;
   if (!common_shape(e, at, count, nodes, &shape, site)) return false;
   for (int i = 0; i < count; i++) nodes[i] = spread_to(e, nodes[i], &shape);
@@ -423,13 +432,8 @@ static value matrix_product(elaborator *e, location at, value left, value right,
                                            "has %lld rows",
                                  (long long)columns.maximum, (long long)rows.maximum),
                     site, left, right);
-  dtype element;
-  if (!common_element(e, at, 0, 2, (value[]){left, right}, site, &element)) return (value){0};
-  node *nodes[2] = {operate_tensor(e, at, left, element), operate_tensor(e, at, right, element)};
-  for (int i = 0; i < 2; i++)
-    if (nodes[i] && nodes[i]->type.element != element)
-      nodes[i] = build_cast(e->graph, nodes[i], element);
-  if (!nodes[0] || !nodes[1]) return (value){0};
+  node *nodes[2];
+  if (!promote(e, at, 0, 2, (value[]){left, right}, nodes, site)) return (value){0};
   return elaborator_node(e, build_matmul(e->graph, nodes[0], nodes[1]));
 }
 

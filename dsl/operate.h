@@ -12,6 +12,9 @@ value operate_unary(elaborator *e, location at, ast_operator op, value operand);
 /* condition ? then : otherwise, over tensors. */
 value operate_select(elaborator *e, location at, value condition, value then, value otherwise);
 
+/* The values as tensors of their common element type, each of its own shape; false after an error. */
+bool operate_promote(elaborator *e, location at, int count, const value *operands, node **nodes);
+
 /* An elementwise function of one to three operands of one element type, after promotion and
  * broadcasting; leaf by leaf over tuples. Numbers known at compile time give such a number where
  * `fold` has a rule for the function. */

@@ -5,6 +5,7 @@
 #include "build.h"
 #include "call.h"
 #include "expression.h"
+#include "index_notation.h"
 #include "loop.h"
 #include "operate.h"
 #include "optimise.h"
@@ -17,10 +18,6 @@ void statement_bind(elaborator *e, const ast *pattern, value v) {
   if (pattern->kind == AST_NAME) {
     call_check_hidden(e, pattern->name, v, pattern->at);
     scope_bind(e->arena, scope_home(e->frame->scope, pattern->name), pattern->name, v, pattern->at);
-    return;
-  }
-  if (pattern->kind != AST_TUPLE) {
-    elaborator_refuse(e, pattern->at, "index notation");
     return;
   }
   int count = pattern->items.count;
@@ -59,12 +56,9 @@ static void mark_plain(elaborator *e, const ast *pattern) {
 
 static void define(elaborator *e, const ast *n) {
   const ast *target = n->target;
-  if (target->kind == AST_BRACKETS) {
-    elaborator_refuse(e, target->at, "index notation");
-    poison_names(e, n);
-    return;
-  }
-  value v = expression_value(e, n->value);
+  bool indexed = target->kind == AST_BRACKETS;
+  value v = indexed ? index_notation_value(e, n) : expression_value(e, n->value);
+  if (indexed) target = target->base;
   if (value_is(v, VALUE_NONE))
     v = elaborator_error(e, n->value->at, "this has no value that a name could stand for");
   if (target->kind == AST_NAME) {
