@@ -256,6 +256,13 @@ node *build_gather(graph *g, node *x, node *index, int axis, int batch) {
                     (attribute[]){ints(1, &along), batch_attribute(&shared)});
 }
 
+node *build_scatter(graph *g, node *x, node *index, node *updates, int axis, int batch) {
+  if (!x) return NULL;
+  int64_t along = from_start(axis, x->type.rank), shared = batch;
+  return graph_node(g, OP_SCATTER, (scalar_function)0, 3, (node *[]){x, index, updates}, 2,
+                    (attribute[]){ints(1, &along), batch_attribute(&shared)});
+}
+
 node *build_scatter_add(graph *g, node *index, node *updates, const tensor_type *t, int axis,
                         int batch) {
   int64_t along = from_start(axis, t->rank), shared = batch;

@@ -52,7 +52,10 @@ node *build_concat(graph *g, int count, node *const *parts, int axis);
  * result; 0 where an index lies outside. The first `batch` axes of x, which stand before the axis,
  * and of the indices are the same ones: each has its own indices. */
 node *build_gather(graph *g, node *x, node *index, int axis, int batch);
-/* The transpose: zeros of the type, and update k of `updates`, which is shaped as gather's result,
+/* x, in which update k of `updates`, which is shaped as gather's result, stands at index k of the axis;
+ * nothing changes where it lies outside; of several at one place the last one counts. */
+node *build_scatter(graph *g, node *x, node *index, node *updates, int axis, int batch);
+/* Gather's transpose: zeros of the type, and update k of `updates`, which is shaped as gather's result,
  * added at index k of the axis, in row-major order of the indices; nothing where it lies outside. */
 node *build_scatter_add(graph *g, node *index, node *updates, const tensor_type *type, int axis,
                         int batch);

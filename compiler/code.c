@@ -173,14 +173,16 @@ static void add_computed_values(builder *b) {
     const node *n = g->nodes[id];
     const int owner = b->fusion->group_of[id];
     if (owner < 0 || group_output(b->fusion->groups[owner], n) < 0) continue;
-    int output = output_of(g, n), update = order_update_of(g, n);
-    if (output >= 0)
+    int output = output_of(g, n), home = b->order->home[id];
+    if (output >= 0) {
       b->value_of[id] = add_final(b, n, g->outputs[output].name, output_place(output));
-    else if (update >= 0 && b->order->in_place[update])
-      b->value_of[id] = add_final(b, n, g->updates[update].name,
-                                  slot_place(b, g->updates[update].name));
-    else
+    } else if (home >= 0) {
+      const graph_value *u = &g->updates[home];
+      b->value_of[id] = add_fixed(b, n, u->name, slot_place(b, u->name));
+      b->plan.values[b->value_of[id]].final = n == u->node;
+    } else {
       b->value_of[id] = add_value(b, n, name_of(b->arena, n));
+    }
   }
   for (int id = 0; id < g->node_count; id++) {
     const order_part *part = &b->order->parts[id];

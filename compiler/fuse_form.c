@@ -562,9 +562,16 @@ static bool carries_in_place(const group *g, const node *input, const node *outp
   return number < s.carries && loop->operands[number] == input;
 }
 
+/* A scatter reads the tensor that it changes nowhere else. */
+static bool scatters_in_place(const node *scatter, const node *input) {
+  return scatter->op == OP_SCATTER && scatter->operands[0] == input &&
+         scatter->operands[1] != input && scatter->operands[2] != input;
+}
+
 bool group_reads_in_place(const group *g, const node *input, const node *output) {
   const index_expr *stored = NULL;
   if (g->kind == GROUP_LOOP) return carries_in_place(g, input, output);
+  if (g->kind == GROUP_OPAQUE) return scatters_in_place(g->members[0], input);
   if (g->kind > GROUP_CONTRACTION || type_elements(&input->type) != type_elements(&output->type) ||
       input->type.element != output->type.element)
     return false;

@@ -24,6 +24,8 @@ static int64_t iota_extent(const node *n) {
 static int64_t extent_of_use(const node *n, const node *input) {
   if (n->op == OP_GATHER && source_of(n->operands[1]) == input)
     return axis_extent(n, &n->operands[0]->type);
+  if (n->op == OP_SCATTER && source_of(n->operands[1]) == input)
+    return axis_extent(n, &n->type);
   if (n->op == OP_SCATTER_ADD && source_of(n->operands[0]) == input)
     return axis_extent(n, &n->type);
   if (n->op != OP_MAP || n->function != SCALAR_EQ) return 0;

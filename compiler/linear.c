@@ -99,6 +99,8 @@ static linearity of_node(const node *n, const linearity *of) {
   }
   case OP_DOT: case OP_CONV: return product_of(x, of[n->operands[1]->id]);
   case OP_GATHER: return varies(of[n->operands[1]->id]) ? OTHER : x;
+  case OP_SCATTER:
+    return varies(of[n->operands[1]->id]) ? OTHER : sum_of(x, of[n->operands[2]->id]);
   case OP_SCATTER_ADD: case OP_RECURRENCE: return varies(x) ? OTHER : of[n->operands[1]->id];
   default: return any_of(n, of);
   }

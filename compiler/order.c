@@ -19,7 +19,7 @@ typedef struct orderer {
   order_step *steps; /* those of groups first, by their ids */
   int step_count;
   order_problem problem; /* its tasks are the steps */
-  step_list *readers;    /* by node id, of slots: steps that read the old version */
+  step_list *readers;    /* by node id: steps that read it; of slots, the old version */
   bool *reached;         /* by step */
   int *block_of;         /* by node id; -1: not in scratch */
   int *aside_block;      /* by update */
@@ -31,7 +31,9 @@ static int output_of(const graph *g, const node *n) {
   return -1;
 }
 
-int order_update_of(const graph *g, const node *n) {
+/* The update whose value the node is; -1: none. Of several updates with one value the first counts. A value
+ * that is an output too is none: it lives there. */
+static int update_of(const graph *g, const node *n) {
   if (output_of(g, n) >= 0) return -1;
   for (int i = 0; i < g->update_count; i++)
     if (g->updates[i].node == n) return i;
@@ -61,7 +63,7 @@ static void add_read(orderer *o, int step, const node *n) {
   int producer = o->fusion->group_of[n->id];
   step_list *readers = &o->readers[n->id];
   if (producer >= 0) add_edge(o, producer, step);
-  if (n->op == OP_SLOT) arena_push(o->arena, readers->items, readers->count) = step;
+  arena_push(o->arena, readers->items, readers->count) = step;
 }
 
 static int add_copy(orderer *o, order_kind kind, int number) {
@@ -92,7 +94,7 @@ static void add_output_copies(orderer *o) {
 static int writer_of(orderer *o, int update) {
   const node *n = o->graph->updates[update].node;
   if (n->op == OP_SLOT && strcmp(node_text(n, 0), o->graph->updates[update].name) == 0) return -1;
-  if (!is_from_outside(n) && order_update_of(o->graph, n) == update)
+  if (!is_from_outside(n) && update_of(o->graph, n) == update)
     return o->fusion->group_of[n->id];
   return add_copy(o, ORDER_COPY_UPDATE, update);
 }
@@ -127,16 +129,39 @@ static void reach(orderer *o, int from) {
   }
 }
 
-/* True where all readers of the slot's old version can come before the writer. */
-static bool can_write(orderer *o, int writer, const char *path, const node *value) {
-  const group *g = o->steps[writer].group;
-  if (g && !writes_where_it_reads(g, path, value)) return false;
+/* True where no reader of the slot's old version must come after the writer. */
+static bool comes_last(orderer *o, int writer, const char *path) {
   reach(o, writer);
   for (int id = 0; id < o->graph->node_count; id++) {
     const step_list *readers = &o->readers[id];
     for (int i = 0; i < readers->count; i++)
       if (is_slot(o->graph->nodes[id], path) && o->reached[readers->items[i]]) return false;
   }
+  return true;
+}
+
+/* True where all readers of the slot's old version can come before the writer. */
+static bool can_write(orderer *o, int writer, const char *path, const node *value) {
+  const group *g = o->steps[writer].group;
+  return (!g || writes_where_it_reads(g, path, value)) && comes_last(o, writer, path);
+}
+
+/* The readers of the slot's old version come before the writer. */
+static void put_last(orderer *o, int writer, const char *path) {
+  for (int id = 0; id < o->graph->node_count; id++) {
+    const step_list *readers = &o->readers[id];
+    for (int i = 0; i < readers->count; i++)
+      if (is_slot(o->graph->nodes[id], path) && readers->items[i] != writer)
+        add_edge(o, readers->items[i], writer);
+  }
+}
+
+/* True where no other reader of the value must come after the step. */
+static bool readers_come_before(orderer *o, const node *value, int step) {
+  const step_list *readers = &o->readers[value->id];
+  reach(o, step);
+  for (int i = 0; i < readers->count; i++)
+    if (o->reached[readers->items[i]]) return false;
   return true;
 }
 
@@ -156,6 +181,35 @@ static void set_aside(orderer *o, int copy) {
     if (readers->items[i] == copy) readers->items[i] = aside;
 }
 
+/* True where the kernel changes one of its inputs, or copies it first. */
+static bool changes_input(const group *g) {
+  return g->kind == GROUP_LOOP || (g->kind == GROUP_OPAQUE && g->members[0]->op == OP_SCATTER);
+}
+
+/* The value that the writer of v, which lies in the slot of an update, takes over, where that may lie
+ * there too: its own writer would copy it else, and comes after the readers of the slot's old version;
+ * its other readers come before the writer of v. NULL: none. */
+static const node *settle_version(orderer *o, int update, const node *v) {
+  const char *path = o->graph->updates[update].name;
+  const int last = o->fusion->group_of[v->id];
+  const group *g = o->fusion->groups[last];
+  for (int i = 0; i < g->input_count; i++) {
+    const node *before = g->inputs[i];
+    const int writer = o->fusion->group_of[before->id];
+    if (writer < 0 || output_of(o->graph, before) >= 0 || update_of(o->graph, before) >= 0 ||
+        !changes_input(o->fusion->groups[writer]) || !group_reads_in_place(g, before, v) ||
+        !readers_come_before(o, before, last) || !can_write(o, writer, path, before))
+      continue;
+    put_last(o, writer, path);
+    for (int k = 0; k < o->readers[before->id].count; k++)
+      if (o->readers[before->id].items[k] != last)
+        add_edge(o, o->readers[before->id].items[k], last);
+    o->order->home[before->id] = update;
+    return before;
+  }
+  return NULL;
+}
+
 static void settle_update(orderer *o, int update, int writer) {
   const graph_value *u = &o->graph->updates[update];
   if (!can_write(o, writer, u->name, u->node)) {
@@ -164,13 +218,10 @@ static void settle_update(orderer *o, int update, int writer) {
     else
       set_aside(o, writer);
   }
-  o->order->in_place[update] = o->steps[writer].group != NULL;
-  for (int id = 0; id < o->graph->node_count; id++) {
-    const step_list *readers = &o->readers[id];
-    for (int i = 0; i < readers->count; i++)
-      if (is_slot(o->graph->nodes[id], u->name) && readers->items[i] != writer)
-        add_edge(o, readers->items[i], writer);
-  }
+  put_last(o, writer, u->name);
+  if (!o->steps[writer].group) return;
+  o->order->home[u->node->id] = update;
+  for (const node *v = u->node; v;) v = settle_version(o, update, v);
 }
 
 static void settle_updates(orderer *o) {
@@ -179,7 +230,8 @@ static void settle_updates(orderer *o) {
   for (int i = 0; i < count; i++) writers[i] = writer_of(o, i);
   /* at most one more step for each update */
   o->reached = arena_array_of(o->arena, o->step_count + count, bool);
-  o->order->in_place = arena_array_of(o->arena, count, bool);
+  o->order->home = arena_array_of(o->arena, o->graph->node_count, int);
+  for (int id = 0; id < o->graph->node_count; id++) o->order->home[id] = -1;
   for (int i = 0; i < count; i++)
     if (writers[i] >= 0) settle_update(o, i, writers[i]);
 }
@@ -187,9 +239,9 @@ static void settle_updates(orderer *o) {
 /* ---- blocks of scratch ----------------------------------------------------------------------- */
 
 static bool in_scratch(const orderer *o, const node *n) {
-  int owner = o->fusion->group_of[n->id], update = order_update_of(o->graph, n);
+  int owner = o->fusion->group_of[n->id];
   if (owner < 0 || group_output(o->fusion->groups[owner], n) < 0) return false;
-  return output_of(o->graph, n) < 0 && (update < 0 || !o->order->in_place[update]);
+  return output_of(o->graph, n) < 0 && o->order->home[n->id] < 0;
 }
 
 static int add_block(orderer *o, int64_t bytes) {
@@ -297,11 +349,10 @@ static void add_pairs(orderer *o, int step) {
 
 static bool is_paired(const orderer *o, int step, const node *input, const node *output) {
   const order_task *t = &o->problem.tasks[step];
-  if (input->op == OP_SLOT) {
-    int update = order_update_of(o->graph, output);
-    return update >= 0 && o->order->in_place[update] &&
-           is_slot(input, o->graph->updates[update].name);
-  }
+  const int home = o->order->home[output->id];
+  if (home >= 0)
+    return is_slot(input, o->graph->updates[home].name) ||
+           (o->order->home[input->id] == home && input != output);
   for (int i = 0; i < t->pair_count; i++)
     if (t->pairs[i].used && t->pairs[i].from == o->block_of[input->id] &&
         t->pairs[i].to == o->block_of[output->id])

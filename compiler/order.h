@@ -28,9 +28,10 @@ typedef struct order_part {
 typedef struct order {
   order_step *steps; /* every group of the fusion, and copies */
   int count;
-  /* By update: its kernel writes the new value into the slot's own memory; all readers of the old
-   * value come before it, or read it where they write. Others are copied there. */
-  bool *in_place;
+  /* By node id: the update in whose slot's own memory its kernel writes it, since all readers of the value
+   * that was there come before, or read it where they write: the new value of the slot, or one that its
+   * kernel takes over. -1: none; new values for which that holds are copied to their slots. */
+  int *home;
   order_part *parts; /* by node id */
   int64_t bound;     /* bytes of scratch that no order of these steps could do without */
 } order;
@@ -41,9 +42,5 @@ typedef struct order {
  * that reads it only where it stores an output of the same size, and a slot that its own kernel
  * updates. Deterministic. */
 order *order_groups(arena *a, const fusion *f);
-
-/* The update whose value the node is, in the slot's own memory or not; -1: none. Of several updates
- * with one value the first counts. A value that is an output too is none: it lives there. */
-int order_update_of(const graph *g, const node *n);
 
 #endif

@@ -9,6 +9,7 @@
 #include "rewrite.h"
 #include "slots.h"
 #include "statement.h"
+#include "update.h"
 
 /* A name of the enclosing scope that the body binds again, or that stands for a slot's version which
  * the body updates by this name. */
@@ -208,7 +209,7 @@ static void carry_name(loop_run *r, const char *name) {
 
 static void carry_pattern(loop_run *r, const ast *pattern) {
   if (pattern->kind == AST_NAME) carry_name(r, pattern->name);
-  if (pattern->kind == AST_BRACKETS) carry_pattern(r, pattern->base);
+  if (pattern->kind == AST_BRACKETS || pattern->kind == AST_MEMBER) carry_pattern(r, pattern->base);
   for (int i = 0; pattern->kind == AST_TUPLE && i < pattern->items.count; i++)
     carry_pattern(r, pattern->items.items[i]);
 }
@@ -222,10 +223,19 @@ static void follow_slot(loop_run *r, const char *name) {
   arena_push(e->arena, r->names, r->name_count) = c;
 }
 
+/* A part of a plain name is replaced by binding it again. */
+static void carry_updated(loop_run *r, const ast *target) {
+  const ast *root = update_root(target);
+  const binding *b = root ? scope_find(r->elaborator->frame->scope, root->name) : NULL;
+  if (!b) return;
+  if (root != target && update_is_plain(b)) carry_name(r, root->name);
+  else follow_slot(r, root->name);
+}
+
 static bool carry_bound(const ast *n, void *context) {
   loop_run *r = context;
   if (n->kind == AST_FUNCTION) return false;
-  if (n->kind == AST_UPDATE && n->target->kind == AST_NAME) follow_slot(r, n->target->name);
+  if (n->kind == AST_UPDATE) carry_updated(r, n->target);
   if (n->kind == AST_DEFINE) carry_pattern(r, n->target);
   for (int i = 0; n->kind == AST_FOR && i < n->patterns.count; i++)
     carry_pattern(r, n->patterns.items[i]);

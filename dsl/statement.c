@@ -11,6 +11,7 @@
 #include "optimise.h"
 #include "rule.h"
 #include "slots.h"
+#include "update.h"
 
 /* --- definitions ---------------------------------------------------------------------------- */
 
@@ -192,58 +193,6 @@ static void declare(elaborator *e, const ast *n) {
   if (s) scope_bind(e->arena, e->frame->scope, n->name, bound, n->at);
 }
 
-/* --- updates -------------------------------------------------------------------------------- */
-
-static void update_leaves(elaborator *e, const ast *n, value target, value v) {
-  if (value_is_poison(target) || value_is_poison(v)) return;
-  if (value_is(target, VALUE_TUPLE)) {
-    const tuple *t = target.tuple;
-    if (!value_is(v, VALUE_TUPLE) || v.tuple->count != t->count) {
-      elaborator_error(e, n->at, "a tuple of %d is updated with a tuple of %d, not %s", t->count,
-                       t->count, value_words(e->arena, v));
-      return;
-    }
-    for (int i = 0; i < t->count; i++) {
-      int other = t->keys && t->keys[i] && v.tuple->keys ? tuple_find(v.tuple, t->keys[i]) : i;
-      if (other < 0)
-        elaborator_error(e, n->at, "the new value has no `%s`", t->keys[i]);
-      else update_leaves(e, n, t->items[i], v.tuple->items[other]);
-    }
-    return;
-  }
-  if (!value_is(target, VALUE_TENSOR) || !target.slot) {
-    elaborator_error(e, n->target->at, "`<-` gives a param or state its next value; this is %s",
-                     value_words(e->arena, target));
-    return;
-  }
-  slot_record *s = target.slot;
-  node *next = operate_convert(e, n->at, v, &s->slot.type, false,
-                               arena_printf(e->arena, "the new value of `%s`", s->slot.path));
-  if (next) slot_write(e, s, next, n->at);
-}
-
-static void update(elaborator *e, const ast *n) {
-  const ast *target = n->target;
-  value v = expression_value(e, n->value);
-  if (loop_root(e) == e->initial) {
-    elaborator_error(e, n->at, "`<-` belongs into an entry or into what an entry calls");
-    return;
-  }
-  if (target->kind == AST_BRACKETS) {
-    elaborator_refuse(e, target->at, "an update of a part");
-    return;
-  }
-  binding *b = target->kind == AST_NAME ? scope_find(e->frame->scope, target->name) : NULL;
-  if (b && b->plain) {
-    elaborator_error(e, target->at, "`%s` is a plain name, which `=` binds again; `<-` is for "
-                     "param and state", target->name);
-    return;
-  }
-  update_leaves(e, n, expression_value(e, target), v);
-  if (b && value_is(b->value, VALUE_TENSOR) && b->value.slot)
-    b->value = slot_read(e, b->value.slot);
-}
-
 /* --- control -------------------------------------------------------------------------------- */
 
 value statement_if(elaborator *e, const ast *n) {
@@ -358,7 +307,7 @@ value statement_run(elaborator *e, const ast *n) {
     case AST_FUNCTION: define_function(e, n); break;
     case AST_PARAM:
     case AST_STATE: declare(e, n); break;
-    case AST_UPDATE: update(e, n); break;
+    case AST_UPDATE: update_run(e, n); break;
     case AST_EMIT: emit(e, n); break;
     case AST_MINIMIZE: optimise_minimize(e, n); break;
     case AST_DERIVATIVE: rule_note(e, n); break;

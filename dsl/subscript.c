@@ -71,9 +71,10 @@ typedef struct selection {
   int64_t starts[MAX_RANK], limits[MAX_RANK], steps[MAX_RANK];
   dim shape[MAX_RANK]; /* after picks and new axes */
   int axis, rank;      /* axes of the tensor used so far, axes of the result */
-  bool cuts;           /* some axis is not taken whole */
-  node *index;         /* a subscript known at run time, or NULL, … */
-  int index_axis;      /* … and its axis of the tensor */
+  bool cut[MAX_RANK];  /* by axis of the tensor: it is not taken whole */
+  bool slices;         /* some axis is cut at places known when compiling */
+  node *places[MAX_RANK]; /* by axis of the tensor: a subscript known at run time, or NULL */
+  bool several;        /* one of these has axes */
 } selection;
 
 static bool add_axis(elaborator *e, const ast *at, selection *s, dim extent) {
@@ -95,17 +96,20 @@ static bool whole_axis(elaborator *e, const ast *n, const tensor_type *type, sel
 static bool index_axis(elaborator *e, const ast *n, value v, const tensor_type *type,
                        selection *s) {
   if (!operate_reachable(e, n->at, v)) return false;
-  if (s->index || !dtype_is_integer(v.node->type.element)) {
-    const char *words = type_text(e->arena, &v.node->type);
-    if (s->index) elaborator_error(e, n->at, "a second tensor among the subscripts: %s", words);
+  const tensor_type *of = &v.node->type;
+  if (!dtype_is_integer(of->element) || (s->several && of->rank)) {
+    const char *words = type_text(e->arena, of);
+    if (s->several)
+      elaborator_error(e, n->at, "a second tensor with axes among the subscripts: %s", words);
     else elaborator_error(e, n->at, "a subscript is an integer or integers, not %s", words);
     return false;
   }
-  bool wide = v.node->type.element == DTYPE_I32 || v.node->type.element == DTYPE_I64;
-  s->index = wide ? v.node : build_cast(e->graph, v.node, DTYPE_I32);
-  s->index_axis = s->axis;
-  for (int i = 0; i < s->index->type.rank; i++)
-    if (!add_axis(e, n, s, s->index->type.dims[i])) return false;
+  bool wide = of->element == DTYPE_I32 || of->element == DTYPE_I64;
+  s->cut[s->axis] = true;
+  s->places[s->axis] = wide ? v.node : build_cast(e->graph, v.node, DTYPE_I32);
+  s->several = s->several || of->rank;
+  for (int i = 0; i < of->rank; i++)
+    if (!add_axis(e, n, s, of->dims[i])) return false;
   s->limits[s->axis] = type->dims[s->axis].maximum;
   s->steps[s->axis++] = 1;
   return true;
@@ -126,30 +130,40 @@ static bool select_item(elaborator *e, const ast *item, const tensor_type *type,
   if (!take(e, item, v, extent, &t)) return false;
   s->starts[s->axis] = t.start;
   s->limits[s->axis] = t.limit;
-  s->steps[s->axis++] = t.step;
-  s->cuts = s->cuts || t.start != 0 || t.limit != extent || t.step != 1;
+  s->steps[s->axis] = t.step;
+  s->cut[s->axis] = t.start != 0 || t.limit != extent || t.step != 1;
+  s->slices = s->slices || s->cut[s->axis];
+  s->axis++;
   return t.pick || add_axis(e, item, s, dim_fixed((t.limit - t.start + t.step - 1) / t.step));
 }
 
-static value subscript_tensor(elaborator *e, const ast *n, value base) {
+/* What the brackets take from a tensor; false with an error. */
+static bool select(elaborator *e, const ast *n, value base, selection *s) {
   const tensor_type *type = &base.node->type;
   int named = 0, dots = 0;
   for (int i = 0; i < n->items.count; i++) {
     dots += n->items.items[i]->kind == AST_ELLIPSIS;
     named += !is_new_axis(e, n->items.items[i]) && n->items.items[i]->kind != AST_ELLIPSIS;
   }
-  if (dots > 1) return elaborator_error(e, n->at, "`...` stands twice in these brackets");
-  if (named > type->rank)
-    return elaborator_error(e, n->at, "%d subscripts for %s", named, type_text(e->arena, type));
-  if (!operate_reachable(e, n->at, base)) return (value){0};
-  selection s = {0};
+  if (dots > 1) elaborator_error(e, n->at, "`...` stands twice in these brackets");
+  else if (named > type->rank)
+    elaborator_error(e, n->at, "%d subscripts for %s", named, type_text(e->arena, type));
+  if (dots > 1 || named > type->rank || !operate_reachable(e, n->at, base)) return false;
+  *s = (selection){0};
   for (int i = 0; i < n->items.count; i++)
-    if (!select_item(e, n->items.items[i], type, type->rank - named, &s)) return (value){0};
-  while (s.axis < type->rank)
-    if (!whole_axis(e, n, type, &s)) return (value){0};
+    if (!select_item(e, n->items.items[i], type, type->rank - named, s)) return false;
+  while (s->axis < type->rank)
+    if (!whole_axis(e, n, type, s)) return false;
   e->graph->at = n->at;
-  node *cut = s.cuts ? build_slice(e->graph, base.node, s.starts, s.limits, s.steps) : base.node;
-  if (s.index) cut = build_gather(e->graph, cut, s.index, s.index_axis, 0);
+  return true;
+}
+
+static value subscript_tensor(elaborator *e, const ast *n, value base) {
+  selection s;
+  if (!select(e, n, base, &s)) return (value){0};
+  node *cut = s.slices ? build_slice(e->graph, base.node, s.starts, s.limits, s.steps) : base.node;
+  for (int axis = s.axis - 1; axis >= 0; axis--) /* an axis changes the numbers of those behind it */
+    if (s.places[axis]) cut = build_gather(e->graph, cut, s.places[axis], axis, 0);
   return elaborator_node(e, build_reshape(e->graph, cut, s.rank, s.shape));
 }
 
@@ -164,7 +178,94 @@ value subscript_transpose_last(elaborator *e, location at, value base) {
   return elaborator_node(e, build_transpose(e->graph, base.node, axes));
 }
 
+/* --- parts that are replaced ---------------------------------------------------------------- */
+
+static int64_t taken_count(const selection *s, int axis) {
+  if (s->places[axis]) return type_elements(&s->places[axis]->type);
+  return (s->limits[axis] - s->starts[axis] + s->steps[axis] - 1) / s->steps[axis];
+}
+
+/* One place of an axis, which then vanishes. */
+static bool is_single(const selection *s, int axis) {
+  return s->cut[axis] && taken_count(s, axis) == 1;
+}
+
+/* The shape of a part without the axes of which one place is taken. */
+static tensor_type part_type(const tensor_type *whole, const selection *s) {
+  tensor_type type = {.element = whole->element};
+  for (int axis = 0; axis < whole->rank; axis++)
+    if (!is_single(s, axis))
+      type.dims[type.rank++] = s->cut[axis] ? dim_fixed(taken_count(s, axis)) : whole->dims[axis];
+  return type;
+}
+
+/* The places of an axis that are taken: a vector or, of one place, a scalar. */
+static node *places_along(graph *g, const selection *s, int axis) {
+  tensor_type type = {.element = s->limits[axis] <= INT32_MAX ? DTYPE_I32 : DTYPE_I64,
+                      .rank = !is_single(s, axis), .dims = {dim_fixed(taken_count(s, axis))}};
+  if (s->places[axis]) return build_reshape(g, s->places[axis], type.rank, type.dims);
+  node *first = build_splat(g, &type, (double)s->starts[axis]);
+  if (type.rank == 0) return first;
+  node *step = build_splat(g, &type, (double)s->steps[axis]);
+  return build_map2(g, SCALAR_ADD, build_map2(g, SCALAR_MUL, build_iota(g, &type, 0), step), first);
+}
+
+/* What is taken of x along one axis of the tensor, which is axis `at` of x. */
+static node *taken_along(graph *g, node *x, const selection *s, int axis, int at, node *places) {
+  if (s->places[axis]) return build_gather(g, x, places, at, 0);
+  int64_t starts[MAX_RANK] = {0}, limits[MAX_RANK], steps[MAX_RANK];
+  dim dims[MAX_RANK];
+  int rank = 0;
+  for (int i = 0; i < x->type.rank; i++) {
+    limits[i] = x->type.dims[i].maximum;
+    steps[i] = 1;
+    if (i != at) dims[rank++] = x->type.dims[i];
+  }
+  starts[at] = s->starts[axis];
+  limits[at] = s->limits[axis];
+  steps[at] = s->steps[axis];
+  node *part = build_slice(g, x, starts, limits, steps);
+  return is_single(s, axis) ? build_reshape(g, part, rank, dims) : part;
+}
+
+/* x, which is the tensor, or what was taken of it along the axes before this one, of which `gone` have
+ * vanished, with the part replaced: along the next axis that is cut, of which the rest is done to what
+ * is taken. */
+static node *replaced(graph *g, node *x, const selection *s, int axis, int gone, node *part) {
+  while (axis < s->axis && !s->cut[axis]) axis++;
+  if (axis == s->axis) return part;
+  node *places = places_along(g, s, axis);
+  bool last = true;
+  for (int i = axis + 1; i < s->axis; i++) last = last && !s->cut[i];
+  if (!last)
+    part = replaced(g, taken_along(g, x, s, axis, axis - gone, places), s, axis + 1,
+                    gone + is_single(s, axis), part);
+  return build_scatter(g, x, places, part, axis - gone, 0);
+}
+
+value subscript_replaced(elaborator *e, const ast *n, value base, value part) {
+  selection s;
+  if (!select(e, n, base, &s)) return (value){0};
+  tensor_type given = {.element = base.node->type.element, .rank = s.rank};
+  memcpy(given.dims, s.shape, sizeof given.dims);
+  node *new = operate_convert(e, n->at, part, &given, false, "the new part");
+  if (!new) return (value){0};
+  tensor_type type = part_type(&base.node->type, &s);
+  e->graph->at = n->at;
+  new = build_reshape(e->graph, new, type.rank, type.dims);
+  return elaborator_node(e, replaced(e->graph, base.node, &s, 0, 0, new));
+}
+
 /* --- tuples and data ------------------------------------------------------------------------ */
+
+int subscript_item(elaborator *e, const ast *n, const tuple *t) {
+  const ast *item = n->items.count == 1 ? n->items.items[0] : NULL;
+  taken place;
+  if (!item || item->kind == AST_SLICE)
+    elaborator_error(e, n->at, "one item of a tuple is replaced at a time");
+  else if (take(e, item, item_value(e, item), t->count, &place)) return (int)place.start;
+  return -1;
+}
 
 static value subscript_tuple(elaborator *e, const ast *n, const tuple *t) {
   taken range;

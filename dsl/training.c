@@ -44,6 +44,7 @@ static bool find_declaration(const ast *n, void *context) {
 
 /* An update of a state does not train; of anything else that may be a param does. */
 static bool updates_param(const search *s, const ast *target) {
+  while (target->kind == AST_BRACKETS) target = target->base; /* a part */
   if (target->kind == AST_MEMBER || target->kind == AST_CALL) {
     const char *last = target->kind == AST_CALL ? ast_root_name(target) : target->name;
     if (target->kind == AST_CALL) return last && !strcmp(last, "params");

@@ -320,7 +320,13 @@ static void sum_rule(step *s) {
   sum_errors(s, errors_of(s), on_reals(s, &magnitude), on_reals(s, (double *[]){ones(s, s->x)}));
 }
 
+/* What comes from the tensor or an update moves as that does. */
 static void scatter_rule(step *s) {
+  if (all_exact(&s->x[1])) s->y.error = on_reals(s, (double *[]){s->x[0].error, NULL, s->x[2].error});
+  else know_nothing(s);
+}
+
+static void scatter_add_rule(step *s) {
   const bounded *updates = &s->x[1];
   if (!all_exact(&s->x[0])) {
     know_nothing(s);
@@ -500,7 +506,8 @@ static void (*const rules[OP_COUNT])(step *s) = {[OP_CONSTANT] = constant_rule,
                                                  [OP_ARGMIN] = place_rule,
                                                  [OP_ARGSORT] = order_rule,
                                                  [OP_GATHER] = gather_rule,
-                                                 [OP_SCATTER_ADD] = scatter_rule,
+                                                 [OP_SCATTER] = scatter_rule,
+                                                 [OP_SCATTER_ADD] = scatter_add_rule,
                                                  [OP_DOT] = contraction_rule,
                                                  [OP_CONV] = contraction_rule};
 

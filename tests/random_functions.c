@@ -57,6 +57,23 @@ static const source_form loops[] = {
     {"$x\n  repeat 3 { $y = $y * 3 - $x }", INTEGERS, 0, MOST_RANK, LIKE, AS_X, true},
 };
 
+/* Parts that are replaced, at places known and not. */
+static const source_form parts[] = {
+    {"$x\n  $y[-1] <- $x[0]", ANY, 1, MOST_RANK, LIKE, AS_X, false},
+    {"$x\n  $y[c$f % $d, ...] <- 2 * sin($x[0])", REALS, 1, MOST_RANK, LIKE, AS_X, false},
+    {"$x\n  $y[stack(c$f, c$f + 1, 0) % $d] <- 3", ARITHMETIC, 1, MOST_RANK, LIKE, AS_X, false},
+    {"$x\n  pair = (a: $y, b: 1)\n  pair.a[::2] <- 0\n  pair.a[0] <- cos($x[-1])\n  $y = pair.a", REALS,
+     1, MOST_RANK, LIKE, AS_X, false},
+    {"$x\n  scan row, turn in $x, 0..$d { $y[turn] <- 0.5 * $y[$d - 1 - turn] + row }", REALS, 1,
+     MOST_RANK, LIKE, AS_X, true},
+};
+
+static void build_part(generator *g, scope *s, const uint32_t *n) {
+  const source_form *f = &parts[n[1] % FORMS(parts)];
+  if (strstr(f->text, "c$f")) scope_use(s, C);
+  form_build(g, s, n, f);
+}
+
 static void build_run_time_loop(generator *g, scope *s, const uint32_t *n) {
   const source_form *f = &loops[n[1] % FORMS(loops)];
   if (strstr(f->text, "c$f")) scope_use(s, C);
@@ -153,6 +170,7 @@ const construct function_constructs[] = {
     {"static loop", 7, build_loop, NULL},
     {"emit", 2, build_emit, NULL},
     {"loop at run time", FORMS(loops), build_run_time_loop, NULL},
+    {"part", FORMS(parts), build_part, NULL},
     {"static if", 4, build_branch, NULL},
     {"tuple", FORMS(tuples), NULL, tuples},
     {"call", FORMS(calls), build_call, NULL},

@@ -372,7 +372,7 @@ static void add_gradient(maker *m) {
   if (draw(m, 2)) output(m, grad_of(grad_sweep(g, mean_square(m, slope), 1, wanted), x));
 }
 
-/* Rows at random places, some outside, and their sums back at these places. */
+/* Rows at random places, some outside, put elsewhere, and their sums back at these places. */
 static void add_indexing(maker *m) {
   graph *g = m->graph;
   node *x = m->matrices[row_of(m->types[draw(m, TYPES)])], *index = m->vectors[row_of(DTYPE_I32)];
@@ -380,6 +380,7 @@ static void add_indexing(maker *m) {
   node *place = build_map2(g, SCALAR_SUB, turned, splat(m, index, 1));
   node *rows = build_gather(g, x, place, 0, 0);
   output(m, rows);
+  output(m, build_scatter(g, x, place, build_reverse(g, rows, 1, (int64_t[]){0}), 0, 0));
   if (x->type.element != DTYPE_BOOL)
     output(m, build_scatter_add(g, place, rows, &x->type, 0, 0));
 }

@@ -62,6 +62,9 @@ static void build_version(generator *g, scope *s, const uint32_t *n) {
   for (int i = SOURCES; i < s->count; i++) s->values[i].from &= ~((source_set)1 << M);
   const char *sum = TEXT("%s + %s", x.text, y.text), *next = TEXT("%s <- tanh(%s)", x.text, sum);
   if (n[1] % 3 == 2) next = TEXT("repeat 2 { %s }\n  %s <- stop_gradient(%s)", next, x.text, x.text);
+  if (n[1] % 5 == 3) next = TEXT("%s[-1] <- %s[0]\n  %s[:, 0] <- 0.5", x.text, y.text, x.text);
+  if (n[1] % 5 == 4)
+    next = TEXT("repeat 2 { %s[0] <- stop_gradient(tanh(%s[-1])) }", x.text, x.text);
   const char *text = TEXT("%s\n  %s\n  $y = $y - $x", n[1] % 3 ? sum : y.text, next);
   v.from = 0;
   scope_define(g, s, scope_fill(g, text, &x, &name), v);

@@ -1,4 +1,5 @@
-/* Reads and sums at places that a tensor of indices names: gather and its transpose, scatter_add. */
+/* Reads, updates and sums at places that a tensor of indices names: gather, scatter and gather's
+ * transpose, scatter_add. */
 #include "axes.h"
 #include "build.h"
 #include "lower.h"
@@ -64,7 +65,7 @@ static const char *part_type(arena *a, const node *n, const tensor_type *whole,
   return NULL;
 }
 
-/* gather, scatter_add
+/* gather, scatter, scatter_add
  *   C1  one axis, within the rank of the tensor that is indexed
  *   C2  the indices are i32 or i64
  *   C3  the axis has a fixed size
@@ -99,30 +100,106 @@ static void gather_eval(const evaluation *e, const node *n, const tensor *const 
       }
 }
 
-/* scatter_add
- *   C6  the updates have the result's type with the indices' axes in place of the axis
- *   C7  the result is not bool */
-static const char *scatter_type(arena *a, const node *n, tensor_type *result) {
+/* scatter, scatter_add
+ *   C6  the updates have the result's type with the indices' axes in place of the axis */
+static const char *updates_violation(arena *a, const node *n, const tensor_type *whole,
+                                     const tensor_type *index, const tensor_type *updates) {
   tensor_type part;
-  *result = *n->attributes[0].type;
-  const char *message = part_type(a, n, result, &n->operands[0]->type, &part);
-  if (message) return message;
-  if (!type_equal(&part, &n->operands[1]->type))
-    return arena_printf(a, "scatter_add C6: the updates are %s, not %s",
-                        type_text(a, &n->operands[1]->type), type_text(a, &part));
-  if (result->element == DTYPE_BOOL) return "scatter_add C7: the result is bool";
-  return NULL;
+  const char *message = part_type(a, n, whole, index, &part);
+  if (message || type_equal(&part, updates)) return message;
+  return arena_printf(a, "%s C6: the updates are %s, not %s", op_infos[n->op].name,
+                      type_text(a, updates), type_text(a, &part));
+}
+
+static const char *scatter_type(arena *a, const node *n, tensor_type *result) {
+  *result = n->operands[0]->type;
+  return updates_violation(a, n, result, &n->operands[1]->type, &n->operands[2]->type);
+}
+
+/* True where no two indices of a batch are known to be able to meet: one, or iota scaled and moved. */
+static bool are_apart(const node *index, int64_t batch) {
+  double by;
+  if (type_elements(&index->type) == batch) return true;
+  if (index->op == OP_IOTA) return index->type.rank == 1;
+  if (index->op != OP_MAP || index->operand_count != 2 || !are_apart(index->operands[0], batch) ||
+      !node_is_splat(index->operands[1], &by))
+    return false;
+  return index->function == SCALAR_ADD || (index->function == SCALAR_MUL && by != 0);
+}
+
+/* Which of the indices name a place that no later one does. */
+static node *last_at_place(graph *g, node *index, const tensor_type *whole, int axis, int batch) {
+  tensor_type numbers = {.element = DTYPE_I32}, row = numbers;
+  for (int i = 0; i < batch; i++) numbers.dims[numbers.rank++] = whole->dims[i];
+  numbers.dims[numbers.rank++] = whole->dims[axis];
+  row.dims[row.rank++] = dim_fixed(type_elements(&index->type));
+  node *own = build_reshape(g, build_iota(g, &row, 0), index->type.rank, index->type.dims);
+  node *latest = build_scatter(g, build_splat(g, &numbers, 0), index, own, batch, batch);
+  return build_map2(g, SCALAR_EQ, build_gather(g, latest, index, batch, batch), own);
+}
+
+static node *spread_over_part(graph *g, node *of_index, const tensor_type *part, int axis,
+                              int batch) {
+  int64_t axes[MAX_RANK];
+  for (int i = 0; i < of_index->type.rank; i++) axes[i] = i < batch ? i : axis + i - batch;
+  tensor_type type = *part;
+  type.element = of_index->type.element;
+  return build_broadcast(g, of_index, &type, axes);
 }
 
 static void scatter_grad(graph *g, const node *n, node *cotangent, const bool *wanted,
                          node **operand_cotangents) {
+  node *index = n->operands[1];
+  const tensor_type *whole = &n->type, *part = &n->operands[2]->type;
+  const int axis = (int)node_int(n, 0), batch = batch_of(n);
+  if (wanted[0])
+    operand_cotangents[0] =
+        build_scatter(g, cotangent, index, build_splat(g, part, 0), axis, batch);
+  if (!wanted[2]) return;
+  node *taken = build_gather(g, cotangent, index, axis, batch);
+  if (!are_apart(index, shape_around(n, whole, axis, &index->type).batch)) {
+    node *last = last_at_place(g, index, whole, axis, batch);
+    taken = build_map3(g, SCALAR_SELECT, spread_over_part(g, last, part, axis, batch), taken,
+                       build_splat(g, part, 0));
+  }
+  operand_cotangents[2] = taken;
+}
+
+static void scatter_eval(const evaluation *e, const node *n, const tensor *const *operands,
+                         tensor *result) {
+  (void)e;
+  const tensor *x = operands[0], *index = operands[1], *updates = operands[2];
+  indexed_shape s = shape_around(n, &n->type, node_int(n, 0), &index->type);
+  for (int64_t i = 0; i < type_elements(&n->type); i++) tensor_copy_element(x, i, result, i);
+  int64_t from = 0;
+  for (int64_t o = 0; o < s.batch * s.outer; o++)
+    for (int64_t k = 0; k < s.indices; k++)
+      for (int64_t i = 0; i < s.inner; i++, from++) {
+        int64_t place = index->ints[o / s.outer * s.indices + k];
+        if (place < 0 || place >= s.extent) continue;
+        tensor_copy_element(updates, from, result, (o * s.extent + place) * s.inner + i);
+      }
+}
+
+/* scatter_add
+ *   C7  the result is not bool */
+static const char *scatter_add_type(arena *a, const node *n, tensor_type *result) {
+  *result = *n->attributes[0].type;
+  const char *message =
+      updates_violation(a, n, result, &n->operands[0]->type, &n->operands[1]->type);
+  if (message) return message;
+  return result->element == DTYPE_BOOL ? "scatter_add C7: the result is bool" : NULL;
+}
+
+static void scatter_add_grad(graph *g, const node *n, node *cotangent, const bool *wanted,
+                             node **operand_cotangents) {
   if (wanted[1])
     operand_cotangents[1] = build_gather(g, cotangent, n->operands[0], (int)node_int(n, 1),
                                          batch_of(n));
 }
 
-static void scatter_eval(const evaluation *e, const node *n, const tensor *const *operands,
-                         tensor *result) {
+static void scatter_add_eval(const evaluation *e, const node *n, const tensor *const *operands,
+                             tensor *result) {
   (void)e;
   const tensor *index = operands[0], *updates = operands[1];
   indexed_shape s = shape_around(n, &n->type, node_int(n, 1), &index->type);
@@ -148,7 +225,7 @@ typedef struct kernel_writer {
   loop_kernel *kernel;
   indexed_shape shape;
   int lanes; /* divides shape.inner */
-  loop_buffer *from, *index, *to;
+  loop_buffer *first, *from, *index, *to; /* first: of operand 0 */
 } kernel_writer;
 
 /* The longest vectors that leave no rest of an inner row. */
@@ -165,6 +242,7 @@ static kernel_writer writer_of(lowering *l, const group *g, int from, int index,
   kernel_writer w = {.arena = l->arena, .kernel = lower_parameters(l, g, buffers)};
   w.shape = shape_around(n, whole, axis, &n->operands[index]->type);
   w.lanes = lanes_of(l->target, n->type.element, w.shape.inner);
+  w.first = buffers[group_input(g, n->operands[0])];
   w.from = buffers[group_input(g, n->operands[from])];
   w.index = buffers[group_input(g, n->operands[index])];
   w.to = buffers[g->input_count];
@@ -211,7 +289,7 @@ static loop_kernel *gather_kernel(lowering *l, const group *g) {
 
 /* A unit is one vector of inner elements at one outer index, for which it runs through all indices
  * in order: no two units write one element, and sums are the same with any number of threads. */
-static loop_kernel *scatter_kernel(lowering *l, const group *g) {
+static loop_kernel *scatter_add_kernel(lowering *l, const group *g) {
   const node *n = g->members[0];
   kernel_writer w = writer_of(l, g, 1, 0, &n->type, node_int(n, 1));
   arena *a = w.arena;
@@ -242,10 +320,55 @@ static loop_kernel *scatter_kernel(lowering *l, const group *g) {
   return w.kernel;
 }
 
+/* The rows of one outer index, copied from the tensor. */
+static void copy_rows(kernel_writer *w, loop_block *block, const target *t, const loop_expr *outer) {
+  arena *a = w->arena;
+  const int64_t elements = w->shape.extent * w->shape.inner;
+  const int lanes = lanes_of(t, w->to->type.element, elements);
+  const loop_expr *i;
+  block = opaque_loop(a, block, "i", loop_int(a, 0), loop_int(a, elements), lanes, &i);
+  const loop_expr *at = opaque_affine(a, outer, elements, i);
+  loop_store(a, block, w->to, &at, loop_load(a, w->first, &at, lanes, NULL), NULL);
+}
+
+/* Where the result lies in the tensor's memory, a unit is one vector of inner elements at one outer
+ * index, for which it runs through all indices in order; else all that one outer index has. */
+static loop_kernel *scatter_kernel(lowering *l, const group *g) {
+  const node *n = g->members[0];
+  kernel_writer w = writer_of(l, g, 2, 1, &n->type, node_int(n, 0));
+  const bool in_place = w.first == w.to;
+  arena *a = w.arena;
+  indexed_shape s = w.shape;
+  int64_t columns = s.inner / w.lanes, outers = s.batch * s.outer;
+  const loop_expr *unit, *k, *inside, *outer, *column;
+  loop_block *body =
+      in_place ? opaque_units(a, w.kernel, outers * columns, s.indices * w.lanes, &unit)
+               : opaque_units(a, w.kernel, outers, (s.extent + s.indices) * s.inner, &unit);
+  outer = in_place ? loop_let(a, body, "outer", opaque_divided(a, SCALAR_FLOORDIV, unit, columns))
+                   : unit;
+  if (!in_place) copy_rows(&w, body, l->target, outer);
+  body = opaque_loop(a, body, "k", loop_int(a, 0), loop_int(a, s.indices), 1, &k);
+  const loop_expr *place = place_at(&w, body, outer, k, &inside);
+  body = &loop_if(a, body, inside)->body;
+  if (in_place) column = opaque_divided(a, SCALAR_MOD, unit, columns);
+  else body = opaque_loop(a, body, "column", loop_int(a, 0), loop_int(a, columns), 1, &column);
+  const loop_expr *i =
+      loop_let(a, body, "i", opaque_affine(a, column, w.lanes, loop_int(a, 0)));
+  const loop_expr *from = opaque_affine(a, opaque_affine(a, outer, s.indices, k), s.inner, i);
+  const loop_expr *to = opaque_affine(a, opaque_affine(a, outer, s.extent, place), s.inner, i);
+  loop_store(a, body, w.to, &to, loop_load(a, w.from, &from, w.lanes, NULL), NULL);
+  return w.kernel;
+}
+
 static const op_lowering gather_lower = {.kernel = gather_kernel};
 static const op_lowering scatter_lower = {.kernel = scatter_kernel};
+static const op_lowering scatter_add_lower = {.kernel = scatter_add_kernel};
 
 const op_definition op_GATHER = {
     .type = gather_type, .grad = gather_grad, .eval = gather_eval, .lower = &gather_lower};
-const op_definition op_SCATTER_ADD = {
+const op_definition op_SCATTER = {
     .type = scatter_type, .grad = scatter_grad, .eval = scatter_eval, .lower = &scatter_lower};
+const op_definition op_SCATTER_ADD = {.type = scatter_add_type,
+                                      .grad = scatter_add_grad,
+                                      .eval = scatter_add_eval,
+                                      .lower = &scatter_add_lower};

@@ -49,6 +49,9 @@ static const op_case op_cases[] = {
     {OP_ARGMAX, ANY, X35 "%1 = argmax %0 axes=[1]: i32[5] return y = %1 }"},
     {OP_ARGMIN, ANY, X35 "%1 = argmin %0 axes=[0]: i32[35] return y = %1 }"},
     {OP_GATHER, ANY, X35 INDEX "%2 = gather %0, %1 axis=[0]: $[6, 35] return y = %2 }"},
+    {OP_SCATTER, ANY, "entry $NAME(x: $[5, 35], u: $[6, 35]) { "
+                      "%2 = constant ints=[4, -1, 0, 2, 2, 7]: i32[6] "
+                      "%3 = scatter %0, %2, %1 axis=[0]: $[5, 35] return y = %3 }"},
     {OP_SCATTER_ADD, NUMBERS, "entry $NAME(x: $[6, 35]) { " INDEX
                               "%2 = scatter_add %1, %0 axis=[0]: $[5, 35] return y = %2 }"},
     {OP_CUMSUM, NUMBERS, X35 "%1 = cumsum %0 axis=[1] exclusive=[0] reverse=[1]: $[5, 35] "

@@ -66,7 +66,65 @@ static void kernels_are_counted(void **state) {
   }
 }
 
+/* Updates of parts: how many kernels change the memory that they find, and how many copy it first. */
+typedef struct update_case {
+  const char *name;
+  int in_place, copies;
+  const char *text;
+} update_case;
+
+static const update_case update_cases[] = {
+    {"a row of a slot", 1, 0,
+     "state m: f32[9, 70] = 0\nentry f(x: f32[70], i: i32) { m[i] <- tanh(x) + m[0] }"},
+    {"a column, and one element", 3, 0,
+     "state m: f32[9, 70] = 0\nentry f(x: f32[9], i: i32) { m[:, i % 70] <- x\nm[1, 3] <- 2 }"},
+    {"a carry of a loop", 1, 0,
+     "entry f(x: f32[9, 70]) -> (y) { y = x + 1\nscan t in 1..9 { y[t] <- y[t - 1] * x[t] }\ny = sum(y) }"},
+    {"two rows, of which one is read between", 2, 0,
+     "state m: f32[9, 70] = 0\nentry f(x: f32[70], i: i32) -> (y) {"
+     "m[i] <- x\ny = sum(m)\nm[i + 1] <- m[3] + x }"},
+    {"a version that is read after the next", 0, 2,
+     "state m: f32[9, 70] = 0\nentry f(x: f32[70], i: i32) -> (y) {"
+     "m[i] <- x\nold = m\nm[i + 1] <- x\ny = sum(old * m) }"},
+    {"a row, turns of a loop, and a row", 3, 0,
+     "state m: f32[9, 70] = 0\nentry f(x: f32[9, 70], i: i32) {"
+     "m[i] <- x[0]\nscan r, t in x, 0..9 { m[t] <- r + m[t] }\nm[i + 1] <- x[1] }"},
+    {"an exchange in a slot", 1, 0,
+     "state m: f32[9, 70] = 0\nentry f(x: f32[5, 70]) -> (y) {"
+     "y = scan r, t in x, 0..5 { old = m[t]\nm[t] <- r\nemit old } }"},
+    {"a value that is read later", 0, 1,
+     "entry f(x: f32[9, 70], i: i32) -> (y) { z = tanh(x @ x.T)\nw = z\nw[i] <- 1\ny = w @ z }"},
+    {"an argument", 0, 1, "entry f(x: f32[9, 70], i: i32) -> (y) { y = x\ny[i] <- 1 }"},
+};
+
+static bool changes_memory(const loop_kernel *k) {
+  for (int i = 0; i < k->parameter_count; i++)
+    if (k->parameters[i]->access == LOOP_INOUT) return true;
+  return false;
+}
+
+static void parts_are_updated_in_place(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof update_cases / sizeof *update_cases; i++) {
+    const update_case *c = &update_cases[i];
+    model *m = model_new(c->text, NULL);
+    const module *compiled =
+        compile_module(m->program, diag_new(m->arena), &(compile_options){0});
+    int count, in_place = 0, copies = 0;
+    const kernel_call **calls = module_calls(m->arena, &compiled->entries[compiled->entry_count - 1], &count);
+    for (int k = 0; k < count; k++) {
+      bool scatter = strstr(calls[k]->kernel->name, "scatter") != NULL;
+      in_place += scatter && changes_memory(calls[k]->kernel);
+      copies += strstr(calls[k]->kernel->name, "copy") != NULL || (scatter && !changes_memory(calls[k]->kernel));
+    }
+    if (in_place != c->in_place || copies != c->copies)
+      fail_msg("%s: %d in place and %d copies", c->name, in_place, copies);
+    model_free(m);
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(kernels_are_counted)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(kernels_are_counted),
+                                     cmocka_unit_test(parts_are_updated_in_place)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

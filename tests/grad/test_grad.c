@@ -133,6 +133,13 @@ static node *gather_case(graph *g, int v) {
   return build_gather(g, input3(g, v), indices(g, 2 * extent(v, 1) + 3, extent(v, 1)), 1, 0);
 }
 
+/* Of several indices some meet, and some lie outside. */
+static node *scatter_case(graph *g, int v) {
+  int64_t count = 2 * extent(v, 1) + 3;
+  node *updates = input(g, 3, (int64_t[]){extent(v, 0), count, extent(v, 2)});
+  return build_scatter(g, input3(g, v), indices(g, count, extent(v, 1)), updates, 1, 0);
+}
+
 static node *scatter_add_case(graph *g, int v) {
   int64_t count = 2 * extent(v, 1) + 3;
   node *updates = input(g, 3, (int64_t[]){extent(v, 0), count, extent(v, 2)});
@@ -150,6 +157,11 @@ static node *row_indices(graph *g, int v, int64_t count) {
 
 static node *gather_batch_case(graph *g, int v) {
   return build_gather(g, input3(g, v), row_indices(g, v, 4), 2, 1);
+}
+
+static node *scatter_batch_case(graph *g, int v) {
+  node *updates = input(g, 3, (int64_t[]){extent(v, 0), extent(v, 1), 5});
+  return build_scatter(g, input3(g, v), row_indices(g, v, 5), updates, 2, 1);
 }
 
 static node *scatter_add_batch_case(graph *g, int v) {
@@ -348,8 +360,10 @@ static const grad_case op_cases[] = {
     {"window and min", window_min_case, -2, -0.5},
     {"concat", concat_case, -2, 2},
     {"gather", gather_case, -2, 2},
+    {"scatter", scatter_case, -2, 2},
     {"scatter_add", scatter_add_case, -2, 2},
     {"gather with a batch", gather_batch_case, -2, 2},
+    {"scatter with a batch", scatter_batch_case, -2, 2},
     {"scatter_add with a batch", scatter_add_batch_case, -2, 2},
     {"sorted values", sorted_case, -2, 2},
     {"sum", sum_case, -2, 2},

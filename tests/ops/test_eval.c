@@ -160,6 +160,20 @@ static const eval_case cases[] = {
      "%0 = constant ints=[1, 0]: bool[2] %1 = constant ints=[0]: i32 "
      "%2 = gather %0, %1 axis=[0]: bool",
      "ints=[1]: bool"},
+    {"scatter", /* the last one at a place counts; those outside change nothing */
+     "%0 = constant reals=[1, 2, 3, 4, 5, 6]: f64[2, 3] %1 = constant ints=[2, -1, 2, 3]: i32[4] "
+     "%2 = constant reals=[10, 20, 30, 40, 50, 60, 70, 80]: f64[2, 4] "
+     "%3 = scatter %0, %1, %2 axis=[1]: f64[2, 3]",
+     "reals=[1, 2, 30, 4, 5, 70]: f64[2, 3]"},
+    {"scatter",
+     "%0 = constant ints=[1, 0, 0, 1, 1, 1]: bool[3, 2] %1 = constant ints=[1]: i64 "
+     "%2 = constant ints=[1, 0]: bool[2] %3 = scatter %0, %1, %2 axis=[0]: bool[3, 2]",
+     "ints=[1, 0, 1, 0, 1, 1]: bool[3, 2]"},
+    {"scatter",
+     "%0 = constant ints=[1, 2, 3, 4, 5, 6]: i32[2, 3] %1 = constant ints=[2, 0, 0, 3]: i32[2, 2] "
+     "%2 = constant ints=[7, 8, 9, 10]: i32[2, 2] "
+     "%3 = scatter %0, %1, %2 axis=[1] batch=[1]: i32[2, 3]",
+     "ints=[8, 2, 7, 9, 5, 6]: i32[2, 3]"},
     {"scatter_add",
      "%0 = constant ints=[2, -1, 2]: i32[3] %1 = constant reals=[1, 2, 3, 4, 5, 6]: f64[2, 3] "
      "%2 = scatter_add %0, %1 axis=[1]: f64[2, 3]",

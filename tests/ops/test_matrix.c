@@ -85,6 +85,12 @@ static const sample samples[] = {
     {NODE(GATHER), ALL,
      "entry f(x: T[3, 5], i: i64[3, 2]) { %2 = gather %0, %1 axis=[1] batch=[1]: T[3, 2] "
      "return y = %2 }"},
+    {NODE(SCATTER), ALL,
+     "entry f(x: T[4, 19], i: i32[7], u: T[7, 19]) { %3 = scatter %0, %1, %2 axis=[0]: T[4, 19] "
+     "return y = %3 }"},
+    {NODE(SCATTER), ALL,
+     "entry f(x: T[3, 5], i: i64[3, 4], u: T[3, 4]) { %3 = scatter %0, %1, %2 axis=[1] batch=[1]: T[3, 5] "
+     "return y = %3 }"},
     {NODE(SCATTER_ADD), NUMBERS,
      "entry f(i: i32[7], x: T[7, 19]) { %2 = scatter_add %0, %1 axis=[0]: T[4, 19] return y = %2 }"},
     {NODE(SCATTER_ADD), NUMBERS,
