@@ -13,7 +13,9 @@ static const reader_option csv[] = {{"columns", SETTING_NUMBER | SETTING_TEXT | 
                                     {"header", SETTING_TRUTH},
                                     {"classes", SETTING_TRUTH | SETTING_TEXTS},
                                     {0}};
-static const reader_option text[] = {{"vocabulary", SETTING_TRUTH | SETTING_TEXT},
+static const reader_option text[] = {{"vocabulary", SETTING_TRUTH | SETTING_TEXT | SETTING_TEXTS},
+                                     {"words", SETTING_TRUTH},
+                                     {"lines", SETTING_TRUTH},
                                      {"offset", SETTING_NUMBER},
                                      {"step", SETTING_NUMBER},
                                      {0}};

@@ -39,9 +39,17 @@ static const source *standard_source(elaborator *e, const char *name) {
   return NULL;
 }
 
+/* Whether a file of this name is the model itself, which nobody uses. */
+static bool is_model(elaborator *e, const char *name, location at) {
+  const location own = e->file->items.count ? e->file->items.items[0]->at : (location){0};
+  const char *path = own.source ? own.source->name : "", *slash = strrchr(path, '/');
+  return !strcmp(slash ? slash + 1 : path, arena_printf(e->arena, "%s.dnn", name)) &&
+         !strcmp(folder_of(e, own), folder_of(e, at));
+}
+
 static const source *module_source(elaborator *e, const char *name, location at) {
   const char *path = arena_printf(e->arena, "%s/%s.dnn", folder_of(e, at), name);
-  if (!access(path, F_OK)) return source_read(e->arena, e->diagnostics, path);
+  if (!is_model(e, name, at) && !access(path, F_OK)) return source_read(e->arena, e->diagnostics, path);
   const source *s = standard_source(e, name);
   if (s) return s;
   const char **names = NULL;

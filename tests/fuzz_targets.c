@@ -174,6 +174,10 @@ static void run_text(const uint8_t *data, size_t size) {
   r.settings = settings;
   r.setting_count = 3;
   read_data(data, size, r);
+  static const reader_setting lines[] = {{.name = "words", .number = 1}, {.name = "lines", .number = 1}};
+  r.settings = lines;
+  r.setting_count = 2;
+  read_data(data, size, r);
 }
 
 /* PNG and JPEG, in colour and grey. */
