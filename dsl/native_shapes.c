@@ -57,7 +57,7 @@ static value iota(elaborator *e, const native_call *c) {
 
 static value shape(elaborator *e, const native_call *c) {
   value v = c->arguments.items[0].value;
-  if (value_is(v, VALUE_NUMBER)) return value_tuple(e->arena, 0, NULL, NULL);
+  if (value_is(v, VALUE_NUMBER) || value_is(v, VALUE_TRUTH)) return value_tuple(e->arena, 0, NULL, NULL);
   if (!value_is(v, VALUE_TENSOR))
     return elaborator_error(e, c->at, "%s has no shape", value_words(e->arena, v));
   return value_shape(e->arena, &v.node->type);

@@ -12,7 +12,8 @@
 
 /* Two values of entry e are equal, for random parameters and inputs between low and high. */
 static void expect_equal(const char *text, double low, double high) {
-  model *m = model_new(arena_printf(arena_new(), "use attention\nuse transformer\nuse nn\n%s", text), NULL);
+  arena *a = arena_new();
+  model *m = model_new(arena_printf(a, "use attention\nuse transformer\nuse nn\n%s", text), NULL);
   const graph *g = program_entry(m->program, "e");
   for (int i = 0; i < m->program->slot_count; i++)
     m->slots[i] = random_tensor(m->arena, &m->program->slots[i].type, 10 + (uint64_t)i, -1, 1);
@@ -20,6 +21,7 @@ static void expect_equal(const char *text, double low, double high) {
   const char *message = compare_tensors(m->arena, values[0], values[1], (tolerance){1e-12, 1e-12});
   if (message) fail_msg("%s\n%s", message, text);
   model_free(m);
+  arena_free(a);
 }
 
 static void weights_are_a_softmax_where_the_mask_is_true(void **state) {

@@ -10,6 +10,8 @@
 #include "../graph_case.h"
 #include "../library_case.h"
 
+static arena *memory;
+
 /* Two values of an entry are equal, for random parameters. */
 static void expect_equal(const char *text) {
   model *m = model_new(text, NULL);
@@ -60,6 +62,47 @@ static void layers_are_their_equations(void **state) {
                "}\n");
 }
 
+/* Each row of a batch with a mask is what it would be alone, without the padding. */
+static void masked_sequences_end_where_they_end(void **state) {
+  (void)state;
+  static const char *const layers[] = {"rnn[3]", "gru[3]", "lstm[3]", "bidirectional[lstm[3]]",
+                                       "stacked[gru[3], 2]"};
+  for (size_t i = 0; i < sizeof layers / sizeof *layers; i++)
+    expect_equal(arena_printf(memory, "use recurrent\nnet = %s\n"
+                              "entry e(xs: f32[4, 2, 5]) -> (a, b) {\n"
+                              "  mask = iota[4, 1]() < stack(2, 4)\n"
+                              "  hs = net(xs, mask: mask)\n"
+                              "  a = concat(hs[:2, :1], hs[:, 1:])\n"
+                              "  b = concat(net(xs[:2, :1]), net(xs[:, 1:]))\n"
+                              "}\n", layers[i]));
+  expect_equal("use recurrent\nnet = lstm_states[3]\n"
+               "entry e(xs: f32[4, 2, 5], h: f32[2, 3], c: f32[2, 3]) -> (a, b) {\n"
+               "  s = net(xs, h, c, mask: iota[4, 1]() < stack(1, 3))\n"
+               "  one = net(xs[:1], h, c)\n"
+               "  three = net(xs[:3], h, c)\n"
+               "  a = concat(s.h, s.c)\n"
+               "  b = concat(one.h[:1], three.h[1:], one.c[:1], three.c[1:])\n"
+               "}\n");
+}
+
+static void cells_are_steps_of_their_layers(void **state) {
+  (void)state;
+  expect_equal("use recurrent\nnet = gru[3]\ncell = gru_cell[3]\n"
+               "entry e(xs: f32[4, 2, 5], h: f32[2, 3]) -> (a, b) {\n"
+               "  a = net(xs, h)\n"
+               "  first = cell(xs[0], h)\n"
+               "  params(cell) <- params(net)\n"
+               "  b = scan x in xs { h = cell(x, h); emit h }\n"
+               "}\n");
+  expect_equal("use recurrent\nnet = lstm_states[3, peepholes: true]\ncell = lstm_cell[3, peepholes: true]\n"
+               "entry e(xs: f32[4, 2, 5], h: f32[2, 3], c: f32[2, 3]) -> (a, b) {\n"
+               "  a = net(xs, h, c).hs\n"
+               "  first = cell(xs[0], h, c)\n"
+               "  params(cell) <- params(net)\n"
+               "  b = scan x in xs { (h, c) = cell(x, h, c); emit h }\n"
+               "}\n");
+}
+
 static void gradients_are_differences(void **state) {
   (void)state;
   static const char *const layers[] = {"rnn[3]", "gru[3]", "lstm[3]", "lstm[3, peepholes: true]",
@@ -72,7 +115,12 @@ static void gradients_are_differences(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(layers_are_their_equations),
+      cmocka_unit_test(masked_sequences_end_where_they_end),
+      cmocka_unit_test(cells_are_steps_of_their_layers),
       cmocka_unit_test(gradients_are_differences),
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  memory = arena_new();
+  int failed = cmocka_run_group_tests(tests, NULL, NULL);
+  arena_free(memory);
+  return failed;
 }
