@@ -79,6 +79,7 @@ typedef struct planned_step {
   int *arguments;
   int argument_count;
   const planned_loop *loop;
+  const group *group; /* NULL: a copy, or zeros */
   int planned; /* the step of the plan that it is a part of */
 } planned_step;
 
@@ -233,6 +234,7 @@ static void add_group_values(builder *b, plan_step *s, const group *g) {
 
 static void call_group(builder *b, lowering *l, const group *g) {
   planned_step *c = add_call(b, lower_group(l, g), words_of(b->arena, g));
+  c->group = g;
   add_group_values(b, plan_add_step(b->arena, &b->plan, c->kernel->name), g);
   for (int i = 0; i < g->input_count; i++)
     if (g->inout_output[i] < 0) add_argument(b, c, b->value_of[g->inputs[i]->id]);
@@ -349,7 +351,7 @@ static void run_loop(builder *b, const group *g) {
   add_group_values(b, s, g);
   add_loop_values(b, l, g, s);
   call_before_turns(b, l);
-  arena_push(b->arena, b->steps, b->step_count) = (planned_step){.loop = l};
+  arena_push(b->arena, b->steps, b->step_count) = (planned_step){.loop = l, .group = g};
 }
 
 /* ---- the plan --------------------------------------------------------------------------------- */
@@ -472,12 +474,13 @@ static module_loop *loop_of(const builder *b, const planned_loop *l) {
 }
 
 static module_code code_of(const builder *b) {
-  module_code code = {arena_array_of(b->arena, b->step_count, module_step), b->step_count};
+  module_code code = {arena_array_of(b->arena, b->step_count, module_step), b->step_count, b->fusion};
   for (int i = 0; i < b->step_count; i++) {
     const planned_step *s = &b->steps[i];
     if (s->loop) code.steps[i].loop = loop_of(b, s->loop);
     else code.steps[i].call = call_of(b, s);
     code.steps[i].planned = s->planned;
+    code.steps[i].group = s->group;
   }
   return code;
 }

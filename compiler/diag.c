@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "colour.h"
-
 enum {
   KEPT = 10 * DIAG_MOST, /* errors remembered, of which the first DIAG_MOST by place are shown */
   SHOWN_COLUMNS = 96,    /* of a source line */
@@ -110,9 +108,7 @@ static const char *line_of(const source *s, int line, int *length) {
 static int at_least(int value, int least) { return value < least ? least : value; }
 static int at_most(int value, int most) { return value > most ? most : value; }
 
-/* Of UTF-8 (RFC 3629): the bytes of the character at text[0], or 0 where none is, or one that
- * controls a terminal or the direction of writing. */
-static int character_bytes(const char *text, int length) {
+int diag_character(const char *text, int length) {
   unsigned char first = (unsigned char)text[0];
   if (first < 0x80) return first >= ' ' && first <= '~';
   int bytes = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
@@ -131,14 +127,14 @@ static int character_bytes(const char *text, int length) {
 
 /* The bytes that take one column: a character, or a byte that is shown as '?'. */
 static int step(const char *text, int at, int length) {
-  return at_least(character_bytes(text + at, length - at), 1);
+  return at_least(diag_character(text + at, length - at), 1);
 }
 
 static void print_line(FILE *out, const char *text, int from, int to, int length, bool cut) {
   fputs(cut ? "... " : "    ", out);
   for (int i = from, bytes; i < to; i += bytes) {
     bytes = step(text, i, to);
-    if (character_bytes(text + i, to - i))
+    if (diag_character(text + i, to - i))
       fwrite(text + i, 1, (size_t)bytes, out);
     else
       putc(text[i] == '\t' ? ' ' : '?', out);
@@ -171,14 +167,11 @@ static void print_excerpt(FILE *out, location at) {
   start = at_most(at_least(start, from), caret);
   end = at_least(at_most(end, to), caret + 1);
   fputs("    ", out);
-  bool marked = false;
   for (int i = from, bytes; i < end; i += bytes) {
     bytes = i < to ? step(text, i, to) : 1;
-    if (i + bytes > start && !marked) fputs(colour_text(out, COLOUR_ERROR), out);
-    marked = marked || i + bytes > start;
-    putc(!marked ? ' ' : i <= caret && caret < i + bytes ? '^' : '~', out);
+    putc(i + bytes <= start ? ' ' : i <= caret && caret < i + bytes ? '^' : '~', out);
   }
-  fprintf(out, "%s\n", colour_text(out, COLOUR_OFF));
+  putc('\n', out);
 }
 
 /* Messages quote what users wrote: control characters do not reach the terminal, and only the
@@ -198,9 +191,8 @@ static void print_message(FILE *out, const char *message) {
 
 static void print_error(FILE *out, const error *e) {
   if (e->at.source)
-    fprintf(out, "%s%s:%d:%d:%s ", colour_text(out, COLOUR_PLACE), e->at.source->name,
-            caret_line(e->at), caret_column(e->at), colour_text(out, COLOUR_OFF));
-  colour_word(out, COLOUR_ERROR, "error:");
+    fprintf(out, "%s:%d:%d: ", e->at.source->name, caret_line(e->at), caret_column(e->at));
+  fputs("error: ", out);
   print_message(out, e->message);
   if (e->at.source) print_excerpt(out, e->at);
   for (int i = 0; i < e->note_count; i++) print_message(out, e->notes[i]);
@@ -219,6 +211,23 @@ void diag_print(const diagnostics *d, FILE *out) {
 const char *diag_place(arena *a, location at) {
   if (!at.source) return "?";
   return arena_printf(a, "%s:%d:%d", at.source->name, caret_line(at), caret_column(at));
+}
+
+const char *diag_words(arena *a, location at, int most) {
+  int length = 0;
+  const char *text = at.source ? line_of(at.source, at.line, &length) : NULL;
+  if (!text) return "";
+  int start = at_most(at_least(at.column - 1, 0), length);
+  int end = at.end_line == at.line ? at_most(at.end_column - 1, length) : length;
+  char *words = arena_text_n(a, text + start, (size_t)at_least(end - start, 0));
+  int at_byte = 0, bytes;
+  for (int columns = 0; words[at_byte] && columns < most; at_byte += bytes, columns++) {
+    bytes = step(words, at_byte, end - start);
+    if (!diag_character(words + at_byte, bytes)) words[at_byte] = ' ';
+  }
+  bool cut = words[at_byte] || at.end_line > at.line;
+  words[at_byte] = 0;
+  return cut ? arena_printf(a, "%s …", words) : words;
 }
 
 location diag_span(location from, location to) {

@@ -49,6 +49,14 @@ void diag_print(const diagnostics *d, FILE *out);
 /* "file:line:column", in arena memory; "?" where unknown. */
 const char *diag_place(arena *a, location at);
 
+/* The model's own words at a location, as far as they stand in one line, and cut to so many columns;
+ * in arena memory; "" where unknown. */
+const char *diag_words(arena *a, location at, int most);
+
+/* The bytes of the character of UTF-8 at text[0], of length bytes; 0 where none is, or one that controls
+ * a terminal or the direction of writing. */
+int diag_character(const char *text, int length);
+
 /* Spans from the start of one location to the end of another in the same source. */
 location diag_span(location from, location to);
 

@@ -6,8 +6,8 @@
 
 #include "ast.h"
 #include "c.h"
-#include "colour.h"
 #include "compile.h"
+#include "graph_dot.h"
 #include "graph_text.h"
 #include "loop_text.h"
 #include "memory_report.h"
@@ -22,31 +22,25 @@ static const char usage[] =
     "\n"
     "  -o OUTPUT            write a shared library (.so), C (.c and .h), an object (.o) or an\n"
     "                       archive (.a); default: the file's name with .c in this folder\n"
-    "  --emit=STAGE         print instead: ast, graph, graph@PASS, loops, c\n"
+    "  --emit=STAGE         print instead: ast, graph, graph@PASS, loops, c; or a picture for\n"
+    "                       Graphviz: dot, dot@fuse, dot@PASS\n"
     "                       (PASS: elaborate, intern, loops, simplify, widen, split)\n"
+    "  --entry=NAME         this entry only, with --emit=graph and dot\n"
     "  -D NAME=VALUE        give a constant of the file another value\n"
     "  --target-cpu=CPU     x86-64, x86-64-v2, x86-64-v3 (default), x86-64-v4 or native\n"
     "  --prefix=NAME        the model's name in C; default: from the file's name\n"
-    "  --real=f32|f64       f64: compute in f64 whatever is floating\n"
+    "  --real=f64           compute in f64 whatever is floating\n"
     "  --cc=PROGRAM         the C compiler for .so, .o and .a; default: cc\n"
     "  --time-passes        print the time of each pass\n"
     "  --memory             print the memory of each entry: bytes, how far the plan lies above\n"
     "                       its lower bound, and what is alive where the scratch is fullest\n"
-    "  --color=WHEN         colours of messages: auto (on a terminal, unless NO_COLOR is set),\n"
-    "                       always or never\n"
-    "  --help               this text\n"
-    "  --version            the number of this version\n"
-    "\n"
-    "examples:\n"
-    "  dnnc lenet5.dnn                        writes lenet5.c and lenet5.h\n"
-    "  dnnc lenet5.dnn -o net.so -D B=32 --target-cpu=native\n"
-    "  dnnc --emit=graph@intern lenet5.dnn    prints the graph behind the pass intern\n"
+    "  --help, --version\n"
     "\n"
     "Exit status: 0 done, 1 errors in the model or its files, 2 wrong use, 70 a fault in dnnc,\n"
     "71 out of memory.\n";
 
 typedef struct options {
-  const char *file, *output, *emit, *real;
+  const char *file, *output, *emit, *entry, *real;
   bool memory;
   compile_options compile;
   elaborate_options elaborate;
@@ -75,16 +69,28 @@ static bool add_definition(arena *a, options *o, char *text) {
   return true;
 }
 
+/* The pass of "graph@PASS" or "dot@PASS"; NULL: none was given. */
+static const char *pass_of(const char *emit) {
+  const char *at = strchr(emit, '@');
+  return at ? at + 1 : NULL;
+}
+
+/* "graph@PASS" is a stage of the kind "graph". */
+static bool is_kind(const char *emit, const char *kind) {
+  size_t length = strlen(kind);
+  return !strncmp(emit, kind, length) && (!emit[length] || emit[length] == '@');
+}
+
 /* Fills the options; a status above 0 ends the program with it, -1 goes on. */
 static int read_options(arena *a, int argc, char **argv, options *o) {
-  enum { EMIT = 256, TARGET, PREFIX, REAL, CC, TIME, MEMORY, COLOR, HELP, VERSION };
+  enum { EMIT = 256, ENTRY, TARGET, PREFIX, REAL, CC, TIME, MEMORY, HELP, VERSION };
   static const struct option longs[] = {
-      {"emit", required_argument, NULL, EMIT},     {"target-cpu", required_argument, NULL, TARGET},
+      {"emit", required_argument, NULL, EMIT},     {"entry", required_argument, NULL, ENTRY},
+      {"target-cpu", required_argument, NULL, TARGET},
       {"prefix", required_argument, NULL, PREFIX}, {"real", required_argument, NULL, REAL},
       {"cc", required_argument, NULL, CC},         {"time-passes", no_argument, NULL, TIME},
-      {"memory", no_argument, NULL, MEMORY},       {"color", required_argument, NULL, COLOR},
-      {"help", no_argument, NULL, HELP},           {"version", no_argument, NULL, VERSION},
-      {NULL, 0, NULL, 0}};
+      {"memory", no_argument, NULL, MEMORY},       {"help", no_argument, NULL, HELP},
+      {"version", no_argument, NULL, VERSION},     {NULL, 0, NULL, 0}};
   for (int c; (c = getopt_long(argc, argv, "o:D:", longs, NULL)) != -1;) {
     switch (c) {
       case 'o': o->output = optarg; break;
@@ -92,15 +98,13 @@ static int read_options(arena *a, int argc, char **argv, options *o) {
         if (!add_definition(a, o, optarg)) return wrong_use("-D wants NAME=VALUE, not ", optarg);
         break;
       case EMIT: o->emit = optarg; break;
+      case ENTRY: o->entry = optarg; break;
       case TARGET: o->compile.target_cpu = optarg; break;
       case PREFIX: o->elaborate.name = optarg; break;
       case REAL: o->real = optarg; break;
       case CC: o->compile.cc = optarg; break;
       case TIME: o->compile.time_passes = true; break;
       case MEMORY: o->memory = true; break;
-      case COLOR:
-        if (!colour_choose(optarg)) return wrong_use("--color is auto, always or never, not ", optarg);
-        break;
       case HELP: fputs(usage, stdout); return STATUS_OK;
       case VERSION: puts("dnnc " DNNC_VERSION); return STATUS_OK;
       default: return wrong_use(NULL, NULL);
@@ -113,16 +117,25 @@ static int read_options(arena *a, int argc, char **argv, options *o) {
     return wrong_use("--real is f32 or f64, not ", o->real);
   if (o->elaborate.name && !is_c_name(o->elaborate.name))
     return wrong_use("--prefix is letters, digits and underscores, not ", o->elaborate.name);
+  if (o->entry && !(o->emit && (is_kind(o->emit, "graph") || is_kind(o->emit, "dot"))))
+    return wrong_use("--entry goes with --emit=graph or --emit=dot", NULL);
   if (o->emit && o->output) return wrong_use("--emit prints; it takes no -o ", o->output);
   o->elaborate.real_f64 = o->real && !strcmp(o->real, "f64");
   return -1;
 }
 
-static void print_graphs(const program *p) {
-  graph_print(stdout, p->initial);
-  for (int i = 0; i < p->entry_count; i++) {
-    putchar('\n');
-    graph_print(stdout, p->entries[i]);
+static bool is_chosen(const options *o, const graph *g) {
+  return !o->entry || strcmp(g->name, o->entry) == 0;
+}
+
+static void print_graphs(const program *p, const options *o) {
+  bool further = false;
+  for (int i = 0; i <= p->entry_count; i++) {
+    const graph *g = i ? p->entries[i - 1] : p->initial;
+    if (!is_chosen(o, g)) continue;
+    if (further) putchar('\n');
+    graph_print(stdout, g);
+    further = true;
   }
 }
 
@@ -133,42 +146,63 @@ static const char *default_output(arena *a, const char *file) {
   return arena_printf(a, "%.*s.c", (int)length, base);
 }
 
-/* Prints one stage of the way through; false after an error. */
-static bool emit_stage(arena *a, diagnostics *d, const source *text, program *p, const options *o) {
-  const char *at = !strncmp(o->emit, "graph@", 6) ? o->emit + 6 : NULL;
-  if (!strcmp(o->emit, "ast")) {
-    const ast_file *tree = ast_parse(a, d, text);
-    if (tree && !diag_count(d)) ast_print(stdout, tree);
-  } else if (at && !strcmp(at, "elaborate")) {
-    print_graphs(p);
-  } else if (at || !strcmp(o->emit, "graph")) {
-    if (compile_passes(p, d, &o->compile, at)) print_graphs(p);
-  } else {
-    module *m = compile_module(p, d, &o->compile);
-    if (m && !strcmp(o->emit, "c")) c_emit(m, NULL, NULL, stdout);
-    if (m && !strcmp(o->emit, "loops"))
-      for (int i = 0; i < m->kernel_count; i++) loop_print(stdout, m->kernels[i]);
-  }
-  return !diag_count(d);
+static void emit_tree(arena *a, diagnostics *d, const source *text) {
+  const ast_file *tree = ast_parse(a, d, text);
+  if (tree && !diag_count(d)) ast_print(stdout, tree);
+}
+
+static void emit_graphs(diagnostics *d, program *p, const options *o) {
+  const char *pass = pass_of(o->emit);
+  if ((pass && !strcmp(pass, "elaborate")) || compile_passes(p, d, &o->compile, pass))
+    print_graphs(p, o);
+}
+
+static void emit_module(diagnostics *d, program *p, const options *o) {
+  const module *m = compile_module(p, d, &o->compile);
+  if (m && !strcmp(o->emit, "c")) c_emit(m, NULL, NULL, stdout);
+  if (m && !strcmp(o->emit, "loops"))
+    for (int i = 0; i < m->kernel_count; i++) loop_print(stdout, m->kernels[i]);
+}
+
+/* Prints one stage of the way through. */
+static void emit_stage(diagnostics *d, program *p, const options *o) {
+  const char *pass = pass_of(o->emit);
+  if (is_kind(o->emit, "graph")) emit_graphs(d, p, o);
+  else if (is_kind(o->emit, "dot"))
+    graph_dot(stdout, p, d, &o->compile, pass ? pass : "kernels", o->entry);
+  else emit_module(d, p, o);
 }
 
 static bool is_stage(const char *emit) {
-  static const char *const stages[] = {"ast", "graph", "graph@elaborate", "loops", "c"};
-  for (size_t i = 0; i < sizeof stages / sizeof *stages; i++)
-    if (!strcmp(emit, stages[i])) return true;
-  for (int i = 0; i < graph_pass_count; i++)
-    if (!strncmp(emit, "graph@", 6) && !strcmp(emit + 6, graph_passes[i].name)) return true;
+  static const char *const whole[] = {"ast", "graph", "dot", "loops", "c"};
+  const char *pass = pass_of(emit);
+  if (pass && is_kind(emit, "graph")) return !strcmp(pass, "elaborate") || pass_is(pass);
+  if (pass && is_kind(emit, "dot")) return graph_dot_is_stage(pass);
+  for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
+    if (!strcmp(emit, whole[i])) return true;
+  return false;
+}
+
+/* False with a diagnostic where --entry names none. */
+static bool entry_is_known(arena *a, diagnostics *d, const program *p, const options *o) {
+  if (!o->entry || is_chosen(o, p->initial) || program_entry(p, o->entry)) return true;
+  const char *known = p->initial->name;
+  for (int i = 0; i < p->entry_count; i++)
+    known = arena_printf(a, "%s, %s", known, p->entries[i]->name);
+  diag_error(d, (location){0}, "there is no entry `%s`; there are %s", o->entry, known);
   return false;
 }
 
 static void run(arena *a, diagnostics *d, const options *o) {
   const source *text = source_read(a, d, o->file);
   if (!text) return;
-  bool only_tree = o->emit && !strcmp(o->emit, "ast");
-  program *p = only_tree ? NULL : elaborate(a, d, text, &o->elaborate);
-  if (!p && !only_tree) return;
-  if (o->emit)
-    emit_stage(a, d, text, p, o);
+  if (o->emit && !strcmp(o->emit, "ast")) {
+    emit_tree(a, d, text);
+    return;
+  }
+  program *p = elaborate(a, d, text, &o->elaborate);
+  if (!p || !entry_is_known(a, d, p, o)) return;
+  if (o->emit) emit_stage(d, p, o);
   else if (o->memory && !o->output) {
     module *m = compile_module(p, d, &o->compile);
     if (m) memory_report(stdout, m);
@@ -181,7 +215,8 @@ int main(int argc, char **argv) {
   options o = {0};
   int status = read_options(a, argc, argv, &o);
   if (status < 0 && o.emit && !is_stage(o.emit))
-    status = wrong_use("--emit is ast, graph, graph@PASS, loops or c, not ", o.emit);
+    status = wrong_use("--emit is ast, graph, graph@PASS, loops, c, dot, dot@fuse or dot@PASS, not ",
+                       o.emit);
   if (status < 0) {
     diagnostics *d = diag_new(a);
     run(a, d, &o);

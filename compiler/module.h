@@ -40,11 +40,13 @@ typedef struct module_step {
   kernel_call *call;
   module_loop *loop;
   int planned; /* the step of the plan that it is a part of */
+  const struct group *group; /* what it computes (fuse.h), for reports; NULL: it copies or clears */
 } module_step;
 
 typedef struct module_code {
   module_step *steps; /* in order */
   int count;
+  const struct fusion *fusion; /* what it was made of (fuse.h), for reports */
 } module_code;
 
 /* A loop runs its body for the turns 0 to turns - 1, or, in reverse, turns - 1 to 0; before each turn its

@@ -1,5 +1,6 @@
 #include "pass.h"
 
+#include <string.h>
 #include <time.h>
 
 #include "concat_split.h"
@@ -33,6 +34,12 @@ const graph_pass graph_passes[] = {
     {"split", pass_split, "nothing", "values, but for the order in which terms are combined"},
 };
 const int graph_pass_count = sizeof graph_passes / sizeof *graph_passes;
+
+bool pass_is(const char *name) {
+  for (int i = 0; i < graph_pass_count; i++)
+    if (strcmp(graph_passes[i].name, name) == 0) return true;
+  return false;
+}
 
 static double seconds_now(void) {
   struct timespec t;

@@ -36,6 +36,7 @@ graph *pass_simplify(const graph *g);
 /* All passes in order. */
 extern const graph_pass graph_passes[];
 extern const int graph_pass_count;
+bool pass_is(const char *name);
 
 /* What the runner reports after each pass. */
 typedef struct pass_observer {

@@ -8,7 +8,7 @@
 #include "arena.h"
 
 typedef struct progress {
-  bool shown;           /* standard error is a terminal */
+  bool shown, colour;   /* standard error is a terminal; and NO_COLOR is not set */
   double start, last;   /* seconds */
   int64_t start_step;
 } progress;

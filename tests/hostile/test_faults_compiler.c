@@ -54,6 +54,7 @@ static void test_prints_stages(void **state) {
   both(COMPILER("small.dnn", "--emit=ast"));
   both(COMPILER("tiny.dnn", "--emit=graph"));
   both(COMPILER("small.dnn", "--emit=loops"));
+  both(COMPILER("tiny.dnn", "--emit=dot"));
   both(COMPILER("small.dnn", "--emit=c"));
   both(COMPILER("small.dnn", "--memory"));
 }

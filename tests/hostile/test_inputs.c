@@ -175,7 +175,10 @@ static void strange_command_lines(void **state) {
   const char *long_word = memset(arena_alloc(memory, 100001), 'x', 100000);
   const char *long_path = arena_printf(memory, "%s.so", long_word);
   const char *const dnnc[][4] = {
-      {"-o"}, {""}, {"--emit="}, {"--emit=graph@nothing", "classes.dnn"}, {"-D", "=1", "classes.dnn"},
+      {"-o"}, {""}, {"--emit="}, {"--emit=graph@nothing", "classes.dnn"},
+      {"--emit=dot@", "classes.dnn"}, {"--emit=dot@c", "classes.dnn"}, {"--emit=ast@intern", "classes.dnn"},
+      {"--emit=dot", "classes.dnn", "--entry=none"}, {"--entry=train", "classes.dnn"},
+      {"--emit=c", "classes.dnn", "--entry=train"}, {"-D", "=1", "classes.dnn"},
       {"-D", "B=", "classes.dnn"}, {"-D", "B=0", "classes.dnn"}, {"-D", "B=x y", "classes.dnn"},
       {"-D", "NONE=1", "classes.dnn"}, {"-D", "B=1e300", "classes.dnn"},
       {"-D", "B=9223372036854775808", "classes.dnn"}, {"classes.dnn", "-o", "no/such/folder/x.c"},

@@ -168,6 +168,27 @@ static void test_spans(void **state) {
   arena_free(a);
 }
 
+static void test_words(void **state) {
+  (void)state;
+  source s = {"m.dnn", "one\ttwo \xc3\xbc\xc3\xbc \x1b end\nnext\n", 0};
+  s.length = strlen(s.text);
+  arena *a = arena_new();
+  location at = {&s, 1, 1, 1, 4, 0, 0};
+  assert_string_equal(diag_words(a, at, 40), "one");
+  at.end_column = 8;
+  assert_string_equal(diag_words(a, at, 40), "one two");
+  at.end_column = 100; /* beyond the line's end */
+  assert_string_equal(diag_words(a, at, 40), "one two \xc3\xbc\xc3\xbc   end");
+  assert_string_equal(diag_words(a, at, 9), "one two \xc3\xbc …"); /* columns, not bytes */
+  at.end_line = 2;
+  at.end_column = 2;
+  assert_string_equal(diag_words(a, at, 40), "one two \xc3\xbc\xc3\xbc   end …");
+  at.line = at.end_line = 9;
+  assert_string_equal(diag_words(a, at, 40), "");
+  assert_string_equal(diag_words(a, (location){0}, 40), "");
+  arena_free(a);
+}
+
 static void test_nearest_name(void **state) {
   (void)state;
   static const char *const names[] = {"softmax", "sigmoid", "tanh", "linear", "id"};
@@ -216,6 +237,7 @@ int main(void) {
       cmocka_unit_test(test_characters_beyond_ascii),
       cmocka_unit_test(test_long_lines_are_cut),
       cmocka_unit_test(test_spans),
+      cmocka_unit_test(test_words),
       cmocka_unit_test(test_nearest_name),
       cmocka_unit_test(test_internal_fault_ends_with_70),
   };
