@@ -10,8 +10,6 @@
 #include "native.h"
 #include "operate.h"
 
-static value point_value(index_space *s, const ast *n);
-
 /* --- calls for each point ------------------------------------------------------------------- */
 
 static bool is_pointwise(const node *n) {
@@ -56,7 +54,7 @@ static argument point_argument(index_space *s, const ast *item) {
   const ast *named = ast_as_named(item, &a.name);
   if (!named) a.name = NULL;
   a.source = named ? named : item;
-  a.value = point_value(s, a.source);
+  a.value = index_notation_point(s, a.source);
   return a;
 }
 
@@ -89,7 +87,7 @@ static value pipe_point(index_space *s, const ast *n) {
 
 /* --- reductions ----------------------------------------------------------------------------- */
 
-static const ast *bound_name(const ast *item) {
+const ast *index_notation_name(const ast *item) {
   bool sized = item->kind == AST_BINARY && item->op == AST_LESS;
   const ast *name = sized ? item->left : item;
   return name->kind == AST_NAME ? name : NULL;
@@ -110,7 +108,7 @@ static bool stands_in(const char *name, const ast_list *items) {
 bool index_notation_binds(const elaborator *e, const ast *n) {
   if (n->base->kind != AST_BRACKETS) return false;
   for (int i = 0; i < n->base->items.count; i++) {
-    const ast *item = n->base->items.items[i], *name = bound_name(item);
+    const ast *item = n->base->items.items[i], *name = index_notation_name(item);
     if (name && !index_space_is_known(e, name->name) &&
         (item != name || stands_in(name->name, &n->items)))
       return true;
@@ -145,7 +143,7 @@ static node *spread_over(index_space *s, location at, value v, int first) {
 
 static value reduce_over(index_space *s, const ast *n, value callee, int first) {
   elaborator *e = s->e;
-  node *x = spread_over(s, n->items.items[0]->at, point_value(s, n->items.items[0]), first);
+  node *x = spread_over(s, n->items.items[0]->at, index_notation_point(s, n->items.items[0]), first);
   if (!x) return (value){0};
   argument *reduced = arena_new_of(e->arena, argument);
   *reduced = (argument){.value = value_tensor(x), .source = n->items.items[0]};
@@ -182,7 +180,7 @@ static value sum_of_products(index_space *s, const ast *n, int first) {
   collect_factors(n->items.items[0], s->e->arena, &texts, &count);
   value *factors = arena_array_of(s->e->arena, count, value);
   for (int i = 0; i < count; i++) {
-    factors[i] = point_value(s, texts[i]);
+    factors[i] = index_notation_point(s, texts[i]);
     if (value_is_poison(factors[i])) return factors[i];
   }
   return index_product(s, n->at, first, count, factors);
@@ -228,17 +226,17 @@ static value index_value(index_space *s, const ast *n) {
 }
 
 static value choice_point(index_space *s, const ast *n) {
-  value condition = point_value(s, n->condition);
+  value condition = index_notation_point(s, n->condition);
   if (value_is_poison(condition)) return condition;
   if (value_is(condition, VALUE_TRUTH))
-    return point_value(s, condition.truth ? n->then : n->otherwise);
-  value then = point_value(s, n->then), otherwise = point_value(s, n->otherwise);
+    return index_notation_point(s, condition.truth ? n->then : n->otherwise);
+  value then = index_notation_point(s, n->then), otherwise = index_notation_point(s, n->otherwise);
   if (!elaborator_at(s->e, n->at)) return (value){0};
   return operate_select(s->e, n->at, condition, then, otherwise);
 }
 
 static value binary_point(index_space *s, const ast *n) {
-  value left = point_value(s, n->left), right = point_value(s, n->right);
+  value left = index_notation_point(s, n->left), right = index_notation_point(s, n->right);
   if (!elaborator_at(s->e, n->at)) return (value){0};
   if (n->op == AST_MATRIX_PRODUCT)
     return elaborator_error(s->e, n->at, "a matrix product has no meaning at a point; write "
@@ -251,7 +249,7 @@ static value evaluate(index_space *s, const ast *n) {
   if (n->kind == AST_CALL && index_notation_binds(s->e, n)) return reduction(s, n);
   switch (n->kind) {
     case AST_NAME: return index_value(s, n);
-    case AST_UNARY: return operate_unary(s->e, n->at, n->op, point_value(s, n->operand));
+    case AST_UNARY: return operate_unary(s->e, n->at, n->op, index_notation_point(s, n->operand));
     case AST_BINARY: return binary_point(s, n);
     case AST_CHOICE: return choice_point(s, n);
     case AST_CALL: return apply_point(s, n, n->at, n->base, NULL, &n->items);
@@ -263,8 +261,7 @@ static value evaluate(index_space *s, const ast *n) {
   }
 }
 
-/* The value of an expression over the space. */
-static value point_value(index_space *s, const ast *n) {
+value index_notation_point(index_space *s, const ast *n) {
   if (!elaborator_sink(s->e, n->at)) return (value){0};
   value v = evaluate(s, n);
   elaborator_rise(s->e);
@@ -283,7 +280,7 @@ static value whole(elaborator *e, const ast *n, const ast_list *indices) {
     good = index_space_bind(&s, indices->items[i]);
   if (!indices) v = reduction(&s, n);
   else if (good && index_space_measure(&s, 0, n))
-    v = elaborator_node(e, spread_over(&s, n->at, point_value(&s, n), 0));
+    v = elaborator_node(e, spread_over(&s, n->at, index_notation_point(&s, n), 0));
   e->in_indices = outer;
   return v;
 }

@@ -4,6 +4,7 @@
 
 #include "build.h"
 #include "expression.h"
+#include "index_notation.h"
 #include "native.h"
 #include "operate.h"
 
@@ -40,9 +41,8 @@ static bool given_extent(index_space *s, const ast *size, index_range *range) {
 }
 
 bool index_space_bind(index_space *s, const ast *item) {
-  const ast *size = item->kind == AST_BINARY && item->op == AST_LESS ? item->right : NULL;
-  const ast *name = size ? item->left : item;
-  if (name->kind != AST_NAME) {
+  const ast *name = index_notation_name(item), *size = name == item ? NULL : item->right;
+  if (!name) {
     elaborator_error(s->e, item->at, "an index is a fresh name, `i`, or `i < n`");
     return false;
   }
@@ -175,10 +175,28 @@ static void measure_subscripts(measuring *m, const ast *n) {
   }
 }
 
+static bool measure(const ast *n, void *context);
+
+/* Indices that a call inside binds are in force in its arguments; what they are is found there. */
+static void measure_inside(measuring *m, const ast *call) {
+  index_space *s = m->space;
+  int count = s->count;
+  for (int i = 0; i < call->base->items.count && s->count < MAX_RANK; i++) {
+    const ast *name = index_notation_name(call->base->items.items[i]);
+    if (name) s->indices[s->count++] = (index_range){.name = name->name, .given = true};
+  }
+  for (int i = 0; i < call->items.count; i++) ast_walk(call->items.items[i], measure, m);
+  s->count = count;
+}
+
 /* Of a choice that is known at compile time, the side that is not taken implies nothing. */
 static bool measure(const ast *n, void *context) {
   measuring *m = context;
   if (!m->good) return false;
+  if (n->kind == AST_CALL && index_notation_binds(m->space->e, n)) {
+    measure_inside(m, n);
+    return false;
+  }
   if (n->kind == AST_BRACKETS) measure_subscripts(m, n);
   if (n->kind != AST_CHOICE || index_space_enters(m->space, n->condition)) return true;
   value condition = index_space_fixed(m->space, n->condition);

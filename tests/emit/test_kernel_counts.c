@@ -45,6 +45,18 @@ static const count_case cases[] = {
      "use nn\nuse loss\nuse optim\nnet = linear[50]\n"
      "entry f(x: f32[30, 70], y: f32[30, 50], rate: f32) -> (loss) {"
      "loss = mean((net(x) - y) ** 2)\nminimize loss over net with sgd(rate) }"},
+    /* Index notation: windows are read where they lie; circular ones in two copies of a line. */
+    {"a filter", 1, "entry f(x: f32[8, 100], w: f32[5]) -> (y) {"
+     "y[n, t < 96] = sum[k](x[n, t + k] * w[k]) }"},
+    {"a windowed sum", 1, "entry f(x: f32[8, 100]) -> (y) { y[n, t < 96] = sum[k < 5](x[n, t + k]) }"},
+    {"a windowed sum of an expression", 1, "entry f(x: f32[8, 100], s: f32[5]) -> (y) {"
+     "y[n, t < 96] = sum[k]((x[n, t + k] - s[k]) ** 2) }"},
+    {"circular convolution", 2, "entry f(g: f32[8, 64], k: f32[8, 64]) -> (y) {"
+     "y[b, i < 64] = sum[j](g[b, j] * k[b, (i - j) % 64]) }"},
+    {"distances", 1, "entry f(x: f32[50, 7]) -> (y) {"
+     "y[i, j] = i == j ? inf : sum[k]((x[i, k] - x[j, k]) ** 2) }"},
+    {"heads, scores and a mask", 1, "entry f(q: f32[2, 6, 32], k: f32[2, 7, 32]) -> (y) {"
+     "y[n, h < 4, i, j] = j > i ? -inf : sum[d < 8](q[n, i, h * 8 + d] * k[n, j, h * 8 + d]) }"},
 };
 
 static void kernels_are_counted(void **state) {

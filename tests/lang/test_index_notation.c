@@ -78,6 +78,67 @@ static const pair pairs[] = {
      "y = any[1](x > 0.5) and not all[1](x < 0 or iota[B]() > 1)", NULL},
     {"x: f32[A, B]", "y[i, j] = f32(i + 2 * j) * sigmoid(x[i, j]) |> relu",
      "y = relu(f32(iota[A, 1]() + 2 * iota[B]()) * sigmoid(x))", "x"},
+    /* diagonals, and an axis that is not the index's */
+    {"x: f32[A, A]", "y[i] = x[i, i]", "y = sum[1](x * f32(iota[A, 1]() == iota[A]()))", "x"},
+    {"x: f32[A, B, A]", "y[j, i] = x[i, j, i] + x[j % A, i % B, 0]",
+     "y = sum[-1](transpose[1, 0, 2](x) * f32(iota[A, 1]() == iota[A]())) + "
+     "x[:, :, 0][iota[B]() % A][:, iota[A]() % B]", "x"},
+    {"x: f32[A, B]", "y[i < C, j < D] = x[i, j]", "y = x[iota[C]()][:, iota[D]()]", "x"},
+    {"x: f32[A]", "y[i < B] = x[i + 1] - x[i - 2] + x[2 * i] * x[3 - i] + x[7 - 3 * i]",
+     "y = x[iota[B]() + 1] - x[iota[B]() - 2] + x[2 * iota[B]()] * x[3 - iota[B]()] + "
+     "x[7 - 3 * iota[B]()]", "x"},
+    /* windows */
+    {"x: f32[A], w: f32[B]", "y[t < C] = sum[k](x[t + k] * w[k])",
+     "y = x[iota[C, 1]() + iota[B]()] @ w", "(x, w)"},
+    {"x: f32[D, A], w: f32[B]", "y[n, t < C] = sum[k](x[n, 2 * t - k + 1] * w[k])",
+     "y = x[:, 2 * iota[C, 1]() - iota[B]() + 1] @ w", "(x, w)"},
+    {"x: f32[A, D], w: f32[B, D, C]", "y[t < A, o] = sum[k, i](x[t - 3 * k, i] * w[k, i, o])",
+     "y = reshape[A, B * D](x[iota[A, 1]() - 3 * iota[B]()]) @ reshape[B * D, C](w)", "(x, w)"},
+    {"x: f32[A]", "y[t < C] = max[k < B](x[t + k])", "y = max[1](x[iota[C, 1]() + iota[B]()])", "x"},
+    {"x: f32[A]", "y[i < A, j < B, k < C] = x[i + 2 * j - k]",
+     "y = x[iota[A, 1, 1]() + 2 * iota[B, 1]() - iota[C]()]", "x"},
+    {"x: f32[A, B]", "y[i < C, j < D] = x[i + j, i - j]",
+     "p = iota[C, 1]()\n  q = iota[D]()\n  on = p + q < A and p >= q and p - q < B\n"
+     "  y = reshape[A * B](x)[on ? (p + q) * B + p - q : -1]", "x"},
+    {"x: f32[A, B]", "y[i, j < D] = x[i, i + 2 * j]",
+     "p = iota[A, 1]()\n  q = iota[D]()\n"
+     "  y = reshape[A * B](x)[p + 2 * q < B ? p * B + p + 2 * q : -1]", "x"},
+    {"x: f32[A]", "y[i < B, j < C] = x[4 - i - j]", "y = x[4 - iota[B, 1]() - iota[C]()]", "x"},
+    /* quotients and remainders */
+    {"g: f32[D, A], k: f32[D, A]", "y[b, i < A] = sum[j](g[b, j] * k[b, (i - j) % A])",
+     "y = reshape[D, A](k[:, (iota[A, 1]() - iota[A]()) % A] @ g[:, :, new])", "(g, k)"},
+    {"x: f32[A]", "y[i < B, j < C] = x[(3 * i - 2 * j) % 5] + x[(i - 7) // 3] * x[(i + j) % 4 + 1]",
+     "p = iota[B, 1]()\n  q = iota[C]()\n"
+     "  y = x[(3 * p - 2 * q) % 5] + x[(p - 7) // 3] * x[(p + q) % 4 + 1]", "x"},
+    {"x: f32[A]", "y[i < 12] = x[i // 2 + 3 * (i % 2)] + x[i // 3 - i % 3]",
+     "p = iota[12]()\n  y = x[p // 2 + 3 * (p % 2)] + x[p // 3 - p % 3]", "x"},
+    {"x: f32[A, B, 4 * C]", "y[n, h < 4, i, d < C] = x[n, i, h * C + d]",
+     "y = transpose[0, 2, 1, 3](reshape[A, B, 4, C](x))", "x"},
+    {"x: f32[A, D, B, C]", "y[n, i, c < D * C] = x[n, c // C, i, c % C]",
+     "y = reshape[A, B, D * C](transpose[0, 2, 1, 3](x))", "x"},
+    /* places known at run time */
+    {"x: f32[A, B], k: i32[C]", "y[t, d] = x[k[t], d]", "y = x[k]", "x"},
+    {"x: f32[A, B], k: i32[C, D]", "y[t, d, u] = x[d, k[t, u]]",
+     "y = transpose[1, 0, 2](x[:, k])", "x"},
+    {"x: f32[A, B], k: i32[A]", "y[b] = x[b, k[b]]",
+     "y = sum[1](x * f32(k[:, new] == iota[B]()))", "x"},
+    {"x: f32[A, C, B], k: i32[A, D]", "y[d, b, c] = x[b, c, k[b, d]]",
+     "y = transpose[1, 0, 2](sum[-1](x[:, new] * f32(k[:, :, new, new] == iota[B]())))", "x"},
+    {"x: f32[A, B, C], k: i32[A, C]", "y[b, c] = x[b, k[b, c], c]",
+     "y = sum[1](x * f32(k[:, new] == iota[B, 1]()))", "x"},
+    {"x: f32[A, B], i: i32[C], k: i32[C]", "y[t] = x[i[t], k[t] + 1]",
+     "y = sum[1, 2](x * f32(i[:, new, new] == iota[A, 1]() and k[:, new, new] + 1 == iota[B]()))",
+     "x"},
+    {"x: f32[A, B], i: u8, k: i64[C]", "y[t, d] = x[i, d] * x[k[t] % A, d]",
+     "y = x[i] * x[k % A]", "x"},
+    {"x: f32[A]", "y[i < B, j < C] = x[i * j]", "y = x[iota[B, 1]() * iota[C]()]", "x"},
+    {"x: f32[A, B], n: i32[A]", "y[b, t < C] = t < n[b] ? x[b, n[b] - 1 - t] : -1.0",
+     "p = iota[C]()\n  q = n[:, new]\n"
+     "  y = p < q ? sum[-1](x[:, new] * f32((q - 1 - p)[:, :, new] == iota[B]())) : -1.0", "x"},
+    {"u: f32[A, B, C], m: f32[C, C], s: i32[A, B]",
+     "y[n] = sum[t](u[n, t, s[n, t]]) + sum[t](t + 1 < B ? m[s[n, t], s[n, t + 1]] : 0.0)",
+     "on = f32(s[:, :, new] == iota[C]())\n  after = on[:, iota[B]() + 1]\n"
+     "  y = sum[1, 2](u * on) + sum[1, 2]((on @ m) * after)", "(u, m)"},
 };
 
 static uint64_t next(uint64_t *state) {
