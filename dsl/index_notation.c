@@ -5,6 +5,7 @@
 #include "build.h"
 #include "call.h"
 #include "expression.h"
+#include "index_conv.h"
 #include "index_product.h"
 #include "index_read.h"
 #include "native.h"
@@ -178,6 +179,10 @@ static value sum_of_products(index_space *s, const ast *n, int first) {
   const ast **texts = NULL;
   int count = 0;
   collect_factors(n->items.items[0], s->e->arena, &texts, &count);
+  if (count == 2) {
+    value v = index_conv(s, n->at, first, texts[0], texts[1]);
+    if (!value_is(v, VALUE_NONE)) return v;
+  }
   value *factors = arena_array_of(s->e->arena, count, value);
   for (int i = 0; i < count; i++) {
     factors[i] = index_notation_point(s, texts[i]);

@@ -104,6 +104,19 @@ static const pair pairs[] = {
      "p = iota[A, 1]()\n  q = iota[D]()\n"
      "  y = reshape[A * B](x)[p + 2 * q < B ? p * B + p + 2 * q : -1]", "x"},
     {"x: f32[A]", "y[i < B, j < C] = x[4 - i - j]", "y = x[4 - iota[B, 1]() - iota[C]()]", "x"},
+    /* convolutions */
+    {"x: f32[A, B, 7], w: f32[C, B, 3]", "y[n, o, t < 5] = sum[c, k](x[n, c, t + k] * w[o, c, k])",
+     "y = conv(x, w)", "(x, w)"},
+    {"x: f32[A, 9, B], w: f32[4, B, C]",
+     "y[t < 5, o, n] = sum[k, c](w[k, c, o] * x[n, 2 * t - k + 2, c])",
+     "y = transpose[2, 1, 0](conv[stride: 2, pad: ((1, 2),)](transpose[0, 2, 1](x), "
+     "reverse[2](transpose[2, 1, 0](w))))", "(x, w)"},
+    {"x: f32[A, B, D, 6, 5], w: f32[B, C, D, 2, 3]",
+     "y[n, g, o, i < 6, j < 5] = sum[c, p, q](x[n, g, c, i + p - 1, j + 2 * q - 2] * w[g, o, c, p, q])",
+     "y = reshape[A, B, C, 6, 5](conv[pad: ((1, 0), (2, 2)), dilation: (1, 2), groups: B]("
+     "reshape[A, B * D, 6, 5](x), reshape[B * C, D, 2, 3](w)))", "(x, w)"},
+    {"x: f32[A], w: f32[B, C]", "y[t < D, o] = sum[k](x[t + k - 1] * w[o, k])",
+     "y = x[iota[D, 1]() + iota[C]() - 1] @ w.T", "(x, w)"},
     /* quotients and remainders */
     {"g: f32[D, A], k: f32[D, A]", "y[b, i < A] = sum[j](g[b, j] * k[b, (i - j) % A])",
      "y = reshape[D, A](k[:, (iota[A, 1]() - iota[A]()) % A] @ g[:, :, new])", "(g, k)"},
