@@ -78,7 +78,8 @@ typedef struct run_picture {
   double low, high;
 } run_picture;
 
-/* Rows [first, last) of a split; last -1: to the end. */
+/* Rows [first, last) of a split, from its end where they are below 0. */
+#define ROWS_END INT64_MAX
 typedef struct run_source {
   int set, split;
   int64_t first, last;

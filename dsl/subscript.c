@@ -284,7 +284,7 @@ static value subscript_tuple(elaborator *e, const ast *n, const tuple *t) {
   return value_tuple(e->arena, count, items, t->keys ? keys : NULL);
 }
 
-/* Rows: the end is not known before the files are read. */
+/* Rows, as in Python from the end where they are below 0; where that is shows when the files are read. */
 static value subscript_rows(elaborator *e, const ast *n, value base) {
   const ast *s = n->items.count == 1 ? n->items.items[0] : NULL;
   if (!s || s->kind != AST_SLICE || s->step || base.rows.split < 0)
@@ -292,14 +292,18 @@ static value subscript_rows(elaborator *e, const ast *n, value base) {
   if (base.rows.cut)
     return elaborator_error(e, n->at, "rows are taken before they are cut, as in "
                             "windows(d.train[0:50000], 64)");
-  int64_t first = 0, last = -1;
+  if (base.rows.first || base.rows.last != ROWS_END)
+    return elaborator_error(e, n->at, "these are rows of the data already");
+  int64_t first = 0, last = ROWS_END;
   if (s->start &&
       !elaborator_integer(e, s->at, expression_value(e, s->start), "a row", &first))
     return (value){0};
   if (s->stop && !elaborator_integer(e, s->at, expression_value(e, s->stop), "a row", &last))
     return (value){0};
-  if (first < 0 || (s->stop && last <= first) || base.rows.first || base.rows.last >= 0)
-    return elaborator_error(e, s->at, "the rows are counted from 0, the end after the start");
+  bool same_end = (first < 0) == (last < 0);
+  if (s->stop && (same_end ? last <= first : last == 0))
+    return elaborator_error(e, s->at, "there are no rows from %lld to %lld",
+                            (long long)first, (long long)last);
   base.rows.first = first;
   base.rows.last = last;
   return base;

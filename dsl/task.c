@@ -133,7 +133,7 @@ static value data_call(elaborator *e, const ast *n) {
   for (int i = 1; i < n->items.count; i++) add_split(e, n->items.items[i], &set);
   task *t = e->task;
   arena_push(e->arena, t->sets, t->set_count) = set;
-  return (value){.kind = VALUE_DATA, .rows = {t->set_count - 1, -1, -1, 0, -1, NULL}};
+  return (value){.kind = VALUE_DATA, .rows = {t->set_count - 1, -1, -1, 0, ROWS_END, NULL}};
 }
 
 /* Data sets carry the names of the variables that hold them. */

@@ -31,7 +31,7 @@ struct native;
 
 struct data_cut;
 
-/* Rows [first, last) of a split; split -1 is the whole set, column -1 all columns, last -1 the end. */
+/* Rows [first, last) of a split, as of a run_source; split -1 is the whole set, column -1 all columns. */
 typedef struct data_rows {
   int set, split, column;
   int64_t first, last;

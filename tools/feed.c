@@ -142,14 +142,19 @@ static const array *key_column(arena *a, diagnostics *d, data_cache *cache, cons
   return NULL;
 }
 
+/* A row counted from the first one. */
+static int64_t place_of(int64_t row, int64_t extent) {
+  return row == ROWS_END ? extent : row < 0 ? extent + row : row;
+}
+
 /* Cuts the rows of a source into pieces. */
 static void cut_source(arena *a, diagnostics *d, data_cache *cache, const task *t, feed *f, int number) {
   const run_source *from = &f->run->sources[number];
   feed_source *s = &f->sources[number];
   const array *key = NULL;
   if (s->cut.kind == CUT_SEQUENCES && !(key = key_column(a, d, cache, t, from, s))) return;
-  s->first = from->first;
-  s->extent = (from->last < 0 ? s->extent : from->last) - from->first;
+  s->first = place_of(from->first, s->extent);
+  s->extent = place_of(from->last, s->extent) - s->first;
   s->rows = s->extent;
   const char *fault = s->cut.kind == CUT_NONE ? NULL : feed_cut_rows(a, s, key, f->batch);
   if (fault) diag_error(d, s->cut.at, "%s", fault);
@@ -159,11 +164,12 @@ static void cut_source(arena *a, diagnostics *d, data_cache *cache, const task *
 static void take_slice(arena *a, diagnostics *d, data_cache *cache, const task *t, feed *f, int number) {
   const run_source *from = &f->run->sources[number];
   feed_source *s = &f->sources[number];
-  int64_t last = from->last < 0 ? s->extent : from->last;
+  int64_t first = place_of(from->first, s->extent), last = place_of(from->last, s->extent);
   if (!s->extent) return;
-  if (from->first < 0 || from->first >= last || last > s->extent) {
+  if (first < 0 || first >= last || last > s->extent) {
     diag_error(d, f->run->at, "there are no rows %lld to %lld: the data has %lld",
-               (long long)from->first, (long long)last, (long long)s->extent);
+               (long long)from->first, (long long)(from->last == ROWS_END ? last : from->last),
+               (long long)s->extent);
     return;
   }
   int errors = diag_count(d);
@@ -226,9 +232,9 @@ static const char *label_of(arena *a, const task *t, const feed *f) {
     const run_source *from = &run->sources[i];
     const data_set *set = &t->sets[from->set];
     text = arena_printf(a, "%s%s%s.%s", text, i ? "; " : "", set->name, set->splits[from->split].name);
-    if (from->first || from->last >= 0)
-      text = arena_printf(a, "%s[%lld:%lld]", text, (long long)from->first,
-                          (long long)(from->first + f->sources[i].extent));
+    if (from->first || from->last != ROWS_END)
+      text = arena_printf(a, "%s[%lld:%lld]", text, (long long)f->sources[i].first,
+                          (long long)(f->sources[i].first + f->sources[i].extent));
   }
   return arena_printf(a, "%s(%s)", run->entry, text);
 }

@@ -132,6 +132,16 @@ static void columns_are_taken_by_name(void **state) {
   assert_int_equal(rows, 13);
 }
 
+/* Rows counted from the end are those that they are from the start. */
+static void rows_from_the_end(void **state) {
+  (void)state;
+  tool_expect(0, "train sources.dnn --data . --task ends --out ends");
+  tool_expect_same("ends/from-start.csv", "ends/from-end.csv");
+  tool_expect_same("ends/from-start.csv", "ends/from-both.csv");
+  const char *text = tool_expect(1, "train sources.dnn --data . --task beyond --out beyond");
+  assert_non_null(strstr(text, "there are no rows -14 to 13: the data has 13"));
+}
+
 static double last_of(const history *h, const char *label, const char *metric) {
   const metric_row *row = history_last(h, label, metric, NULL);
   assert_non_null(row);
@@ -201,6 +211,7 @@ int main(void) {
       cmocka_unit_test(what_is_missing_is_named),
       cmocka_unit_test(a_shorter_source_begins_again),
       cmocka_unit_test(columns_are_taken_by_name),
+      cmocka_unit_test(rows_from_the_end),
       cmocka_unit_test(runs_take_turns),
       cmocka_unit_test(two_sources_are_resumed),
       cmocka_unit_test(several_seeds),

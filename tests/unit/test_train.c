@@ -63,7 +63,7 @@ static graph *rate_graph(double rate) {
 static void feed_from_all(task_run *run) {
   static const run_column columns[] = {{"x", 0, 0}, {"y", 0, 1}};
   run->sources = arena_new_of(memory, run_source);
-  *run->sources = (run_source){.last = -1};
+  *run->sources = (run_source){.last = ROWS_END};
   run->source_count = 1;
   run->columns = arena_array_of(memory, 2, run_column);
   memcpy(run->columns, columns, sizeof columns);
