@@ -4,6 +4,8 @@
 # make check    build and run every test; with SANITIZE=1 under gcc's sanitizers, with HOSTILE=1 so and
 #               with each allocation a block of its own, heap memory filled with garbage, and every
 #               fault of tests/hostile; each in a folder of its own
+# make install  below PREFIX=/usr/local: programs, runtime, library of the language, man pages, completion;
+#               make uninstall removes them. DESTDIR=… stands before each path
 # make fuzzers  build/fuzz/fuzz_NAME for every target of tests/fuzz_targets.c, by clang and libFuzzer
 
 ifeq ($(origin CC),default)
@@ -52,7 +54,7 @@ JOBS             ?= 2
 
 FUZZ_TARGETS     := $(shell grep -o '{"[a-z]*", run_' tests/fuzz_targets.c | tr -d '{",' | sed 's/ run_//')
 
-.PHONY: all demo check tests fuzz fuzzers clean install-missing
+.PHONY: all demo check tests fuzz fuzzers clean install-missing install uninstall
 all: $(PROGRAMS) $(B)/libdnnc.a $(B)/libdnnrt.a $(B)/libdnntool.a
 
 install-missing:
@@ -81,6 +83,28 @@ fuzzers: install-missing
 $(FUZZ_TARGETS:%=$(B)/fuzz_%): $(B)/fuzz_%: tests/fuzz/fuzzer.c $(B)/tests/libtests.a $(B)/libdnntool.a $(B)/libdnnc.a $(B)/libdnnrt.a
 	@echo "  link  $@"
 	@$(CC) -std=c11 $(CFLAGS) -fsanitize=fuzzer -DFUZZ_TARGET='"$*"' -Itests -o $@ $^ -lcmocka $(TOOL_LIBRARIES) -lm -ldl -lpthread
+
+# What is installed: a file and its place below PREFIX.
+PREFIX   ?= /usr/local
+INSTALLS := $(B)/dnn:bin/dnn $(B)/dnnc:bin/dnnc $(B)/libdnnrt.a:lib/libdnnrt.a \
+            $(foreach h,dnn_rt.h dnn_abi.h,runtime/$h:include/$h) \
+            $(foreach f,$(wildcard dsl/std/*.dnn),$f:share/dnnc/std/$(notdir $f)) \
+            $(foreach f,$(wildcard docs/*.md),$f:share/doc/dnnc/$(notdir $f)) \
+            $(foreach p,dnn dnnc,docs/man/$p.1:share/man/man1/$p.1 \
+              tools/completion/dnn.bash:share/bash-completion/completions/$p \
+              tools/completion/dnn.fish:share/fish/vendor_completions.d/$p.fish) \
+            tools/completion/_dnn:share/zsh/site-functions/_dnn
+
+install: all
+	@for item in $(INSTALLS); do \
+	  file=$${item%%:*} place="$(DESTDIR)$(PREFIX)/$${item#*:}" mode=644; \
+	  case $$item in *:bin/*) mode=755;; esac; \
+	  echo "  install $$place"; \
+	  install -D -m $$mode $$file "$$place" || exit 1; \
+	done
+uninstall:
+	@for item in $(INSTALLS); do rm -f "$(DESTDIR)$(PREFIX)/$${item#*:}" || exit 1; done
+	@cd "$(DESTDIR)$(PREFIX)/share" 2>/dev/null && rmdir dnnc/std dnnc doc/dnnc 2>/dev/null || true
 
 clean:
 	rm -rf $(B)

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "colour.h"
+
 enum {
   KEPT = 10 * DIAG_MOST, /* errors remembered, of which the first DIAG_MOST by place are shown */
   SHOWN_COLUMNS = 96,    /* of a source line */
@@ -167,11 +169,14 @@ static void print_excerpt(FILE *out, location at) {
   start = at_most(at_least(start, from), caret);
   end = at_least(at_most(end, to), caret + 1);
   fputs("    ", out);
+  bool marked = false;
   for (int i = from, bytes; i < end; i += bytes) {
     bytes = i < to ? step(text, i, to) : 1;
-    putc(i + bytes <= start ? ' ' : i <= caret && caret < i + bytes ? '^' : '~', out);
+    if (i + bytes > start && !marked) fputs(colour_text(out, COLOUR_ERROR), out);
+    marked = marked || i + bytes > start;
+    putc(!marked ? ' ' : i <= caret && caret < i + bytes ? '^' : '~', out);
   }
-  putc('\n', out);
+  fprintf(out, "%s\n", colour_text(out, COLOUR_OFF));
 }
 
 /* Messages quote what users wrote: control characters do not reach the terminal, and only the
@@ -191,8 +196,9 @@ static void print_message(FILE *out, const char *message) {
 
 static void print_error(FILE *out, const error *e) {
   if (e->at.source)
-    fprintf(out, "%s:%d:%d: ", e->at.source->name, caret_line(e->at), caret_column(e->at));
-  fputs("error: ", out);
+    fprintf(out, "%s%s:%d:%d:%s ", colour_text(out, COLOUR_PLACE), e->at.source->name,
+            caret_line(e->at), caret_column(e->at), colour_text(out, COLOUR_OFF));
+  colour_word(out, COLOUR_ERROR, "error:");
   print_message(out, e->message);
   if (e->at.source) print_excerpt(out, e->at);
   for (int i = 0; i < e->note_count; i++) print_message(out, e->notes[i]);

@@ -6,6 +6,7 @@
 
 #include "ast.h"
 #include "c.h"
+#include "colour.h"
 #include "compile.h"
 #include "graph_dot.h"
 #include "graph_text.h"
@@ -22,19 +23,27 @@ static const char usage[] =
     "\n"
     "  -o OUTPUT            write a shared library (.so), C (.c and .h), an object (.o) or an\n"
     "                       archive (.a); default: the file's name with .c in this folder\n"
-    "  --emit=STAGE         print instead: ast, graph, graph@PASS, loops, c; or a picture for\n"
-    "                       Graphviz: dot, dot@fuse, dot@PASS\n"
-    "                       (PASS: elaborate, intern, loops, simplify, widen, split)\n"
+    "  --emit=STAGE         print instead: ast, graph, graph@PASS, loops, c, dot, dot@fuse,\n"
+    "                       dot@PASS (PASS: elaborate, intern, loops, simplify, widen, split);\n"
+    "                       dot is a picture for Graphviz\n"
     "  --entry=NAME         this entry only, with --emit=graph and dot\n"
     "  -D NAME=VALUE        give a constant of the file another value\n"
     "  --target-cpu=CPU     x86-64, x86-64-v2, x86-64-v3 (default), x86-64-v4 or native\n"
     "  --prefix=NAME        the model's name in C; default: from the file's name\n"
-    "  --real=f64           compute in f64 whatever is floating\n"
+    "  --real=f32|f64       f64: compute in f64 whatever is floating\n"
     "  --cc=PROGRAM         the C compiler for .so, .o and .a; default: cc\n"
     "  --time-passes        print the time of each pass\n"
     "  --memory             print the memory of each entry: bytes, how far the plan lies above\n"
     "                       its lower bound, and what is alive where the scratch is fullest\n"
-    "  --help, --version\n"
+    "  --color=WHEN         colours of messages: auto (on a terminal, unless NO_COLOR is set),\n"
+    "                       always or never\n"
+    "  --help               this text\n"
+    "  --version            the number of this version\n"
+    "\n"
+    "examples:\n"
+    "  dnnc lenet5.dnn                        writes lenet5.c and lenet5.h\n"
+    "  dnnc lenet5.dnn -o net.so -D B=32 --target-cpu=native\n"
+    "  dnnc --emit=graph@intern lenet5.dnn    prints the graph behind the pass intern\n"
     "\n"
     "Exit status: 0 done, 1 errors in the model or its files, 2 wrong use, 70 a fault in dnnc,\n"
     "71 out of memory.\n";
@@ -83,14 +92,15 @@ static bool is_kind(const char *emit, const char *kind) {
 
 /* Fills the options; a status above 0 ends the program with it, -1 goes on. */
 static int read_options(arena *a, int argc, char **argv, options *o) {
-  enum { EMIT = 256, ENTRY, TARGET, PREFIX, REAL, CC, TIME, MEMORY, HELP, VERSION };
+  enum { EMIT = 256, ENTRY, TARGET, PREFIX, REAL, CC, TIME, MEMORY, COLOR, HELP, VERSION };
   static const struct option longs[] = {
       {"emit", required_argument, NULL, EMIT},     {"entry", required_argument, NULL, ENTRY},
       {"target-cpu", required_argument, NULL, TARGET},
       {"prefix", required_argument, NULL, PREFIX}, {"real", required_argument, NULL, REAL},
       {"cc", required_argument, NULL, CC},         {"time-passes", no_argument, NULL, TIME},
-      {"memory", no_argument, NULL, MEMORY},       {"help", no_argument, NULL, HELP},
-      {"version", no_argument, NULL, VERSION},     {NULL, 0, NULL, 0}};
+      {"memory", no_argument, NULL, MEMORY},       {"color", required_argument, NULL, COLOR},
+      {"help", no_argument, NULL, HELP},           {"version", no_argument, NULL, VERSION},
+      {NULL, 0, NULL, 0}};
   for (int c; (c = getopt_long(argc, argv, "o:D:", longs, NULL)) != -1;) {
     switch (c) {
       case 'o': o->output = optarg; break;
@@ -105,6 +115,9 @@ static int read_options(arena *a, int argc, char **argv, options *o) {
       case CC: o->compile.cc = optarg; break;
       case TIME: o->compile.time_passes = true; break;
       case MEMORY: o->memory = true; break;
+      case COLOR:
+        if (!colour_choose(optarg)) return wrong_use("--color is auto, always or never, not ", optarg);
+        break;
       case HELP: fputs(usage, stdout); return STATUS_OK;
       case VERSION: puts("dnnc " DNNC_VERSION); return STATUS_OK;
       default: return wrong_use(NULL, NULL);

@@ -62,7 +62,7 @@ static const source_form parts[] = {
     {"$x\n  $y[-1] <- $x[0]", ANY, 1, MOST_RANK, LIKE, AS_X, false},
     {"$x\n  $y[c$f % $d, ...] <- 2 * sin($x[0])", REALS, 1, MOST_RANK, LIKE, AS_X, false},
     {"$x\n  $y[stack(c$f, c$f + 1, 0) % $d] <- 3", ARITHMETIC, 1, MOST_RANK, LIKE, AS_X, false},
-    {"$x\n  pair = (a: $y, b: 1)\n  pair.a[::2] <- 0\n  pair.a[0] <- cos($x[-1])\n  $y = pair.a", REALS,
+    {"$x\n  record = (a: $y, b: 1)\n  record.a[::2] <- 0\n  record.a[0] <- cos($x[-1])\n  $y = record.a", REALS,
      1, MOST_RANK, LIKE, AS_X, false},
     {"$x\n  scan row, turn in $x, 0..$d { $y[turn] <- 0.5 * $y[$d - 1 - turn] + row }", REALS, 1,
      MOST_RANK, LIKE, AS_X, true},

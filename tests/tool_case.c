@@ -41,15 +41,37 @@ static const char *command_of(const char *program, const char *arguments) {
 
 const char *tool_command(const char *arguments) { return command_of("dnn", arguments); }
 
-static const char *expect(const char *program, int status, const char *arguments) {
+const char *tool_binaries(void) { return binaries; }
+
+const char *tool_program(const char *name) { return arena_printf(memory, "%s/%s", binaries, name); }
+
+/* What a line of the shell prints, and its status as popen gives it. */
+static const char *output_of(const char *command, int *status) {
   char line[4096];
   const char *text = "";
-  FILE *pipe = popen(command_of(program, arguments), "r");
+  FILE *pipe = popen(command, "r");
   assert_non_null(pipe);
   while (fgets(line, sizeof line, pipe)) text = arena_printf(memory, "%s%s", text, line);
-  int ended = pclose(pipe);
+  *status = pclose(pipe);
+  return text;
+}
+
+static const char *expect(const char *program, int status, const char *arguments) {
+  int ended;
+  const char *text = output_of(command_of(program, arguments), &ended);
   if (!WIFEXITED(ended) || WEXITSTATUS(ended) != status)
     fail_msg("%s %s: status %d, not %d: %s", program, arguments, WEXITSTATUS(ended), status, text);
+  return text;
+}
+
+const char *tool_shell(const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  const char *command = formatted(format, arguments);
+  va_end(arguments);
+  int status;
+  const char *text = output_of(command, &status);
+  if (status) fail_msg("%s: %s", command, text);
   return text;
 }
 

@@ -25,6 +25,13 @@ const char *tool_compile(int status, const char *format, ...) __attribute__((for
 /* The shell command that runs dnn with arguments in the folder. */
 const char *tool_command(const char *arguments);
 
+/* The path of a program (dnn, dnnc), and that of the folder in which they were built. */
+const char *tool_program(const char *name);
+const char *tool_binaries(void);
+
+/* Runs a line of the shell where the test runs; fails the test where it fails. What it printed. */
+const char *tool_shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* A file of the repository, in the folder. */
 void tool_copy(const char *from, const char *name);
 

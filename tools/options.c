@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "colour.h"
+
 enum { TRAIN = COMMAND_TRAIN, RUN = COMMAND_RUN, CHECK = COMMAND_CHECK, INFO = COMMAND_INFO,
        EXPORT = COMMAND_EXPORT };
 enum { EVERY = TRAIN | RUN | CHECK | INFO | EXPORT, MOST_THREADS = 1024 };
@@ -21,7 +23,7 @@ typedef struct row {
 
 typedef enum option_code {
   TASK, OUT, DATA, WEIGHTS, MAP, AS, RESUME, OVERWRITE, EPOCHS, SEED, SEEDS, THREADS, DEFINE, BATCH, RANGE,
-  DIRECTIONS, STEPS, CC, HELP, OPTIONS
+  DIRECTIONS, STEPS, CC, COLOR, HELP, OPTIONS
 } option_code;
 
 static const row rows[OPTIONS] = {
@@ -36,51 +38,74 @@ static const row rows[OPTIONS] = {
     [EPOCHS] = {"epochs", 0, "N", TRAIN, "length of every phase that is given in epochs"},
     [SEED] = {"seed", 's', "N", EVERY & ~INFO, "of every random draw; default: 0"},
     [SEEDS] = {"seeds", 0, "N,N,…", TRAIN, "a training for each, into FOLDER/seed-N; then medians"},
-    [THREADS] = {"threads", 't', "N", EVERY & ~INFO, "default: one per core"},
+    [THREADS] = {"threads", 't', "N", TRAIN | RUN | CHECK, "default: one per core"},
     [DEFINE] = {"define", 'D', "NAME=VALUE", EVERY, "another value for a constant of the file"},
     [BATCH] = {"batch", 0, "N", CHECK, "rows in gradient checks; default: 3"},
     [RANGE] = {"range", 0, "NAME=LO:HI", CHECK, "the random integers given to an input"},
     [DIRECTIONS] = {"directions", 0, "N", CHECK, "random directions per parameter; default: 3"},
     [STEPS] = {"steps", 0, "N", CHECK, "calls of each entry to compare; default: 3"},
     [CC] = {"cc", 0, "PROGRAM", EVERY, "the C compiler; default: cc"},
+    [COLOR] = {"color", 0, "WHEN", EVERY, "colours: auto (on a terminal), always or never"},
     [HELP] = {"help", 'h', NULL, EVERY, "this text"},
 };
 
-static const struct {
+typedef struct command_text {
   command command;
-  const char *usage, *about;
-} commands[] = {
+  const char *usage, *about, *examples;
+} command_text;
+
+static const command_text command_texts[] = {
     {COMMAND_TRAIN, "train FILE.dnn [options]",
      "Follows a task of the file: trains, evaluates, and writes metrics.csv, curves.png and\n"
-     "checkpoint.safetensors into a folder. Interrupted, it writes the checkpoint and ends."},
+     "checkpoint.safetensors into a folder. Interrupted, it writes the checkpoint and ends.",
+     "  dnn train lenet5.dnn                        into the folder lenet5-fit\n"
+     "  dnn train lenet5.dnn --out=b --seed=2 -D B=32\n"
+     "  dnn train lenet5.dnn --out=b --resume       goes on where it stood\n"
+     "  dnn train lenet5.dnn --seeds=1,2,3          three trainings, then medians\n"
+     "  dnn train digits.dnn --weights=torch.safetensors --map=digits.map\n"},
     {COMMAND_RUN, "run FILE ENTRY [INPUT=FILE|NUMBER …] [OUTPUT=FILE …] [options]",
      "Calls one entry of a model (.dnn or .so) and prints its outputs. Inputs are npy, npz, IDX,\n"
      "csv, png, jpg, txt and safetensors files or numbers; arrays with a multiple of the entry's\n"
      "rows are run in several calls. An output is written to a file as its end says: .npy, .csv\n"
-     "or .png; with --out all of them are, as npy."},
+     "or .png; with --out all of them are, as npy.",
+     "  dnn run lenet5.dnn predict image=digit.png --weights=lenet5-fit/checkpoint.safetensors\n"
+     "  dnn run lenet5.so evaluate image=images.idx.gz label=labels.npy loss=loss.csv\n"},
     {COMMAND_CHECK, "check FILE.dnn [options]",
      "Compares the gradient of every entry's results by every parameter with finite\n"
-     "differences, and the compiled code with the interpreter, in f64 and in f32."},
+     "differences, and the compiled code with the interpreter, in f64 and in f32.",
+     "  dnn check lenet5.dnn\n"
+     "  dnn check lenet5.dnn --directions=10 --batch=8 --range=label=0:9\n"},
     {COMMAND_EXPORT, "export FILE OUTPUT.safetensors [options]",
      "Writes the parameters and states of a model (.dnn or .so), those of --weights or first\n"
-     "values, under the model's names or those of --as, as another program reads them."},
+     "values, under the model's names or those of --as, as another program reads them.",
+     "  dnn export lenet5.dnn torch.safetensors --weights=lenet5-fit/checkpoint.safetensors \\\n"
+     "          --as=lenet5.map\n"
+     "  dnn export lenet5.dnn ours.safetensors --weights=torch.safetensors --map=lenet5.map\n"},
     {COMMAND_INFO, "info FILE [options]",
-     "Prints the entries, parameters and memory of a model (.dnn or .so)."},
+     "Prints the entries, parameters and memory of a model (.dnn or .so).",
+     "  dnn info lenet5.dnn\n"
+     "  dnn info lenet5.so\n"},
 };
 
+static const command_text *text_of(command c) {
+  const command_text *text = command_texts;
+  while (text->command != c) text++;
+  return text;
+}
+
 static void print_help(command c) {
-  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-    if (commands[i].command == c)
-      printf("usage: dnn %s\n%s\n\n", commands[i].usage, commands[i].about);
+  const command_text *about = text_of(c);
+  printf("usage: dnn %s\n%s\n\n", about->usage, about->about);
   for (int i = 0; i < OPTIONS; i++) {
     if (!(rows[i].commands & c)) continue;
-    char left[40];
+    char left[48];
     int length = rows[i].letter ? snprintf(left, sizeof left, "-%c, ", rows[i].letter)
                                 : snprintf(left, sizeof left, "    ");
     snprintf(left + length, sizeof left - (size_t)length, "--%s%s%s", rows[i].name,
              rows[i].argument ? "=" : "", rows[i].argument ? rows[i].argument : "");
     printf("  %-24s %s\n", left, rows[i].help);
   }
+  printf("\nexamples:\n%s", about->examples);
 }
 
 static int wrong_use(const char *format, const char *text) {
@@ -150,6 +175,7 @@ static bool set_option(arena *a, options *o, option_code code, const char *text)
     case MAP: o->map = text; return *text;
     case AS: o->as = text; return *text;
     case CC: o->cc = text; return true;
+    case COLOR: return colour_choose(text);
     case RESUME: return o->resume = true;
     case OVERWRITE: return o->overwrite = true;
     case EPOCHS: return whole_number(text, 0, INT32_MAX, &o->epochs);
@@ -232,14 +258,26 @@ int options_parse(arena *a, command c, int argc, char **argv, options *o) {
   return -1;
 }
 
+static void print_message(colour c, const char *kind, const char *format, va_list arguments) {
+  colour_word(stderr, COLOUR_PLACE, "dnn:");
+  colour_word(stderr, c, kind);
+  vfprintf(stderr, format, arguments);
+  fputc('\n', stderr);
+}
+
 int tool_error(const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  fputs("dnn: error: ", stderr);
-  vfprintf(stderr, format, arguments);
-  fputc('\n', stderr);
+  print_message(COLOUR_ERROR, "error:", format, arguments);
   va_end(arguments);
   return STATUS_ERROR;
+}
+
+void tool_warning(const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  print_message(COLOUR_WARNING, "warning:", format, arguments);
+  va_end(arguments);
 }
 
 int tool_diagnostics(const diagnostics *d) {

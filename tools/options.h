@@ -45,6 +45,9 @@ int options_parse(arena *a, command c, int argc, char **argv, options *o);
 /* Prints a user's error: "dnn: message". Returns STATUS_ERROR. */
 int tool_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* The same of a warning: "dnn: warning: message". */
+void tool_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* Prints diagnostics, if any, and returns the status: STATUS_ERROR where there are, else 0. */
 int tool_diagnostics(const diagnostics *d);
 

@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "colour.h"
+
 enum { LEAST_BAR = 6, MOST_BAR = 24 };
 static const double least_interval = 0.1;
 
@@ -17,11 +19,10 @@ double progress_clock(void) {
 }
 
 progress progress_new(int64_t start_step) {
-  const char *terminal = getenv("TERM"), *no_colour = getenv("NO_COLOR");
+  const char *terminal = getenv("TERM");
   bool dumb = !terminal || !*terminal || (terminal[0] == 'd' && terminal[1] == 'u');
   bool shown = isatty(STDERR_FILENO) && !dumb;
   return (progress){.shown = shown,
-                    .colour = shown && !(no_colour && *no_colour),
                     .start = progress_clock(),
                     .start_step = start_step};
 }
@@ -63,8 +64,8 @@ void progress_show(progress *p, const progress_state *s) {
   int width = room < LEAST_BAR ? LEAST_BAR : room > MOST_BAR ? MOST_BAR : room;
   const char *line = arena_printf(a, "%s [%s] %s", start,
                                   bar_text(a, width, s->step, s->epoch_steps), rest);
-  fprintf(stderr, "\r%s%.*s%s\033[K", p->colour ? "\033[36m" : "", columns, line,
-          p->colour ? "\033[0m" : "");
+  fprintf(stderr, "\r%s%.*s%s\033[K", colour_text(stderr, COLOUR_PROGRESS), columns, line,
+          colour_text(stderr, COLOUR_OFF));
   fflush(stderr);
   arena_free(a);
 }

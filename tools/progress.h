@@ -8,7 +8,7 @@
 #include "arena.h"
 
 typedef struct progress {
-  bool shown, colour;   /* standard error is a terminal; and NO_COLOR is not set */
+  bool shown;           /* standard error is a terminal */
   double start, last;   /* seconds */
   int64_t start_step;
 } progress;
