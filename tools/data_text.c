@@ -54,10 +54,12 @@ static void begin_line(tokens *t) {
   t->lines[t->line_count++] = t->count;
 }
 
-static bool is_blank(char byte) { return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\f' || byte == '\v'; }
+static bool is_blank(char byte) { return byte && strchr(" \t\r\f\v", byte); }
 
 /* Letters, digits, and all that is not ASCII. */
-static bool is_letter(char byte) { return isalnum((unsigned char)byte) || byte == '_' || byte == '\'' || byte & 0x80; }
+static bool is_letter(char byte) {
+  return isalnum((unsigned char)byte) || byte == '_' || byte == '\'' || byte & 0x80;
+}
 
 /* The length of the word at a place: letters, or one other byte. */
 static size_t word_length(const char *at, size_t left) {
@@ -173,7 +175,8 @@ static int number_characters(const tokens *c, const char *given, int32_t *number
 static const char *to_numbers(tokens *c, const data_request *r) {
   int32_t *numbers = arena_array_of(c->scratch, CODES, int32_t);
   int texts = 0;
-  for (int i = 0; i < r->setting_count; i++) texts += r->settings[i].text && !strcmp(r->settings[i].name, "vocabulary");
+  for (int i = 0; i < r->setting_count; i++)
+    texts += r->settings[i].text && !strcmp(r->settings[i].name, "vocabulary");
   if (texts > 1) return "the vocabulary of characters is one text; several are words, with words: true";
   number_characters(c, data_text(r, "vocabulary"), numbers);
   for (int64_t i = 0; i < c->count; i++) {
@@ -217,8 +220,8 @@ static const char *cut_rows(const tokens *t, const data_request *r, array *x) {
   const char *fault = NULL;
   if (step < 1) return "a step is at least 1";
   if (offset > t->count || t->count - offset < width)
-    return arena_printf(t->arena, "a row is %lld %ss, but behind the first %lld there are %lld", (long long)width,
-                        kind_words[t->kind], (long long)offset,
+    return arena_printf(t->arena, "a row is %lld %ss, but behind the first %lld there are %lld",
+                        (long long)width, kind_words[t->kind], (long long)offset,
                         (long long)(offset > t->count ? 0 : t->count - offset));
   make_rows(t->arena, &r->type, (t->count - offset - width) / step + 1, x);
   for (int64_t row = 0, at = 0; row < x->extents[0]; row++)

@@ -97,6 +97,7 @@ static const struct {
      {{"B", "2"}, {"SIDE", "12"}, {"WIDTH", "2"}, {"TURNS", "2"}, {"SHOWN", "2"}}},
     {"models/convnets/activation_max.dnn",
      {{"B", "2"}, {"SIDE", "12"}, {"COPIES", "1"}, {"CHANNELS", "2"}, {"FEATURES", "8"}}},
+    {"models/attention/memn2n.dnn", {{"B", "2"}, {"D", "4"}, {"HOPS", "2"}}},
 };
 
 static void each_on_one_target(void **state) {
