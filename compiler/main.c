@@ -196,16 +196,6 @@ static bool is_stage(const char *emit) {
   return false;
 }
 
-/* False with a diagnostic where --entry names none. */
-static bool entry_is_known(arena *a, diagnostics *d, const program *p, const options *o) {
-  if (!o->entry || is_chosen(o, p->initial) || program_entry(p, o->entry)) return true;
-  const char *known = p->initial->name;
-  for (int i = 0; i < p->entry_count; i++)
-    known = arena_printf(a, "%s, %s", known, p->entries[i]->name);
-  diag_error(d, (location){0}, "there is no entry `%s`; there are %s", o->entry, known);
-  return false;
-}
-
 static void run(arena *a, diagnostics *d, const options *o) {
   const source *text = source_read(a, d, o->file);
   if (!text) return;
@@ -214,7 +204,7 @@ static void run(arena *a, diagnostics *d, const options *o) {
     return;
   }
   program *p = elaborate(a, d, text, &o->elaborate);
-  if (!p || !entry_is_known(a, d, p, o)) return;
+  if (!p || (o->entry && !program_check_entry(p, d, o->entry))) return;
   if (o->emit) emit_stage(d, p, o);
   else if (o->memory && !o->output) {
     module *m = compile_module(p, d, &o->compile);

@@ -183,6 +183,9 @@ const char *program_batch_constant(const program *p, const char *entry);
 const slot *program_slot(const program *p, const char *path);
 graph *program_entry(const program *p, const char *name);
 
+/* False with a diagnostic where neither an entry nor `init` has the name. */
+bool program_check_entry(const program *p, diagnostics *d, const char *name);
+
 /* True where the entry updates a slot; such an entry advances step. */
 bool entry_writes(const graph *entry);
 

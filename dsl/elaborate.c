@@ -38,6 +38,15 @@ graph *program_entry(const program *p, const char *name) {
   return NULL;
 }
 
+bool program_check_entry(const program *p, diagnostics *d, const char *name) {
+  if (!strcmp(p->initial->name, name) || program_entry(p, name)) return true;
+  const char *known = "";
+  for (int i = 0; i < p->entry_count; i++)
+    known = arena_printf(p->arena, "%s%s, ", known, p->entries[i]->name);
+  diag_error(d, (location){0}, "there is no entry `%s`; there are %s%s", name, known, p->initial->name);
+  return false;
+}
+
 const char *program_batch_constant(const program *p, const char *entry) {
   for (int i = 0; i < p->entry_count; i++)
     if (!strcmp(p->entries[i]->name, entry)) return p->batch_constants[i];

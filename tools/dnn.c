@@ -11,7 +11,7 @@ static const char usage[] =
     "  run     call one entry of a model\n"
     "  check   compare gradients and compiled code with their definitions\n"
     "  export  write a model's weights, also under another program's names\n"
-    "  info    print a model's entries, parameters and memory\n"
+    "  info    print a model's entries, parameters and memory, or draw it\n"
     "\n"
     "dnn COMMAND --help prints a command's options and examples. FILE is a model's .dnn text or,\n"
     "for run, export and info, a shared library made by dnnc. Data sets are searched in --data,\n"

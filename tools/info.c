@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "commands.h"
+#include "drawing.h"
 #include "model.h"
 
 static const char *tensors_text(arena *a, int count, const dnn_tensor *tensors) {
@@ -48,6 +49,7 @@ static void print_memory(const dnn_model *model) {
 
 int command_info(arena *a, const options *o) {
   dnn_library library;
+  if (o->graph) return drawing_write(a, o);
   if (!model_open(a, o, &library)) return STATUS_ERROR;
   printf("%s\n", library.model->name);
   print_entries(a, library.model);

@@ -60,8 +60,7 @@ static bool has_suffix(const char *path, const char *suffix) {
   return length > end && strcmp(path + length - end, suffix) == 0;
 }
 
-/* Whether the file begins as a shared library does, whatever its name. */
-static bool is_library(const char *path) {
+bool model_is_library(const char *path) {
   char start[SELFMAG] = "";
   int file = open(path, O_RDONLY | O_CLOEXEC);
   if (file < 0) return false;
@@ -71,7 +70,7 @@ static bool is_library(const char *path) {
 }
 
 bool model_open(arena *a, const options *o, dnn_library *library) {
-  if (is_library(o->file)) return load(&(loading){a, library}, o->file);
+  if (model_is_library(o->file)) return load(&(loading){a, library}, o->file);
   if (file_exists(o->file) && !has_suffix(o->file, ".dnn")) {
     tool_error("%s is neither a shared library made by dnnc nor a model's text (.dnn)", o->file);
     return false;

@@ -19,6 +19,9 @@ bool model_compile(arena *a, program *p, diagnostics *d, const options *o, dnn_l
 bool model_compile_module(arena *a, program *p, diagnostics *d, const options *o, bool observed,
                           dnn_library *library, const module **m);
 
+/* Whether the file begins as a shared library does, whatever its name. */
+bool model_is_library(const char *path);
+
 /* Opens a shared library, whatever its name, or compiles a .dnn. False after an error, which has been printed. */
 bool model_open(arena *a, const options *o, dnn_library *library);
 

@@ -23,7 +23,7 @@ typedef struct row {
 
 typedef enum option_code {
   TASK, OUT, DATA, WEIGHTS, MAP, AS, RESUME, OVERWRITE, EPOCHS, SEED, SEEDS, THREADS, DEFINE, BATCH, RANGE,
-  DIRECTIONS, STEPS, CC, COLOR, HELP, OPTIONS
+  DIRECTIONS, STEPS, GRAPH, STAGE, ENTRY, CC, COLOR, HELP, OPTIONS
 } option_code;
 
 static const row rows[OPTIONS] = {
@@ -44,6 +44,9 @@ static const row rows[OPTIONS] = {
     [RANGE] = {"range", 0, "NAME=LO:HI", CHECK, "the random integers given to an input"},
     [DIRECTIONS] = {"directions", 0, "N", CHECK, "random directions per parameter; default: 3"},
     [STEPS] = {"steps", 0, "N", CHECK, "calls of each entry to compare; default: 3"},
+    [GRAPH] = {"graph", 0, "FILE", INFO, "draw the model into a .png, .svg, .pdf or .dot instead"},
+    [STAGE] = {"stage", 0, "NAME", INFO, "what is drawn: kernels (default), fuse, elaborate or a pass"},
+    [ENTRY] = {"entry", 0, "NAME", INFO, "draw this entry only; default: all"},
     [CC] = {"cc", 0, "PROGRAM", EVERY, "the C compiler; default: cc"},
     [COLOR] = {"color", 0, "WHEN", EVERY, "colours: auto (on a terminal), always or never"},
     [HELP] = {"help", 'h', NULL, EVERY, "this text"},
@@ -82,9 +85,10 @@ static const command_text command_texts[] = {
      "          --as=lenet5.map\n"
      "  dnn export lenet5.dnn ours.safetensors --weights=torch.safetensors --map=lenet5.map\n"},
     {COMMAND_INFO, "info FILE [options]",
-     "Prints the entries, parameters and memory of a model (.dnn or .so).",
+     "Prints the entries, parameters and memory of a model (.dnn or .so), or draws it.",
      "  dnn info lenet5.dnn\n"
-     "  dnn info lenet5.so\n"},
+     "  dnn info lenet5.so\n"
+     "  dnn info lenet5.dnn --graph=lenet5.svg --entry=predict\n"},
 };
 
 static const command_text *text_of(command c) {
@@ -174,6 +178,9 @@ static bool set_option(arena *a, options *o, option_code code, const char *text)
     case WEIGHTS: o->weights = text; return true;
     case MAP: o->map = text; return *text;
     case AS: o->as = text; return *text;
+    case GRAPH: o->graph = text; return true;
+    case STAGE: o->stage = text; return true;
+    case ENTRY: o->entry = text; return true;
     case CC: o->cc = text; return true;
     case COLOR: return colour_choose(text);
     case RESUME: return o->resume = true;
@@ -253,6 +260,8 @@ int options_parse(arena *a, command c, int argc, char **argv, options *o) {
     return wrong_use("%s", "--seed and --seeds exclude each other");
   if (o->map && !o->weights)
     return wrong_use("%s", "--map says how the weights of --weights are named, which is not given");
+  if ((o->stage || o->entry) && !o->graph)
+    return wrong_use("%s", "--stage and --entry say what --graph draws");
   if (o->resume && o->overwrite)
     return wrong_use("%s", "--resume and --overwrite exclude each other");
   return -1;

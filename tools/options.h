@@ -23,6 +23,7 @@ typedef struct options {
   const char *file;             /* .dnn or .so */
   const char **rest;            /* further arguments */
   int rest_count;
+  const char *graph, *stage, *entry; /* of a picture */
   const char *task, *out, *data, *weights, *map, *as, *cc;
   definition *definitions;
   int definition_count;

@@ -35,6 +35,12 @@ static void test_describes(void **state) {
   both(TOOL("info", "line.dnn", fault_case_cc()));
 }
 
+static void test_draws(void **state) {
+  (void)state;
+  both(TOOL("info", "line.dnn", "--graph=line.dot"));
+  both(TOOL("info", "line.dnn", "--graph=line.svg", "--entry=train"));
+}
+
 static void test_runs(void **state) {
   (void)state;
   both(TOOL("run", "model.so", "evaluate", "x=x4.npy", "y=y4.npy", "--threads=2"));
@@ -139,6 +145,7 @@ static int tear_down(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_describes),
+      cmocka_unit_test(test_draws),
       cmocka_unit_test(test_runs),
       cmocka_unit_test(test_checks),
       cmocka_unit_test(test_trains),

@@ -194,6 +194,10 @@ static void strange_command_lines(void **state) {
   }
   const char *const dnn[][4] = {
       {""}, {"info"}, {"info", "classes.dnn", "more"}, {"info", "bad/label.npy"}, {"info", "bad"},
+      {"info", "classes.dnn", "--graph="}, {"info", "classes.dnn", "--graph=x.gif"},
+      {"info", "classes.dnn", "--graph=no/such/x.png"}, {"info", "classes.dnn", "--graph=bad/../bad.dot/x.dot"},
+      {"info", "classes.dnn", "--graph=x.dot", "--stage=none"}, {"info", "classes.dnn", "--stage=fuse"},
+      {"info", "classes.dnn", "--graph=x.dot", "--entry=none"}, {"info", "bad/label.npy", "--graph=x.png"},
       {"info", long_path}, {"run", "classes.dnn"}, {"run", "bad/label.npy", "train"},
       {"run", "no.so", "train"}, {"train", "bad/label.npy"}, {"train", "classes.dnn", "--task="},
       {"train", "classes.dnn", "--task=none"}, {"train", "classes.dnn", "--epochs=-1"},
