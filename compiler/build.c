@@ -399,8 +399,10 @@ loop_shape loop_shape_of(const node *n) {
                   .carries = (int)node_int(n, 1),
                   .sequences = (int)node_int(n, 2),
                   .reverse = node_int(n, 3),
-                  .condition = node_graph(n, 4),
-                  .body = node_graph(n, 5)};
+                  .condition = node_graph(n, 5),
+                  .body = node_graph(n, 6)};
+  node_ints(n, 4, &count);
+  s.recompute = count > 0;
   s.invariants = n->operand_count - s.carries - s.sequences;
   return s;
 }
@@ -409,16 +411,18 @@ int result_number(const node *n) { return n->op == OP_RESULT ? (int)node_int(n, 
 
 node *build_loop(graph *g, const loop_shape *s, node *const *operands) {
   int64_t carries = s->carries, sequences = s->sequences, reverse = s->reverse;
+  const int64_t recompute = s->recompute;
   attribute attributes[] = {
       ints(s->turns > 0, &s->turns),
       ints(1, &carries),
       ints(1, &sequences),
       ints(1, &reverse),
+      ints(s->recompute, &recompute),
       {.kind = ATTRIBUTE_GRAPH, .graph = s->condition},
       {.kind = ATTRIBUTE_GRAPH, .graph = s->body},
   };
   return graph_node(g, OP_LOOP, (scalar_function)0, s->carries + s->sequences + s->invariants,
-                    operands, 6, attributes);
+                    operands, 7, attributes);
 }
 
 node *build_result(graph *g, node *loop, int number) {

@@ -104,6 +104,7 @@ typedef struct loop_shape {
   int64_t turns; /* 0: until the condition is false */
   int carries, sequences, invariants;
   bool reverse;  /* the last turn first */
+  bool recompute; /* the derivative of a loop around it may run it again, instead of keeping what it gives */
   const graph *condition, *body; /* condition NULL: none */
 } loop_shape;
 enum { LOOP_MOST_TURNS = 1 << 24 }; /* of a loop that only its condition ends: then it is endless */

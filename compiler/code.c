@@ -347,7 +347,7 @@ static void run_loop(builder *b, const group *g) {
   plan_step *s = plan_add_step(b->arena, &b->plan, "a loop");
   l->operands = arena_array_of(b->arena, l->node->operand_count, int);
   for (int i = 0; i < l->node->operand_count; i++)
-    l->operands[i] = b->value_of[l->node->operands[i]->id];
+    l->operands[i] = b->value_of[group_root(l->node->operands[i])->id];
   add_group_values(b, s, g);
   add_loop_values(b, l, g, s);
   call_before_turns(b, l);

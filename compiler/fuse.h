@@ -146,6 +146,9 @@ void group_complete(const fusion *f, group *g);
 /* Estimated cycles. */
 double group_cost(const fusion *f, const group *g);
 
+/* The node whose memory holds an operand of an opaque operator or a loop: reshapes move nothing. */
+node *group_root(node *operand);
+
 /* The number of a node among members, inputs or outputs; -1: it is none. */
 int group_member(const group *g, const node *n);
 int group_input(const group *g, const node *n);

@@ -502,13 +502,26 @@ group *group_of_operand(arena *a, const fusion *f, node *const *members, int mem
 
 /* ---- forming --------------------------------------------------------------------------------- */
 
+static bool has_bounded_size(const tensor_type *type) {
+  for (int i = 0; i < type->rank; i++)
+    if (type->dims[i].symbol) return true;
+  return false;
+}
+
+node *group_root(node *operand) {
+  while (operand->op == OP_RESHAPE && !has_bounded_size(&operand->type) &&
+         !has_bounded_size(&operand->operands[0]->type))
+    operand = operand->operands[0];
+  return operand;
+}
+
 /* Opaque operators and loops read their operands, constants nothing. */
 static group *form_alone(arena *a, group *g) {
   node *n = g->members[0];
   g->kind = n->op == OP_LOOP ? GROUP_LOOP : op_has(n->op, OPAQUE) ? GROUP_OPAQUE : GROUP_CONSTANT;
   for (int i = 0; i < n->operand_count; i++)
-    if (group_input(g, n->operands[i]) < 0)
-      arena_push(a, g->inputs, g->input_count) = n->operands[i];
+    if (group_input(g, group_root(n->operands[i])) < 0)
+      arena_push(a, g->inputs, g->input_count) = group_root(n->operands[i]);
   return g;
 }
 
@@ -557,15 +570,15 @@ static bool carries_in_place(const group *g, const node *input, const node *outp
   const node *loop = g->members[0];
   const loop_shape s = loop_shape_of(loop);
   for (int i = s.carries; i < loop->operand_count; i++)
-    if (loop->operands[i] == input) return false;
+    if (group_root(loop->operands[i]) == input) return false;
   int number = result_number(output);
-  return number < s.carries && loop->operands[number] == input;
+  return number < s.carries && group_root(loop->operands[number]) == input;
 }
 
 /* A scatter reads the tensor that it changes nowhere else. */
 static bool scatters_in_place(const node *scatter, const node *input) {
-  return scatter->op == OP_SCATTER && scatter->operands[0] == input &&
-         scatter->operands[1] != input && scatter->operands[2] != input;
+  return scatter->op == OP_SCATTER && group_root(scatter->operands[0]) == input &&
+         group_root(scatter->operands[1]) != input && group_root(scatter->operands[2]) != input;
 }
 
 bool group_reads_in_place(const group *g, const node *input, const node *output) {

@@ -79,6 +79,22 @@ static node **result_cotangents(graph *g, const node *loop, node *const *sums, i
   return given;
 }
 
+/* As loop_pull_back, to whose sums is added what has arrived at the invariants: it is taken from there. */
+static void pull_back_loop(graph *g, const node *n, node *const *cotangents, const bool *wanted,
+                           node **given, contributions *all) {
+  const loop_shape s = loop_shape_of(n);
+  node **sums = arena_array_of(g->arena, n->operand_count, node *);
+  for (int i = s.carries + s.sequences; i < n->operand_count; i++) {
+    bool again = false;
+    for (int k = 0; k < i; k++) again = again || n->operands[k] == n->operands[i];
+    const contributions *to = &all[n->operands[i]->id];
+    if (wanted[i] && !again) sums[i] = pairwise_sum(g, to->items, to->items_count);
+  }
+  loop_pull_back(g, n, cotangents, wanted, sums, given);
+  for (int i = 0; i < n->operand_count; i++)
+    if (given[i] && sums[i]) all[n->operands[i]->id].items_count = 0;
+}
+
 static void pull_back(graph *g, const node *n, node *const *sums, int last, const bool *depends,
                       contributions *all) {
   bool *wanted = arena_array_of(g->arena, n->operand_count, bool);
@@ -87,7 +103,7 @@ static void pull_back(graph *g, const node *n, node *const *sums, int last, cons
   grad_operands(n, &first, &end);
   for (int i = first; i < end; i++) wanted[i] = depends[n->operands[i]->id];
   if (n->op == OP_LOOP)
-    loop_pull_back(g, n, result_cotangents(g, n, sums, last), wanted, given);
+    pull_back_loop(g, n, result_cotangents(g, n, sums, last), wanted, given, all);
   else
     op_definitions[n->op]->grad(g, n, sums[n->id], wanted, given);
   for (int i = 0; i < n->operand_count; i++) {

@@ -40,6 +40,7 @@ typedef struct reversal {
   node **inputs;    /* of the body's inputs */
   node **outputs;   /* of the body's outputs */
   node **seeds;     /* by result: its cotangent in one turn; NULL: zero */
+  node *const *sums; /* by operand: what has arrived at an invariant so far; NULL: nothing */
   node **slopes;    /* by operand: its cotangent of one turn; NULL: none is wanted, or zero */
   bool *is_primal;  /* by id: does not depend on cotangents */
   bool *is_kept;    /* by id: stacked by the turns, read by those of the reverse loop */
@@ -139,8 +140,10 @@ static void find_primal(reversal *r) {
       if (!r->is_primal[g->nodes[id]->operands[i]->id]) r->is_primal[id] = false;
 }
 
-/* True for what may be computed twice: views, draws, functions that cost no more than a load. */
-static bool is_cheap(const node *n) {
+/* True for what may be computed twice: views, draws, functions that cost no more than a load, and
+ * loops that are to be. */
+static bool may_recompute(const node *n) {
+  if (op_has(n->op, LOOP)) return loop_shape_of(n->op == OP_LOOP ? n : n->operands[0]).recompute;
   if (n->op == OP_MAP) return n->function < SCALAR_SQRT || n->function >= SCALAR_EQ;
   return op_has(n->op, ELEMENT) || n->op == OP_KEY;
 }
@@ -157,8 +160,11 @@ static bool is_stacked(const reversal *r, const node *n) {
   return false;
 }
 
-static int64_t stack_cost(const tensor_type *part) {
-  const int64_t bytes = type_bytes(part), most = INT64_C(1) << 48; /* so that sums do not overflow */
+/* Of a loop that is computed again only single results are stacked: the node itself stands for all. */
+static int64_t stack_cost(const node *n) {
+  const int64_t most = INT64_C(1) << 48; /* so that sums do not overflow */
+  const int64_t bytes = type_bytes(&n->type);
+  if (n->op == OP_LOOP && may_recompute(n)) return 2 * most;
   return bytes < most ? bytes : most;
 }
 
@@ -184,8 +190,8 @@ static void choose_kept(reversal *r) {
   for (int id = 0; id < g->node_count; id++) {
     const node *n = g->nodes[id];
     if (!live[id]) continue;
-    bool carry = is_carry_input(r, n), again = n->op == OP_INPUT ? !carry : is_cheap(n);
-    nodes[id].cost = is_stacked(r, n) ? 0 : stack_cost(&n->type);
+    bool carry = is_carry_input(r, n), again = n->op == OP_INPUT ? !carry : may_recompute(n);
+    nodes[id].cost = is_stacked(r, n) ? 0 : stack_cost(n);
     nodes[id].first = r->is_primal[id] && !again;
     for (int i = 0; i < n->operand_count; i++) {
       int from = n->operands[i]->id;
@@ -229,6 +235,7 @@ static node *forward_loop(reversal *r, node **kept, int kept_count) {
 typedef struct pieces {
   graph *body;
   node **now;                                 /* by id of the turn's nodes */
+  node **sums;                                /* by operand: the sum so far, an input; or NULL */
   node **carries, **sequences, **invariants;  /* outside */
   graph_value *carried, *stacked;             /* the body's outputs */
   graph_value *read, *fixed;                  /* inputs: sequences, invariants */
@@ -283,6 +290,20 @@ static tensor_type sum_type(const tensor_type *type) {
   return sum;
 }
 
+/* The invariants' sums are carried, from what has arrived outside of the loop. */
+static void add_sums(reversal *r, pieces *p) {
+  const int first = r->shape.carries + r->shape.sequences;
+  p->sums = arena_array_of(r->arena, r->loop->operand_count, node *);
+  for (int i = first; i < r->loop->operand_count; i++) {
+    if (!r->slopes[i]) continue;
+    const tensor_type type = sum_type(&r->slopes[i]->type);
+    node *begin = r->sums[i] ? r->sums[i] : build_splat(r->outer, &type, 0);
+    if (begin->type.element != type.element) begin = build_cast(r->outer, begin, type.element);
+    const char *name = arena_printf(r->arena, "d_%s", r->shape.body->inputs[1 + i].name);
+    p->sums[i] = add_carry(p, name, &type, begin);
+  }
+}
+
 /* Cotangents as inputs: of carries carried, of stacks parts. */
 static void take_seeds(reversal *r, pieces *p) {
   for (int i = 0; i < r->shape.body->output_count; i++) {
@@ -318,14 +339,65 @@ static void take_primal(reversal *r, pieces *p, const bool *live, node *forward,
   }
 }
 
+/* True where nothing reads the value but one node, at most. */
+static bool is_read_by(const graph *g, const node *value, const node *reader) {
+  for (int id = value->id + 1; id < g->node_count; id++) {
+    const node *n = g->nodes[id];
+    for (int i = 0; i < n->operand_count; i++)
+      if (n->operands[i] == value && n != reader && n->op != OP_RESULT) return false;
+  }
+  return true;
+}
+
+/* True where a loop only adds to a carry in each turn. */
+static bool is_sum(const loop_shape *s, int carry) {
+  const node *before = s->body->inputs[1 + carry].node, *after = s->body->outputs[carry].node;
+  if (s->condition || after->op != OP_MAP || after->function != SCALAR_ADD) return false;
+  if (after->operands[0] != before && after->operands[1] != before) return false;
+  return graph_uses(s->body, s->body->arena)[before->id] == 1;
+}
+
+/* The value in the turn that an inner loop sums up to be an invariant's slope, and nothing else reads: the
+ * loop can begin with the sum so far. NULL: the slope is none. */
+static const node *summed_inside(const reversal *r, int operand) {
+  const node *slope = r->slopes[operand], *v = slope;
+  const tensor_type type = sum_type(&slope->type);
+  if (v->op == OP_CAST && type_equal(&v->operands[0]->type, &type)) v = v->operands[0];
+  if (!op_has(v->op, LOOP) || r->is_primal[v->id] || !is_read_by(r->turn, v, slope)) return NULL;
+  const loop_shape s = loop_shape_of(v->op == OP_LOOP ? v : v->operands[0]);
+  return result_number(v) < s.carries && is_sum(&s, result_number(v)) ? v : NULL;
+}
+
+/* Where a loop carries the sum for an invariant of the loop around it, it begins with that one's. */
+static void begin_with_sums(const reversal *r, const pieces *p, const node *loop, node **operands) {
+  for (int i = 0; i < r->loop->operand_count; i++) {
+    const node *v = p->sums[i] ? summed_inside(r, i) : NULL;
+    double first;
+    if (!v || (v->op == OP_LOOP ? v : v->operands[0]) != loop) continue;
+    node **begin = &operands[result_number(v)];
+    *begin = node_is_splat(*begin, &first) && first == 0
+                 ? p->sums[i] : build_map2(p->body, SCALAR_ADD, p->sums[i], *begin);
+  }
+}
+
 static void copy_live(reversal *r, pieces *p, const bool *live) {
   for (int id = 0; id < r->turn->node_count; id++) {
     const node *n = r->turn->nodes[id];
     if (!live[id] || p->now[id]) continue;
     node **operands = arena_array_of(r->arena, n->operand_count, node *);
     for (int i = 0; i < n->operand_count; i++) operands[i] = p->now[n->operands[i]->id];
+    if (n->op == OP_LOOP) begin_with_sums(r, p, n, operands);
     p->now[id] = build_like(p->body, n, operands);
   }
+}
+
+static node *next_sum(reversal *r, pieces *p, int operand, node *slope) {
+  graph *g = p->body;
+  node *sum = p->sums[operand];
+  const node *inside = summed_inside(r, operand);
+  if (inside) return where_ran(g, r->ran, p->now[inside->id], sum);
+  if (slope->type.element != sum->type.element) slope = build_cast(g, slope, sum->type.element);
+  return build_map2(g, SCALAR_ADD, sum, where_ran(g, r->ran, slope, NULL));
 }
 
 /* What each operand's cotangent becomes in one turn: of carries the next one, of sequences a part, of
@@ -346,11 +418,7 @@ static void give_slopes(reversal *r, pieces *p) {
       arena_push(a, p->stacked, p->stacked_count) =
           (graph_value){name, where_ran(g, r->ran, slope, NULL)};
     } else if (slope) {
-      tensor_type type = sum_type(&slope->type);
-      node *sum = add_carry(p, name, &type, build_splat(r->outer, &type, 0));
-      if (slope->type.element != type.element) slope = build_cast(g, slope, type.element);
-      node *next = build_map2(g, SCALAR_ADD, sum, where_ran(g, r->ran, slope, NULL));
-      arena_push(a, p->carried, p->carried_count) = (graph_value){name, next};
+      arena_push(a, p->carried, p->carried_count) = (graph_value){name, next_sum(r, p, i, slope)};
     }
   }
 }
@@ -379,7 +447,8 @@ static node *build_reverse_loop(reversal *r, pieces *p, node *turn) {
     for (int i = 0; i < counts[k]; i++) arena_push(r->arena, operands, count) = lists[k][i];
   const loop_shape s = {.turns = r->shape.turns, .carries = p->carry_count,
                         .sequences = p->sequence_count, .invariants = p->invariant_count,
-                        .reverse = !r->shape.reverse, .body = rewrite_graph(g, NULL)};
+                        .reverse = !r->shape.reverse,
+                        .recompute = r->shape.recompute, .body = rewrite_graph(g, NULL)};
   return build_loop(r->outer, &s, operands);
 }
 
@@ -421,6 +490,7 @@ static void reverse(reversal *r, node **given) {
   const tensor_type scalar = type_scalar(DTYPE_I64);
   node *turn = p.now[r->inputs[0]->id] = new_input(&p, "turn", &scalar);
   take_seeds(r, &p);
+  add_sums(r, &p);
   take_primal(r, &p, live, forward, kept, kept_count);
   copy_live(r, &p, live);
   give_slopes(r, &p);
@@ -437,9 +507,9 @@ static void refuse(graph *g, const node *loop) {
 }
 
 void loop_pull_back(graph *g, const node *loop, node *const *cotangents, const bool *wanted,
-                    node **operand_cotangents) {
+                    node *const *sums, node **operand_cotangents) {
   reversal r = {.arena = g->arena, .outer = g, .loop = loop, .shape = loop_shape_of(loop),
-                .cotangents = cotangents, .wanted = wanted};
+                .cotangents = cotangents, .wanted = wanted, .sums = sums};
   if (!r.shape.turns) {
     refuse(g, loop);
     return;

@@ -9,9 +9,10 @@ void loop_dependence(arena *a, const node *loop, const bool *operands, bool *res
 
 /* From the cotangents of a loop's results (NULL: zero) those of the wanted operands; NULL where they
  * are zero. A loop of the other direction does it, which carries the cotangents of the carries, and of
- * invariants the sums so far; it reads what the turns computed from stacks of a second, longer form of
+ * invariants the sums, from what has arrived at them already, `sums` (NULL: nothing), which the operand's
+ * cotangent then contains; it reads what the turns computed from stacks of a second, longer form of
  * the loop (pass_loops makes one of both), or computes it again. */
 void loop_pull_back(graph *g, const node *loop, node *const *cotangents, const bool *wanted,
-                    node **operand_cotangents);
+                    node *const *sums, node **operand_cotangents);
 
 #endif

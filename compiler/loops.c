@@ -82,7 +82,7 @@ static bool same_operands(const node *x, const node *y) {
 static bool are_alike(const node *x, const node *y) {
   const loop_shape s = loop_shape_of(x), t = loop_shape_of(y);
   return s.turns == t.turns && s.carries == t.carries && s.sequences == t.sequences &&
-         s.reverse == t.reverse && rewrite_graphs_equal(s.condition, t.condition) &&
+         s.reverse == t.reverse && s.recompute == t.recompute && rewrite_graphs_equal(s.condition, t.condition) &&
          same_operands(x, y);
 }
 
@@ -187,12 +187,13 @@ static void find_read(const loop_shape *s, const graph *body, bool *read) {
   }
 }
 
-/* Carries that are read in a turn are needed though nobody reads their last value. */
+/* Carries that are read in a turn are needed though nobody reads their last value. Of loops in the body
+ * counts what they read for what is needed of them. */
 static void close_needs(const loop_shape *s, bool *needed, bool *read, int operand_count) {
   for (bool changed = true; changed;) {
     changed = false;
     memset(read, 0, (size_t)operand_count * sizeof *read);
-    find_read(s, with_outputs(s->body, needed), read);
+    find_read(s, pruned(with_outputs(s->body, needed)), read);
     for (int i = 0; i < s->carries; i++)
       if (read[i] && !needed[i]) needed[i] = changed = true;
   }
@@ -210,7 +211,7 @@ static bool shrink(arena *a, loop_shape *s, const node ***operands, bool *needed
   bool *read = arena_array_of(a, operand_count, bool);
   int output_count = s->body->output_count;
   close_needs(s, needed, read, operand_count);
-  loop_shape less = {.turns = s->turns, .reverse = s->reverse};
+  loop_shape less = {.turns = s->turns, .reverse = s->reverse, .recompute = s->recompute};
   const node **left = NULL;
   for (int i = 0; i < operand_count; i++) {
     if (!read[i]) continue;
@@ -220,7 +221,7 @@ static bool shrink(arena *a, loop_shape *s, const node ***operands, bool *needed
     else less.invariants++;
   }
   renumber(needed, output_count, results);
-  less.body = pruned(rewrite_graph(with_inputs(with_outputs(s->body, needed), read), NULL));
+  less.body = rewrite_graph(with_inputs(pruned(with_outputs(s->body, needed)), read), NULL);
   if (s->condition) less.condition = pruned(rewrite_graph(with_inputs(s->condition, read), NULL));
   bool changed = kept < operand_count || less.body->output_count < output_count;
   *s = less;

@@ -5,6 +5,7 @@
 #include "build.h"
 #include "expression.h"
 #include "loop.h"
+#include "loop_blocks.h"
 #include "operate.h"
 #include "rewrite.h"
 #include "slots.h"
@@ -35,6 +36,7 @@ typedef struct loop_run {
   loop_sequence *sequences;
   int sequence_count;
   int64_t turns;        /* 0: until the condition is false, or `count` is reached */
+  int64_t block;        /* turns between those whose carries are kept for the derivative; 0: keep all */
   carried_name *names;
   int name_count;
   value count;          /* of `repeat`, where it is known at run time only; else poison */
@@ -92,6 +94,11 @@ static bool take_parts(loop_run *r, const ast *at, value *v) {
   if (!value_is(*v, VALUE_TENSOR) || v->node->type.rank == 0) {
     elaborator_error(e, at->at, "a scan walks a range or the leading axis of tensors, not %s",
                      value_words(e->arena, *v));
+    return false;
+  }
+  if (r->block && v->node->type.rank == MAX_RANK) {
+    elaborator_error(e, at->at, "a tensor has at most %d axes, and `checkpoint` makes two of the turns",
+                     MAX_RANK);
     return false;
   }
   return operate_reachable(e, at->at, *v) && agree(r, at, v->node->type.dims[0].maximum);
@@ -291,8 +298,9 @@ static bool stack_leaves(loop_run *r, value v) {
   }
   node *n = operate_tensor(e, r->emission.at, v, DTYPE_COUNT);
   if (!n) return false;
-  if (n->type.rank == MAX_RANK) {
-    elaborator_error(e, r->emission.at, "a tensor has at most %d axes", MAX_RANK);
+  if (n->type.rank + 1 + (r->block > 0) > MAX_RANK) {
+    elaborator_error(e, r->emission.at, "a tensor has at most %d axes%s", MAX_RANK,
+                     r->block ? ", and `checkpoint` makes two of the turns" : "");
     return false;
   }
   arena_push(e->arena, r->stacks, r->stack_count) = n;
@@ -369,7 +377,8 @@ static const graph *condition_graph(const loop_run *r) {
   return rewrite_graph(&all, NULL);
 }
 
-static node *build(loop_run *r) {
+/* The results: carries, then stacks. NULL after an error. */
+static node **build(loop_run *r) {
   loop_shape shape = {.turns = r->turns};
   node **operands = order_inputs(r, &shape);
   if (r->body.graph->output_count == 0) {
@@ -379,8 +388,17 @@ static node *build(loop_run *r) {
   }
   shape.condition = condition_graph(r);
   shape.body = rewrite_graph(r->body.graph, NULL);
-  r->body.outer->at = r->at->at;
-  return build_loop(r->body.outer, &shape, operands);
+  graph *g = r->body.outer;
+  g->at = r->at->at;
+  node **results = arena_array_of(g->arena, shape.body->output_count, node *);
+  if (r->block && r->block < r->turns) {
+    build_loop_in_blocks(g, &shape, operands, r->block, results);
+    return results;
+  }
+  node *loop = build_loop(g, &shape, operands);
+  if (!loop) return NULL;
+  for (int i = 0; i < shape.body->output_count; i++) results[i] = build_result(g, loop, i);
+  return results;
 }
 
 /* ---- after the loop -------------------------------------------------------------------------- */
@@ -408,23 +426,19 @@ static void rebind(loop_run *r, node *const *last) {
 }
 
 /* Gives names, slots and what was emitted the loop's results; the last is its value. */
-static value take_results(loop_run *r, node *loop) {
+static value take_results(loop_run *r, node *const *results) {
   elaborator *e = r->elaborator;
   loop_body *b = &r->body;
   node **last = arena_array_of(e->arena, b->leaf_count, node *);
-  int results = 0;
   for (int i = 0; i < b->leaf_count; i++)
-    last[i] = is_carry(&b->leaves[i]) ? build_result(e->graph, loop, results++)
-                                      : b->leaves[i].outside;
+    last[i] = is_carry(&b->leaves[i]) ? *results++ : b->leaves[i].outside;
   for (int i = 0; i < b->slot_count; i++)
     if (is_carry(&b->leaves[b->slots[i].leaf]))
       slot_write(e, b->slots[i].slot, last[b->slots[i].leaf], r->at->at);
   rebind(r, last);
   if (!r->emission.count) return value_none();
-  node **stacks = arena_array_of(e->arena, r->stack_count, node *);
-  for (int i = 0; i < r->stack_count; i++) stacks[i] = build_result(e->graph, loop, results + i);
   int leaf = 0;
-  return with_leaves(e->arena, r->emission.items[0], stacks, &leaf);
+  return with_leaves(e->arena, r->emission.items[0], results, &leaf);
 }
 
 /* After an error nothing is known of what the loop would have changed. */
@@ -484,13 +498,23 @@ static bool run_turn(loop_run *r, const ast *condition) {
 
 static value run(loop_run *r, const ast *condition) {
   if (!run_turn(r, condition)) return spoil(r);
-  node *loop = build(r);
-  return loop ? take_results(r, loop) : spoil(r);
+  node **results = build(r);
+  return results ? take_results(r, results) : spoil(r);
+}
+
+static bool take_block(loop_run *r) {
+  elaborator *e = r->elaborator;
+  const ast *n = r->at->checkpoint;
+  if (!elaborator_integer(e, n->at, expression_value(e, n), "the number of turns of a block", &r->block))
+    return false;
+  if (r->block >= 1) return true;
+  elaborator_error(e, n->at, "a block has at least one turn, not %lld", (long long)r->block);
+  return false;
 }
 
 value loop_scan(elaborator *e, const ast *n) {
   loop_run r = {.elaborator = e, .at = n};
-  if (n->checkpoint) return elaborator_refuse(e, n->checkpoint->at, "`checkpoint`");
+  if (n->checkpoint && !take_block(&r)) return (value){0};
   return take_sequences(&r) ? run(&r, n->condition) : (value){0};
 }
 

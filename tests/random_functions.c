@@ -38,6 +38,10 @@ static const source_form loops[] = {
     {"$x[0]\n  two = ($y, cos($y))\n"
      "  scan row in $x { two = (sin(two[1]) + row, 0.5 * two[0]) }\n  $y = two[0] * two[1]",
      REALS, 1, MOST_RANK, COLUMNS, AS_X, false},
+    {"0 * $x[0]\n  record = scan[checkpoint: 2] row in $x { $y = 0.5 * cos($y) + row; emit sin($y) }\n"
+     "  $y = $y + record[-1]", REALS, 1, MOST_RANK, COLUMNS, AS_X, false},
+    {"$x\n  scan[checkpoint: 3] row, turn in $x, 0..$d while turn < 5 { $y[turn] <- tanh($y[0]) + row }",
+     REALS, 1, MOST_RANK, LIKE, AS_X, false},
     {"$x[-1]\n  scan row in $x { repeat 2 { $y = tanh($y) * cos(row) } }", REALS, 1, MOST_RANK,
      COLUMNS, AS_X, false},
     {"scan turn in 0..$d {\n    emit $x[turn] * bernoulli(0.75)\n  }", REALS, 1, MOST_RANK, LIKE,
@@ -65,7 +69,7 @@ static const source_form parts[] = {
     {"$x\n  record = (a: $y, b: 1)\n  record.a[::2] <- 0\n  record.a[0] <- cos($x[-1])\n  $y = record.a", REALS,
      1, MOST_RANK, LIKE, AS_X, false},
     {"$x\n  scan row, turn in $x, 0..$d { $y[turn] <- 0.5 * $y[$d - 1 - turn] + row }", REALS, 1,
-     MOST_RANK, LIKE, AS_X, true},
+     MOST_RANK, LIKE, AS_X, false},
 };
 
 static void build_part(generator *g, scope *s, const uint32_t *n) {

@@ -20,12 +20,15 @@ static bool is_closed(const graph *g) {
 static const char *attributes_violation(arena *a, const node *n) {
   const attribute *turns = &n->attributes[0], *carries = &n->attributes[1];
   const attribute *sequences = &n->attributes[2], *reverse = &n->attributes[3];
-  const graph *condition = node_graph(n, 4), *body = node_graph(n, 5);
+  const attribute *recompute = &n->attributes[4];
+  const graph *condition = node_graph(n, 5), *body = node_graph(n, 6);
   if (!is_count(carries, n->operand_count) ||
       !is_count(sequences, n->operand_count - carries->ints[0]))
     return arena_printf(a, "loop C1: no numbers of carries and sequences among %d operands",
                         n->operand_count);
   if (!is_count(reverse, 1)) return "loop C2: reverse is neither 0 nor 1";
+  if (recompute->count > 1 || (recompute->count && recompute->ints[0] != 1))
+    return "loop C2: recompute is not 1";
   if (!body || !is_closed(body) || (condition && !is_closed(condition)))
     return "loop C4: there is no body, or it or the condition has slots";
   bool endless = turns->count == 0 && condition && sequences->ints[0] == 0 &&
@@ -102,7 +105,7 @@ static tensor_type result_type(const loop_shape *s, int number) {
 
 /* loop
  *   C1  carries and sequences are one number each, from 0, together no more than the operands
- *   C2  reverse is 0 or 1
+ *   C2  reverse is 0 or 1, recompute 1 or not there
  *   C3  one number of turns, from 1; or none, with a condition, without sequences, stacks, reverse
  *   C4  there is a body; it and the condition read no slots and update none
  *   C5  the body's inputs are the turn (i64), the carries, the sequences' parts, the invariants

@@ -231,7 +231,7 @@ static kernel_writer writer_of(lowering *l, const group *g, loop_kernel **kernel
                      .computed = compute_type(n->type.element)};
   w.shape = axes_around(&n->type, w.along.axis);
   w.distance = w.shape.inner > 1 ? 1 : w.shape.extent;
-  for (int i = 0; i < n->operand_count; i++) w.from[i] = buffers[group_input(g, n->operands[i])];
+  for (int i = 0; i < n->operand_count; i++) w.from[i] = buffers[group_input(g, group_root(n->operands[i]))];
   w.to = buffers[g->input_count];
   return w;
 }

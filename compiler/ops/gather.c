@@ -242,9 +242,9 @@ static kernel_writer writer_of(lowering *l, const group *g, int from, int index,
   kernel_writer w = {.arena = l->arena, .kernel = lower_parameters(l, g, buffers)};
   w.shape = shape_around(n, whole, axis, &n->operands[index]->type);
   w.lanes = lanes_of(l->target, n->type.element, w.shape.inner);
-  w.first = buffers[group_input(g, n->operands[0])];
-  w.from = buffers[group_input(g, n->operands[from])];
-  w.index = buffers[group_input(g, n->operands[index])];
+  w.first = buffers[group_input(g, group_root(n->operands[0]))];
+  w.from = buffers[group_input(g, group_root(n->operands[from]))];
+  w.index = buffers[group_input(g, group_root(n->operands[index]))];
   w.to = buffers[g->input_count];
   return w;
 }

@@ -114,7 +114,7 @@ static void the_verifier_enters_bodies(void **state) {
   (void)state;
   arena *a = arena_new();
   graph *g = graph_from_text(a, twice);
-  const graph *body = node_graph(g->nodes[2], 5);
+  const graph *body = node_graph(g->nodes[2], 6);
   assert_null(graph_violation(g, a));
   body->nodes[3]->type.element = DTYPE_F64;
   assert_non_null(strstr(graph_violation(g, a), "in its body: node 3"));
