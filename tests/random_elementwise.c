@@ -180,7 +180,7 @@ const construct elementwise_constructs[] = {
     {"jump", FORMS(jumps), NULL, jumps},
     {"number", FORMS(numbers), NULL, numbers},
     {"choice", FORMS(relations), build_choice, NULL},
-    {"mask", 8, build_mask, NULL},
+    {"mask", 4, build_mask, NULL},
     {"comparison", FORMS(relations), build_comparison, NULL},
     {"truth", FORMS(truths), NULL, truths},
     {"integer", FORMS(integers), NULL, integers},

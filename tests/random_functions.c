@@ -179,6 +179,6 @@ const construct function_constructs[] = {
     {"tuple", FORMS(tuples), NULL, tuples},
     {"call", FORMS(calls), build_call, NULL},
     {"several names", 2, build_names, NULL},
-    {"header", 2 * (HEADERS - 1), build_header, NULL},
+    {"header", HEADERS - 1, build_header, NULL},
     {0},
 };

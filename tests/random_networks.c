@@ -83,8 +83,13 @@ static const struct layer_form {
     {"lstm[2]", R, 3, 0, 1, 0, 2, NO_HELPER},
     {"lstm[3, peepholes: true]", R, 3, 0, 1, 0, 3, NO_HELPER},
     {"final$f[2]", R, 3, 0, 1, 0, 2, FINAL},
+    {"stepped$f", X, 2, 0, 1, 0, 3, STEPPED},
     {"bidirectional[rnn[2]]", R, 3, 0, 1, 0, 4, NO_HELPER},
     {"stacked[gru[2], 2, rate: 0.25]", R, 3, 0, 1, 0, 2, NO_HELPER},
+    {"self_attention[1]", R, 3, 0, 1, 0, 0, NO_HELPER},
+    {"aligned$f", R, 3, 0, 1, 0, 0, ALIGNED},
+    {"encoding$f", R, 3, 0, 1, 0, 4, ENCODING},
+    {"decoding$f", R, 3, 0, 1, 0, 4, DECODING},
 };
 
 static bool takes(const operand *x, const operand *like) {
@@ -294,6 +299,42 @@ static const source_form straight[] = {
      false},
 };
 
+/* ---- attention ------------------------------------------------------------------------------- */
+
+static const source_form attention[] = {
+    {"masked_softmax($x - $y, $y > 0)", REALS, 1, MOST_RANK, LIKE, AS_X, false},
+    {"dot_attention($x, $y, tanh($y))", 1 << DTYPE_F32, 2, MOST_RANK, LIKE, AS_X, false},
+    {"dot_attention($x, $y, $x, causal[shape($x)[-2]]())", 1 << DTYPE_F32, 2, MOST_RANK, LIKE, AS_X,
+     false},
+    {"join_heads(tanh(split_heads[1]($x)))", 1 << DTYPE_F32, 3, 3, LIKE, AS_X, false},
+    {"sum[-1](length_mask[4]($x))", INTEGERS, 0, MOST_RANK - 1, LIKE, DTYPE_I32, true},
+};
+
+/* ---- distributions --------------------------------------------------------------------------- */
+
+static const source_form distributions[] = {
+    {"normal_draw(($x, $y))", 1 << DTYPE_F32, 0, MOST_RANK, LIKE, AS_X, false},
+    {"normal_log_probability(($x, tanh($y)), cos($x))", REALS, 0, MOST_RANK, LIKE, AS_X, false},
+    {"normal_entropy(($x, $x + $y))", REALS, 0, MOST_RANK, LIKE, AS_X, false},
+    {"normal_kl(($x, tanh($y)), (sin($y), cos($x)))", REALS, 0, MOST_RANK, LIKE, AS_X, false},
+    {"bernoulli_log_probability($x - $y, bernoulli_draw($y))", 1 << DTYPE_F32, 0, MOST_RANK, LIKE,
+     AS_X, false},
+    {"bernoulli_entropy($x)", REALS, 0, MOST_RANK, LIKE, AS_X, false},
+    {"bernoulli_kl($x, $y) + bernoulli_relaxed($x, 1.5)", REALS, 0, MOST_RANK, LIKE, AS_X,
+     false},
+    {"categorical_log_probability($x - $y, categorical_draw($y))", 1 << DTYPE_F32, 1, MOST_RANK, ROWS,
+     AS_X, false},
+    {"categorical_entropy($x)", 1 << DTYPE_F32, 1, MOST_RANK, ROWS, AS_X, false},
+    {"categorical_kl($x, $y)", 1 << DTYPE_F32, 1, MOST_RANK, ROWS, AS_X, false},
+    {"$x * logistic[shape($x)]() + gumbel[shape($x)]()", 1 << DTYPE_F32, 0, MOST_RANK, LIKE, AS_X,
+     false},
+    {"bernoulli_relaxed($x, 0.5)", 1 << DTYPE_F32, 0, MOST_RANK, LIKE, AS_X, false},
+    {"categorical_relaxed($x, 0.75)", 1 << DTYPE_F32, 1, MOST_RANK, LIKE, AS_X, false},
+    {"bernoulli_straight_through($x)", 1 << DTYPE_F32, 0, MOST_RANK, LIKE, AS_X, false},
+    {"categorical_straight_through($x, 0.75)", 1 << DTYPE_F32, 1, MOST_RANK, LIKE, AS_X, false},
+    {"inner_uniform[shape($x)]()", REALS, 0, MOST_RANK, LIKE, DTYPE_F32, true},
+};
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 /* Simple ones first. */
@@ -311,5 +352,7 @@ const construct network_constructs[] = {
     {"second gradient", 3, build_second_gradient, NULL},
     {"directional derivative", 6, build_directional, NULL},
     {"straight through", FORMS(straight), NULL, straight},
+    {"attention", FORMS(attention), NULL, attention},
+    {"distribution", FORMS(distributions), NULL, distributions},
     {0},
 };

@@ -39,6 +39,7 @@ struct occurrence {
   arena *arena;
   int programs;
   family families[FAMILIES];
+  const ast **library; /* the functions of the family LIBRARY */
 };
 
 /* ---- families -------------------------------------------------------------------------------- */
@@ -64,16 +65,24 @@ static void add_options(arena *a, family *f, const char *function) {
 
 /* A function of the library without a form is told, but it is no fault: a layer is complete in
  * dsl/std. Schedules are for tasks. */
-static void list_library(arena *a, family *f) {
+static void list_library(occurrence *o) {
+  arena *a = o->arena;
+  family *f = &o->families[LIBRARY];
+  int count = 0;
   for (const std_file *file = std_files; file->name; file++) {
     const source s = {file->name, file->text, strlen(file->text)};
     const ast_file *tree = ast_parse(a, diag_new(a), &s);
     for (int i = 0; strcmp(file->name, "schedule") != 0 && i < tree->items.count; i++)
-      if (tree->items.items[i]->kind == AST_FUNCTION) add(a, f, tree->items.items[i]->name);
+      if (tree->items.items[i]->kind == AST_FUNCTION) {
+        arena_push(a, o->library, count) = tree->items.items[i];
+        add(a, f, tree->items.items[i]->name);
+      }
   }
 }
 
-static void list_items(arena *a, family *families) {
+static void list_items(occurrence *o) {
+  arena *a = o->arena;
+  family *families = o->families;
   const char **names = NULL;
   int count = 0;
   native_names(a, &names, &count);
@@ -89,7 +98,7 @@ static void list_items(arena *a, family *families) {
   }
   for (int i = 0; i < DTYPE_COUNT; i++) add(a, &families[ELEMENTS], dtype_name((dtype)i));
   for (int i = 0; i < OP_COUNT; i++) add(a, &families[OPS], op_infos[i].name);
-  list_library(a, &families[LIBRARY]);
+  list_library(o);
   for (int i = 0; i < SCALAR_COUNT; i++)
     add(a, &families[SCALARS], is_out_of_reach(i) ? NULL : scalar_infos[i].name);
 }
@@ -100,7 +109,7 @@ occurrence *occurrence_new(arena *a) {
       "element type", "operator", "elementwise function",     "library function"};
   occurrence *o = arena_new_of(a, occurrence);
   o->arena = a;
-  list_items(a, o->families);
+  list_items(o);
   for (int i = 0; i < FAMILIES; i++) {
     family *f = &o->families[i];
     f->name = names[i];
@@ -126,12 +135,24 @@ static void see_options(occurrence *o, const ast *brackets) {
           arena_printf(o->arena, "%s %s", ast_root_name(brackets->base), name));
 }
 
+/* A function of the library, and those that it names. */
+static bool see_library(const ast *n, void *context) {
+  occurrence *o = context;
+  family *f = &o->families[LIBRARY];
+  for (int i = 0; n->kind == AST_NAME && i < f->count; i++)
+    if (!f->seen[i] && strcmp(f->items[i], n->name) == 0) {
+      f->seen[i] = true;
+      ast_walk(o->library[i], see_library, o);
+    }
+  return true;
+}
+
 static bool see_node(const ast *n, void *context) {
   occurrence *o = context;
   o->families[KINDS].seen[n->kind] = true;
   if (n->kind == AST_UNARY || n->kind == AST_BINARY) o->families[OPERATORS].seen[n->op] = true;
   if (n->kind == AST_NAME) see(&o->families[FUNCTIONS], n->name);
-  if (n->kind == AST_NAME) see(&o->families[LIBRARY], n->name);
+  see_library(n, o);
   if (n->kind == AST_BRACKETS) see_options(o, n);
   return true;
 }

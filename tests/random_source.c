@@ -5,7 +5,9 @@
 #include "random_scope.h"
 #include "tensor.h"
 
-const char source_uses[] = "use nn\nuse loss\nuse optim\nuse init\nuse recurrent\n\n";
+const char source_uses[] = 
+    "use nn\nuse loss\nuse optim\nuse init\nuse recurrent\nuse distributions\nuse attention\n"
+    "use transformer\n\n";
 
 /* ---- programs -------------------------------------------------------------------------------- */
 
@@ -42,7 +44,7 @@ static int choose(uint32_t number, uint32_t *form) {
 
 source_blocks source_blocks_of_seed(arena *a, uint64_t seed) {
   const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
-  source_blocks b = {.count = 4 + (int)(philox_element(key, 0, 21) % 10)};
+  source_blocks b = {.count = 4 + (int)(philox_element(key, 0, 21) % 9)};
   b.items = arena_array_of(a, b.count, source_block);
   for (int i = 0; i < b.count; i++)
     for (int k = 0; k < BLOCK_NUMBERS; k++)
@@ -123,7 +125,20 @@ static const char *const helpers[HELPERS] = {
         "  (a, b) = split[2, -1](x |> linear[m] |> linear[2 * m])\n"
         "  sigmoid(a) * b + (b @ u)[..., m:]\n}\n",
     [FINAL] =
-        "fn final$f[m](xs) {\n  all = lstm_states[m](xs)\n  all.hs * all.h + sin(all.c)\n}\n",
+        "fn final$f[m](xs) {\n  all = lstm_states[m](xs, mask: xs[..., 0] > 0)\n"
+        "  all.hs * all.h + sin(all.c)\n}\n",
+    [STEPPED] =
+        "fn stepped$f(x: f32[b, n]) {\n  h = gru_cell[3](x, 0.5 * ones[b, 3]())\n"
+        "  next = lstm_cell[3](x, h, tanh(h))\n  next.h + next.c\n}\n",
+    [ALIGNED] =
+        "fn aligned$f(x: f32[b, t, n]) {\n"
+        "  x + attend(additive_weights(x[:, 0], linear[3, bias: false](x)), x)[:, new]\n}\n",
+    [ENCODING] =
+        "fn encoding$f(x: f32[b, t, n]) {\n  y = x |> linear[4] |> learned_positions[t]\n"
+        "  encoder[1, 2, 3](y + sinusoidal[t, 4](), causal[t]())\n}\n",
+    [DECODING] =
+        "fn decoding$f(x: f32[b, t, n]) {\n  memory = linear[2](sin(x))\n"
+        "  x |> linear[4] |> decoder[1, 2, 3](memory, causal[t](), rate: 0.25)\n}\n",
     [ADAPTED] =
         "fn adapted$f(x) {\n  param slope = 0.25\n  x > 0 ? x : slope * x\n}\n"
         "if 2 > 1 { chosen$f = adapted$f } else { chosen$f = 0 }\n",

@@ -347,6 +347,35 @@ static void build_windows(generator *g, scope *s, const uint32_t *n) {
   scope_define(g, s, w->text, v);
 }
 
+/* ---- index notation -------------------------------------------------------------------------- */
+
+static const source_form indexed[] = {
+    {"$x\n  $y[first, second] = sin($x[first, second]) * sum[third]($x[first, third])", REALS, 2, 2,
+     LIKE, AS_X, false},
+    {"tanh($x)\n  $y[first, second] = sum[third, fourth]($x[first, third] * $y[fourth, third] *\n"
+     "    cos($x[fourth, second]))",
+     REALS, 2, 2, LIKE, AS_X, false},
+    {"$x\n  $y[first, second] = first <= second ? $x[first, second] : 0.5 * $x[first, -1]", REALS,
+     2, 2, LIKE, AS_X, false},
+    {"$x\n  $y[first] = max[second]($x[first, second] - cos($x[0, second]))", REALS, 2, 2, ROWS,
+     AS_X, false},
+    {"$x\n  $y[first] = any[second]($x[first, second] > 0.5) ? $x[first, 0] :\n"
+     "    prod[second](tanh($x[first, second]))",
+     REALS, 2, 2, ROWS, AS_X, false},
+    {"$x\n  $y[first] = argmax[second]($x[first, second]) + first", FLOATS, 2, 2, ROWS, DTYPE_I32,
+     true},
+    {"$x\n  $y[second] = logsumexp[first]($x[first, second])", REALS, 2, 2, COLUMNS, AS_X, false},
+    {"sum[first, second]($x[first, second] * cos($y[first, second])) + "
+     "mean[first]($x[first, 0])",
+     REALS, 2, 2, SCALAR, AS_X, false},
+    {"$x\n  $y[first] = $x[first] * mean[second]($x[second])", REALS, 1, 1, LIKE, AS_X, false},
+    {"$x\n  $y[second] = sum[first < 3](sin($x[second] * (f32(first) + 0.5)))", REALS, 1, 1, LIKE,
+     AS_X, false},
+    {"$x\n  $y[first, second, third] = sum[fourth, fifth]($x[first, second, fourth] *\n"
+     "    $x[first, fifth, fourth] * $x[first, fifth, third])",
+     REALS, 3, 3, LIKE, AS_X, false},
+};
+
 /* ---- values from nothing, chance ------------------------------------------------------------- */
 
 static void build_fill(generator *g, scope *s, const uint32_t *n) {
@@ -396,7 +425,7 @@ const construct tensor_constructs[] = {
     {"concat or stack", 4, build_joint, NULL},
     {"concat of unequal parts", 3, build_rows, NULL},
     {"split", 3, build_split, NULL},
-    {"reduction", 15, build_reduction, NULL},
+    {"reduction", 10, build_reduction, NULL},
     {"reduction of all", FORMS(whole_reductions), NULL, whole_reductions},
     {"count", 10, build_count, NULL},
     {"integer reduction", 4, build_integer_reduction, NULL},
@@ -410,6 +439,7 @@ const construct tensor_constructs[] = {
     {"outer product", 2, build_outer, NULL},
     {"convolution", 3, build_convolution, NULL},
     {"windows", FORMS(windowed), build_windows, NULL},
+    {"index notation", FORMS(indexed), NULL, indexed},
     {"fill", 6, build_fill, NULL},
     {"draw", FORMS(draws), NULL, draws},
     {0},

@@ -129,11 +129,12 @@ static void draws(void **state) {
   model *m = model_new("use distributions\n"
                        "fn hits(y, k) { mean[0](f32(y == k)) }\n"
                        "entry e(x: f32[2, 3]) -> (mean_, variance, b, c, relaxed_b, relaxed_c, sharp, "
-                       "rows, straight_b, straight_c) {\n"
+                       "rows, straight_b, straight_c, alone) {\n"
                        "  n = normal_draw[20000]((x, 2 * x))\n"
                        "  mean_ = mean[0](n)\n  variance = mean[0]((n - mean_) ** 2)\n"
                        "  b = mean[0](bernoulli_draw[20000](x))\n"
                        "  c = hits(categorical_draw[20000](x), 2)\n"
+                       "  alone = hits(categorical_draw[20000](x[1]), 2)\n"
                        "  relaxed_b = mean[0](bernoulli_relaxed[20000](x, 2.0) > 0.5)\n"
                        "  relaxed = categorical_relaxed[20000](x, 2.0)\n"
                        "  relaxed_c = hits(argmax(relaxed), 2)\n"
@@ -159,6 +160,7 @@ static void draws(void **state) {
     expect_near("categorical_straight_through", out[9]->reals[row], p, 0.015);
     expect_real("a relaxed row", out[7]->reals[row], 1);
   }
+  expect_near("categorical_draw of one row", out[10]->reals[0], out[3]->reals[1], 0.02);
   expect_near("a low temperature", out[6]->reals[0], 1, 0.01);
   model_free(m);
 }
