@@ -243,8 +243,17 @@ static node *random_running(generator *r) {
                                : build_recurrence(r->graph, x, y, along));
 }
 
+/* The derivative is the true one. */
+static node *random_rule(generator *r) {
+  node *x = pick(r);
+  graph *body = graph_new(r->graph->arena, NULL, "body");
+  node *cotangent = graph_add_input(body, "dy", &x->type);
+  graph_add_output(body, "dx", build_map1(body, SCALAR_NEG, cotangent));
+  return build_rule(r->graph, body, 1, 2, (node *[]){build_map1(r->graph, SCALAR_NEG, x), x});
+}
+
 static node *random_node(generator *r) {
-  switch (draw(r, 14)) {
+  switch (draw(r, 15)) {
   case 0:
   case 1:
     return random_map1(r);
@@ -267,6 +276,8 @@ static node *random_node(generator *r) {
     return random_running(r);
   case 11:
     return bounded(r, random_windows(r));
+  case 12:
+    return random_rule(r);
   default:
     return random_view(r);
   }
