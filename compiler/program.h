@@ -17,15 +17,28 @@ typedef struct data_column {
   location at;
 } data_column;
 
+/* A scalar input of a run: an expression of step (within the phase, from 0), epoch (from 0) and
+ * steps (the phase's total), as a graph with these three f64 inputs and one f64 output. */
+typedef struct run_argument {
+  const char *name; /* the entry's input */
+  graph *value;
+  location at;
+} run_argument;
+
 typedef struct data_split {
   const char *name; /* "train" */
   data_column *columns;
   int column_count;
+  int64_t first, calls; /* of an entry: the number of its first call, and of calls */
 } data_split;
 
+/* Files of a folder, or what calls of an entry return. */
 typedef struct data_set {
   const char *name;   /* the task's variable */
   const char *folder; /* "fashion-mnist", looked up on the data path */
+  const char *entry;  /* NULL: files. Each split has one column for each output, which only has a name */
+  run_argument *arguments; /* of the entry: `step` is the number of the call */
+  int argument_count;
   data_split *splits;
   int split_count;
   location at;
@@ -45,14 +58,6 @@ typedef struct data_cut {
   int key;
   location at;
 } data_cut;
-
-/* A scalar input of a run: an expression of step (within the phase, from 0), epoch (from 0) and
- * steps (the phase's total), as a graph with these three f64 inputs and one f64 output. */
-typedef struct run_argument {
-  const char *name; /* the entry's input */
-  graph *value;
-  location at;
-} run_argument;
 
 typedef enum picture_kind {
   PICTURE_NONE,

@@ -7,6 +7,7 @@
 #include "statement.h"
 #include "subscript.h"
 #include "task_cut.h"
+#include "task_generated.h"
 #include "task_phase.h"
 #include "task_run.h"
 
@@ -127,10 +128,17 @@ static void add_split(elaborator *e, const ast *n, data_set *set) {
 }
 
 static value data_call(elaborator *e, const ast *n) {
-  if (!n->items.count || n->items.items[0]->kind != AST_STRING)
-    return elaborator_error(e, n->at, "data(…) begins with the folder's name, a text");
-  data_set set = {.name = "", .folder = n->items.items[0]->name, .at = n->at};
-  for (int i = 1; i < n->items.count; i++) add_split(e, n->items.items[i], &set);
+  const ast *from = n->items.count ? n->items.items[0] : NULL;
+  data_set set = {.name = "", .at = n->at};
+  if (from && from->kind == AST_CALL) {
+    if (!task_generated(e, n, &set)) return (value){0};
+  } else if (from && from->kind == AST_STRING) {
+    set.folder = from->name;
+    for (int i = 1; i < n->items.count; i++) add_split(e, n->items.items[i], &set);
+  } else {
+    return elaborator_error(e, n->at, "data(…) begins with the folder's name, a text, or the call "
+                            "of an entry");
+  }
   task *t = e->task;
   arena_push(e->arena, t->sets, t->set_count) = set;
   return (value){.kind = VALUE_DATA, .rows = {t->set_count - 1, -1, -1, 0, ROWS_END, NULL}};

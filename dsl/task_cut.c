@@ -68,6 +68,8 @@ value task_cut_call(elaborator *e, const ast *n) {
     return elaborator_error(e, n->items.items[0]->at, "%s are cut from a split of data, as in d.train, "
                             "or a column of it, not %s", cut_names[cut->kind], value_words(e->arena, v));
   if (v.rows.cut) return elaborator_error(e, n->at, "this data is cut already");
+  if (by && e->task->sets[v.rows.set].entry)
+    return elaborator_error(e, n->at, "sequences are cut from files, not from what an entry makes");
   if (!read_count(e, n->items.items[1], "the length of a piece", &cut->length)) return (value){0};
   cut->step = cut->kind == CUT_WINDOWS ? 1 : cut->length;
   if (by ? !read_key(e, option->value, v.rows, &cut->key)

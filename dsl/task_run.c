@@ -18,8 +18,7 @@ static bool depends_only_on_time(const graph *g) {
   return true;
 }
 
-/* The expression as a graph from step, epoch and steps to one number. NULL after an error. */
-static graph *argument_graph(elaborator *e, const char *name, const ast *n) {
+graph *task_argument(elaborator *e, const char *name, const ast *n) {
   static const char *const inputs[] = {"step", "epoch", "steps"};
   const tensor_type scalar = type_scalar(DTYPE_F64);
   graph *outer = e->graph, *g = graph_new(e->arena, e->diagnostics, name);
@@ -115,7 +114,7 @@ static bool add_argument(elaborator *e, const ast *n, task_run *run) {
     return false;
   }
   if (is_data(e, n->value)) return add_column(e, n, run);
-  graph *g = argument_graph(e, n->name, n->value);
+  graph *g = task_argument(e, n->name, n->value);
   arena_push(e->arena, run->arguments, run->argument_count) = (run_argument){n->name, g, n->at};
   return true;
 }
@@ -224,9 +223,7 @@ static void check_inputs(elaborator *e, const task_run *run, const graph *g) {
   }
 }
 
-/* The name in the program of the entry that is called, elaborated here where it has static
- * arguments. NULL after an error. */
-static const char *entry_of(elaborator *e, const ast *call) {
+const char *task_entry(elaborator *e, const ast *call) {
   const ast *base = call->kind == AST_CALL ? call->base : call;
   const ast *brackets = base->kind == AST_BRACKETS ? base : NULL;
   if (brackets) base = brackets->base;
@@ -354,7 +351,7 @@ static bool read_run(elaborator *e, const ast *n, task_run *run) {
     return false;
   }
   const ast *call = n->items.items[0];
-  run->entry = entry_of(e, call);
+  run->entry = task_entry(e, call);
   written w = {0};
   for (int i = 1; i < n->items.count; i++) set_option(e, n->items.items[i], run, &w);
   if (!run->entry) return false;

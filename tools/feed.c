@@ -38,6 +38,24 @@ static bool same_request(const data_request *x, const data_request *y) {
   return same;
 }
 
+/* The column that an entry makes, one for each output, with room for all calls. */
+static const array *made(arena *a, data_cache *cache, const program *p, const data_set *set, int split,
+                         int column) {
+  for (int i = 0; i < cache->made_count; i++) {
+    const data_made *m = &cache->made[i];
+    if (m->set == set && m->split == split && m->column == column) return m->array;
+  }
+  const tensor_type *type = &program_entry(p, set->entry)->outputs[column].node->type;
+  array *x = arena_new_of(a, array);
+  *x = (array){.element = type->element, .rank = type->rank, .path = arena_printf(a, "entry %s", set->entry)};
+  for (int i = 0; i < type->rank; i++) x->extents[i] = type->dims[i].maximum;
+  size_t bytes = (size_t)array_bytes(x);
+  x->data = arena_array(a, (size_t)set->splits[split].calls, bytes);
+  x->extents[0] *= set->splits[split].calls; /* fits, as the bytes do */
+  arena_push(a, cache->made, cache->made_count) = (data_made){set, split, column, x};
+  return x;
+}
+
 static const array *cached(arena *a, diagnostics *d, data_cache *cache, const data_set *set,
                            const data_column *column, const tensor_type *type) {
   const char *error = NULL, **paths = arena_array_of(a, column->file_count, const char *);
@@ -76,13 +94,17 @@ static bool rows_agree(diagnostics *d, feed *f, feed_source *s, const char *colu
   return true;
 }
 
-static void connect_column(arena *a, diagnostics *d, data_cache *cache, const data_set *set,
-                           const data_column *column, feed *f, feed_input *input) {
+static void connect_column(arena *a, diagnostics *d, data_cache *cache, const program *p, const task *t,
+                           const run_column *wanted, feed *f, feed_input *input) {
   feed_source *s = &f->sources[input->source];
+  const run_source *from = &f->run->sources[wanted->source];
+  const data_set *set = &t->sets[from->set];
+  const data_column *column = &set->splits[from->split].columns[wanted->column];
   const tensor_type type = feed_cut_type(&s->cut, &input->type);
-  const array *x = cached(a, d, cache, set, column, &type);
+  const array *x = set->entry ? made(a, cache, p, set, from->split, wanted->column)
+                              : cached(a, d, cache, set, column, &type);
   if (!x) return;
-  x = input->column = array_for(a, x, type.element);
+  x = input->column = set->entry ? x : array_for(a, x, type.element);
   if (column_fits(x, &type)) {
     rows_agree(d, f, s, column->name, x->extents[0], type.dims[0].maximum);
     return;
@@ -110,7 +132,8 @@ static const graph *find_argument(const task_run *run, const char *name) {
   return NULL;
 }
 
-static void connect(arena *a, diagnostics *d, data_cache *cache, const task *t, feed *f, int i) {
+static void connect(arena *a, diagnostics *d, data_cache *cache, const program *p, const task *t, feed *f,
+                    int i) {
   const char *name = f->entry->inputs[i].name;
   feed_input *input = &f->inputs[i];
   const run_column *column = find_column(f->run, name);
@@ -118,11 +141,7 @@ static void connect(arena *a, diagnostics *d, data_cache *cache, const task *t, 
   input->value = find_argument(f->run, name);
   input->source = column ? column->source : -1;
   input->lengths = column && column->column == COLUMN_LENGTHS;
-  if (column && !input->lengths) {
-    const run_source *from = &f->run->sources[column->source];
-    const data_set *set = &t->sets[from->set];
-    connect_column(a, d, cache, set, &set->splits[from->split].columns[column->column], f, input);
-  }
+  if (column && !input->lengths) connect_column(a, d, cache, p, t, column, f, input);
   ensure(column || (input->value && !input->type.rank)); /* elaboration has seen to it */
   input->memory = arena_alloc(a, (size_t)type_bytes(&input->type));
   f->pointers[i] = input->memory;
@@ -251,7 +270,7 @@ feed *feed_new(arena *a, diagnostics *d, data_cache *cache, const program *p, co
   f->source_count = run->source_count;
   f->sources = arena_array_of(a, f->source_count, feed_source);
   for (int i = 0; i < f->source_count; i++) f->sources[i].cut = run->sources[i].cut;
-  for (int i = 0; i < f->input_count; i++) connect(a, d, cache, t, f, i);
+  for (int i = 0; i < f->input_count; i++) connect(a, d, cache, p, t, f, i);
   for (int i = 0; i < f->input_count; i++) connect_lengths(d, f, &f->inputs[i]);
   for (int i = 0; i < f->source_count && diag_count(d) == errors; i++)
     take_slice(a, d, cache, t, f, i);

@@ -6,6 +6,13 @@
 #include "data.h"
 #include "program.h"
 
+/* A column that an entry makes, which is filled before the first run. */
+typedef struct data_made {
+  const data_set *set;
+  int split, column;
+  array *array;
+} data_made;
+
 /* What was already read, so that two runs share it. */
 typedef struct data_cached {
   data_request request;
@@ -16,6 +23,8 @@ typedef struct data_cache {
   data_path path;
   data_cached *entries;
   int count;
+  data_made *made;
+  int made_count;
 } data_cache;
 
 /* Where an input comes from: a column or an expression. */

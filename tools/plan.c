@@ -91,6 +91,8 @@ plan *plan_new(arena *a, diagnostics *d, const program *p, const task *t, const 
     if (run->kind != TASK_RUN)
       arena_push(a, result->stages, result->stage_count) = (stage){.transfer = run, .pass = true};
   }
+  result->made = cache.made;
+  result->made_count = cache.made_count;
   for (int i = 0; i < result->stage_count && diag_count(d) == errors; i++)
     if (result->stages[i].turn_count) measure(d, t, o, &result->stages[i]);
   return diag_count(d) == errors ? result : NULL;

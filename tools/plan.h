@@ -25,6 +25,8 @@ typedef struct plan {
   const task *task;
   stage *stages;
   int stage_count;
+  const data_made *made; /* columns that entries make, to be filled before the first run */
+  int made_count;
   elaborate_options how; /* with which the model that runs was elaborated */
 } plan;
 

@@ -11,6 +11,7 @@
 #include "checkpoint.h"
 #include "curves.h"
 #include "file.h"
+#include "generate.h"
 #include "metrics.h"
 #include "model.h"
 #include "picture.h"
@@ -536,6 +537,7 @@ int train_plan(arena *a, const plan *p, dnn_instance *instance, const options *o
                .line = ""};
   t.watch = watch_new(a, o, p->how, instance);
   if (o->resume && !resume(&t, o->seed_given)) return STATUS_ERROR;
+  if (!generate_data(p, instance)) return STATUS_ERROR;
   catch_signals();
   if (!run_stages(&t)) return STATUS_ERROR;
   if (interrupted) {

@@ -1,4 +1,4 @@
-/* Windows, streams and sequences of a task, followed by dnn. */
+/* Windows, streams and sequences of a task, and data that its entries make, followed by dnn. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -78,9 +78,49 @@ static void data_that_cannot_be_cut_is_refused(void **state) {
                                    "    run(stream(streams(d.all[:8], 5, step: 4))");
 }
 
+/* The rows of a file of three columns: the numbers of the first, of which no two are alike, go behind those
+ * that are there already; the third is first + step * row / 5. */
+static int read_made(const char *name, double *numbers, int count, int first, int step) {
+  FILE *in = fopen(tool_path("%s", name), "r");
+  double y, call;
+  assert_non_null(in);
+  assert_int_equal(fscanf(in, "first,y,call\n"), 0);
+  int row = 0;
+  for (; fscanf(in, "%lf,%lf,%lf\n", &numbers[count], &y, &call) == 3; row++, count++) {
+    assert_float_equal(call, first + step * (row / 5), 0);
+    for (int i = 0; i < count; i++) assert_true(numbers[i] != numbers[count]);
+  }
+  fclose(in);
+  return count;
+}
+
+/* Calls go on from part to part; a slice begins within one. */
+static void entries_make_data(void **state) {
+  (void)state;
+  double numbers[64], loss;
+  const char *text = tool_expect(0, "train generated.dnn --out made");
+  int count = read_made("made/train.csv", numbers, 0, 0, 1);
+  assert_int_equal(count, 6 * 5);
+  assert_int_equal(count = read_made("made/test.csv", numbers, count, 6, 1), 8 * 5);
+  assert_int_equal(read_made("made/wide.csv", numbers, count, 3, 2), 8 * 5 + 10);
+  assert_int_equal(sscanf(strstr(text, "\ntrain: loss"), "\ntrain: loss %lf", &loss), 1);
+  assert_true(loss < 1e-5); /* y follows x */
+}
+
+static void made_data_is_resumed(void **state) {
+  (void)state;
+  tool_expect(0, "train generated.dnn --out half-made --epochs 3");
+  tool_expect(0, "train generated.dnn --out half-made --epochs 8 --resume");
+  tool_expect_same("half-made/checkpoint.safetensors", "made/checkpoint.safetensors");
+  tool_expect_same("half-made/metrics.csv", "made/metrics.csv");
+  tool_expect(0, "train generated.dnn --out seeds --seeds 5,0");
+  tool_expect_same("seeds/seed-0/train.csv", "made/train.csv");
+}
+
 static int set_up(void **state) {
   if (tool_set_up(state)) return -1;
   tool_copy("tests/unit/tasks/sequences.dnn", "sequences.dnn");
+  tool_copy("tests/unit/tasks/generated.dnn", "generated.dnn");
   tool_points("pieces/unused.npy", 1, 1); /* makes the folder */
   FILE *letters = fopen(tool_path("pieces/letters.txt"), "w");
   FILE *table = fopen(tool_path("pieces/table.csv"), "w");
@@ -100,6 +140,8 @@ int main(void) {
       cmocka_unit_test(sequences_are_padded),
       cmocka_unit_test(streams_carry_on),
       cmocka_unit_test(pieces_are_resumed),
+      cmocka_unit_test(entries_make_data),
+      cmocka_unit_test(made_data_is_resumed),
       cmocka_unit_test(data_that_cannot_be_cut_is_refused),
   };
   return cmocka_run_group_tests(tests, set_up, tool_tear_down);

@@ -84,7 +84,7 @@ static program *line_program(double rate) {
   columns[0] = (data_column){.name = "x", .reader = "npy", .files = x_file, .file_count = 1};
   columns[1] = (data_column){.name = "y", .reader = "npy", .files = y_file, .file_count = 1};
   data_split *split = arena_new_of(memory, data_split);
-  *split = (data_split){"all", columns, 2};
+  *split = (data_split){.name = "all", .columns = columns, .column_count = 2};
   data_set *set = arena_new_of(memory, data_set);
   *set = (data_set){.name = "line", .folder = "line", .splits = split, .split_count = 1};
   run_argument *argument = arena_new_of(memory, run_argument);

@@ -1,0 +1,12 @@
+/* Data that entries make. */
+#ifndef GENERATE_H
+#define GENERATE_H
+
+#include "model.h"
+#include "plan.h"
+
+/* Fills the columns that entries make: they depend on the instance's seed only. False with a message
+ * printed. */
+bool generate_data(const plan *p, dnn_instance *instance);
+
+#endif
