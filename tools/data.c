@@ -22,11 +22,6 @@ const char *array_text(arena *a, const array *x) {
   return type_text(a, &type);
 }
 
-static bool ends_with(const char *text, const char *end) {
-  size_t length = strlen(text), end_length = strlen(end);
-  return length >= end_length && strcmp(text + length - end_length, end) == 0;
-}
-
 const array *array_for(arena *a, const array *x, dtype element) {
   if (x->element == element || !half_is(element) || !dtype_is_float(x->element)) return x;
   array *rounded = arena_new_of(a, array);
@@ -85,10 +80,10 @@ static const char *reader_for(arena *a, const char *path) {
   } ends[] = {{".npy", "npy"}, {".npz", "npz"},  {".csv", "csv"}, {".safetensors", "safetensors"},
               {".png", "image"}, {".jpg", "image"}, {".jpeg", "image"}, {".txt", "text"}};
   size_t length = strlen(path);
-  if (ends_with(path, ".gz") || ends_with(path, ".xz")) length -= 3;
+  if (file_has_suffix(path, ".gz") || file_has_suffix(path, ".xz")) length -= 3;
   const char *name = arena_text_n(a, path, length);
   for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-    if (ends_with(name, ends[i].end)) return ends[i].reader;
+    if (file_has_suffix(name, ends[i].end)) return ends[i].reader;
   return "idx";
 }
 

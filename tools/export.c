@@ -2,6 +2,7 @@
 
 #include "checkpoint.h"
 #include "commands.h"
+#include "file.h"
 #include "model.h"
 #include "weight_transfer.h"
 
@@ -19,6 +20,8 @@ int command_export(arena *a, const options *o) {
     fputs("dnn: no file was given to write\nTry 'dnn export --help'.\n", stderr);
     return STATUS_USAGE;
   }
+  if (!file_has_suffix(o->rest[0], ".safetensors"))
+    return tool_error("the name of the file that is written ends in .safetensors, unlike %s", o->rest[0]);
   dnn_library library;
   if (!model_open(a, o, &library)) return STATUS_ERROR;
   dnn_instance instance = {0};

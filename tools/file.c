@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static const char not_regular[] = "not a regular file";
+
 static bool write_all(int file, const void *data, size_t bytes) {
   for (const char *at = data; bytes > 0;) {
     ssize_t n = write(file, at, bytes);
@@ -38,6 +40,12 @@ static bool sync_folder_of(arena *a, const char *path) {
 
 bool file_replace(arena *a, const char *path, int part_count, const file_part *parts,
                   const char **error) {
+  struct stat status;
+  if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) { /* a device would be replaced by a file */
+    *error = arena_printf(a, "cannot write %s: %s", path,
+                          S_ISDIR(status.st_mode) ? strerror(EISDIR) : not_regular);
+    return false;
+  }
   const char *temporary = arena_printf(a, "%s.%ld.tmp", path, (long)getpid());
   int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   bool made = file >= 0;
@@ -58,12 +66,15 @@ bool file_replace(arena *a, const char *path, int part_count, const file_part *p
 }
 
 char *file_read(arena *a, const char *path, size_t *bytes, const char **error) {
-  int file = open(path, O_RDONLY | O_CLOEXEC);
+  int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* does not wait for a pipe's other end */
   struct stat status;
+  const char *fault = NULL;
   char *text = NULL;
   if (file >= 0 && fstat(file, &status) == 0) {
-    if (!S_ISREG(status.st_mode)) {
-      errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
+    if (S_ISDIR(status.st_mode)) {
+      errno = EISDIR;
+    } else if (!S_ISREG(status.st_mode)) {
+      fault = not_regular;
     } else {
       size_t size = (size_t)status.st_size, done = 0;
       text = arena_alloc(a, size + 1);
@@ -73,7 +84,7 @@ char *file_read(arena *a, const char *path, size_t *bytes, const char **error) {
       if (n < 0) text = NULL;
     }
   }
-  if (!text) *error = arena_printf(a, "cannot read %s: %s", path, strerror(errno));
+  if (!text) *error = arena_printf(a, "cannot read %s: %s", path, fault ? fault : strerror(errno));
   if (file >= 0) close(file);
   return text;
 }
@@ -113,4 +124,9 @@ void folder_clean(arena *a, const char *path) {
 bool file_exists(const char *path) {
   struct stat status;
   return stat(path, &status) == 0;
+}
+
+bool file_has_suffix(const char *path, const char *suffix) {
+  size_t length = strlen(path), end = strlen(suffix);
+  return length > end && strcmp(path + length - end, suffix) == 0;
 }

@@ -15,7 +15,8 @@ typedef struct file_part {
 
 /* Writes the parts, one after the other, to a temporary name in the same folder, syncs, renames
  * it to path and syncs the folder: after a crash path holds the old content or the new. False
- * with *error when that fails (a full disk, say); the old content is then untouched. */
+ * with *error when that fails (a full disk, say), or where path is something else than a file; the old
+ * content is then untouched. */
 bool file_replace(arena *a, const char *path, int part_count, const file_part *parts,
                   const char **error);
 
@@ -30,5 +31,8 @@ bool folder_make(arena *a, const char *path, const char **error);
 void folder_clean(arena *a, const char *path);
 
 bool file_exists(const char *path);
+
+/* Whether a path ends so, and is longer. */
+bool file_has_suffix(const char *path, const char *suffix);
 
 #endif

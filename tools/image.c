@@ -27,9 +27,23 @@ static const char *check_size(arena *a, image_size wanted, int64_t height, int64
                       (long long)wanted.width);
 }
 
+/* Whether all chunks of a PNG are there, to the last one. libpng does not ask once it has the pixels. */
+static bool is_whole_png(const char *bytes, size_t count) {
+  enum { SIGNATURE = 8, AROUND = 12 }; /* of a chunk: length, name, and a checksum behind its data */
+  for (size_t at = SIGNATURE; count - at >= AROUND;) {
+    const unsigned char *length = (const unsigned char *)bytes + at;
+    size_t size = (size_t)length[0] << 24 | (size_t)length[1] << 16 | (size_t)length[2] << 8 | length[3];
+    if (size > count - at - AROUND) return false;
+    if (!memcmp(bytes + at + 4, "IEND", 4)) return true;
+    at += size + AROUND;
+  }
+  return false;
+}
+
 static const char *read_png(arena *a, const char *bytes, size_t count, image_size size, uint8_t *out) {
   png_image image = {.version = PNG_IMAGE_VERSION};
   const char *fault = NULL;
+  if (!is_whole_png(bytes, count)) return "the PNG ends early";
   if (png_image_begin_read_from_memory(&image, bytes, count)) {
     fault = check_size(a, size, image.height, image.width);
     image.format = size.channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "compile.h"
@@ -55,13 +56,10 @@ bool model_compile(arena *a, program *p, diagnostics *d, const options *o, dnn_l
   return model_compile_module(a, p, d, o, false, library, &unused);
 }
 
-static bool has_suffix(const char *path, const char *suffix) {
-  size_t length = strlen(path), end = strlen(suffix);
-  return length > end && strcmp(path + length - end, suffix) == 0;
-}
-
 bool model_is_library(const char *path) {
   char start[SELFMAG] = "";
+  struct stat status;
+  if (stat(path, &status) || !S_ISREG(status.st_mode)) return false;
   int file = open(path, O_RDONLY | O_CLOEXEC);
   if (file < 0) return false;
   bool is = read(file, start, SELFMAG) == SELFMAG && memcmp(start, ELFMAG, SELFMAG) == 0;
@@ -71,7 +69,7 @@ bool model_is_library(const char *path) {
 
 bool model_open(arena *a, const options *o, dnn_library *library) {
   if (model_is_library(o->file)) return load(&(loading){a, library}, o->file);
-  if (file_exists(o->file) && !has_suffix(o->file, ".dnn")) {
+  if (file_exists(o->file) && !file_has_suffix(o->file, ".dnn")) {
     tool_error("%s is neither a shared library made by dnnc nor a model's text (.dnn)", o->file);
     return false;
   }

@@ -120,17 +120,12 @@ static bool take_input(arena *a, const options *o, entry_run *run, int index) {
 
 /* ---- files for outputs ----------------------------------------------------------------------- */
 
-static bool ends_with(const char *text, const char *end) {
-  size_t length = strlen(text), end_length = strlen(end);
-  return length > end_length && strcmp(text + length - end_length, end) == 0;
-}
-
 /* How an output is written to a file, by its name; PICTURE_NONE: not at all. */
 static picture_kind form_of(const char *path) {
-  return ends_with(path, ".npy")   ? PICTURE_ARRAY
-         : ends_with(path, ".csv") ? PICTURE_TABLE
-         : ends_with(path, ".png") ? PICTURE_GRID
-                                   : PICTURE_NONE;
+  return file_has_suffix(path, ".npy")   ? PICTURE_ARRAY
+         : file_has_suffix(path, ".csv") ? PICTURE_TABLE
+         : file_has_suffix(path, ".png") ? PICTURE_GRID
+                                         : PICTURE_NONE;
 }
 
 /* True where the output can be written so. */

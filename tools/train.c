@@ -145,8 +145,7 @@ static program *with_remainders(arena *a, diagnostics *d, plan *p, const options
 
 int command_train(arena *a, const options *o) {
   diagnostics *d = diag_new(a);
-  size_t length = strlen(o->file);
-  if (length > 3 && strcmp(o->file + length - 3, ".so") == 0)
+  if (file_has_suffix(o->file, ".so"))
     return tool_error("%s: a shared library holds no task; give the .dnn file it was made of",
                       o->file);
   program *described = model_elaborate(a, d, o, (elaborate_options){0});

@@ -45,9 +45,19 @@ static void test_runs(void **state) {
   (void)state;
   both(TOOL("run", "model.so", "evaluate", "x=x4.npy", "y=y4.npy", "--threads=2"));
   fault_case *writing = TOOL("run", "model.so", "evaluate", "x=x4.npy", "y=y4.npy", "--threads=1",
-                             "--weights=trained.safetensors", "--out=results");
+                             "--weights=trained.safetensors", "--out=results", "loss=results.csv");
   writing->results = "results";
   both(writing);
+}
+
+static void test_exports(void **state) {
+  (void)state;
+  fault_case *plain = TOOL("export", "model.so", "exported/w.safetensors", "--weights=trained.safetensors");
+  fault_case *mapped = TOOL("export", "model.so", "exported/w.safetensors", "--weights=trained.safetensors",
+                            "--map=line.map", "--as=line.map");
+  plain->results = mapped->results = "exported";
+  both(plain);
+  both(mapped);
 }
 
 static void test_checks(void **state) {
@@ -125,6 +135,9 @@ static int set_up(void **state) {
   memory = arena_new();
   const char *line = golden_read(memory, "tests/hostile/line.dnn");
   fault_case_file("line.dnn", line, strlen(line));
+  static const char map[] = "* = *\n";
+  fault_case_file("line.map", map, sizeof map - 1);
+  fault_case_file("exported/another", map, sizeof map - 1);
   add_points("points/x.npy", ROWS, 2);
   add_points("points/y.npy", ROWS, 1);
   add_points("x4.npy", 4, 2);
@@ -147,6 +160,7 @@ int main(void) {
       cmocka_unit_test(test_describes),
       cmocka_unit_test(test_draws),
       cmocka_unit_test(test_runs),
+      cmocka_unit_test(test_exports),
       cmocka_unit_test(test_checks),
       cmocka_unit_test(test_trains),
   };
