@@ -149,6 +149,11 @@ double group_cost(const fusion *f, const group *g);
 /* The node whose memory holds an operand of an opaque operator or a loop: reshapes move nothing. */
 node *group_root(node *operand);
 
+/* How many elements of an input or output it touches in memory, at most: of one of which each point of the
+ * domain reads an element, no more than there are points. May exceed the node's. */
+int64_t group_elements_read(const group *g, const node *input);
+int64_t group_elements_written(const group *g, const node *output);
+
 /* The number of a node among members, inputs or outputs; -1: it is none. */
 int group_member(const group *g, const node *n);
 int group_input(const group *g, const node *n);

@@ -603,6 +603,44 @@ bool group_reads_in_place(const group *g, const node *input, const node *output)
   return true;
 }
 
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+static int64_t opaque_elements_read(const node *n, const node *input) {
+  int64_t elements = 0;
+  for (int i = 0; i < n->operand_count; i++) {
+    if (group_root(n->operands[i]) != input || (n->op == OP_SCATTER && i == 0)) continue;
+    elements += type_elements(n->op == OP_GATHER && i == 0 ? &n->type : &input->type);
+  }
+  return elements;
+}
+
+/* A scatter that does not write in place first copies what it changes. */
+static bool in_place(const group *g) {
+  return g->kind == GROUP_OPAQUE && g->members[0]->op == OP_SCATTER && g->inout_output &&
+         g->inout_output[group_input(g, group_root(g->members[0]->operands[0]))] >= 0;
+}
+
+int64_t group_elements_read(const group *g, const node *input) {
+  if (g->kind == GROUP_OPAQUE) {
+    const node *n = g->members[0];
+    bool copied = n->op == OP_SCATTER && group_root(n->operands[0]) == input && !in_place(g);
+    return opaque_elements_read(n, input) + (copied ? type_elements(&input->type) : 0);
+  }
+  int64_t elements = 0;
+  for (int side = 0; side < 2 && g->heart; side++) {
+    if (g->prologues[side]) elements += group_elements_read(g->prologues[side], input);
+    else if (g->operands[side].root == input) elements += type_elements(&g->heart->operands[side]->type);
+  }
+  for (int i = 0; i < g->access_count; i++)
+    if (!g->accesses[i].store && g->accesses[i].node == input)
+      elements += repetitions(g, &g->accesses[i].position, 1);
+  return elements;
+}
+
+int64_t group_elements_written(const group *g, const node *output) {
+  return type_elements(in_place(g) ? &g->members[0]->operands[2]->type : &output->type);
+}
+
 /* ---- cost ------------------------------------------------------------------------------------ */
 
 double group_cost(const fusion *f, const group *g) {

@@ -1,4 +1,4 @@
-/* What an operator is: a row of ops.def and the four functions of its definition, which stand in
+/* What an operator is: a row of ops.def and the functions of its definition, which stand in
  * this order in compiler/ops/FAMILY.c. */
 #ifndef OP_H
 #define OP_H
@@ -45,6 +45,9 @@ typedef struct op_definition {
 
   /* How the loop form is made (lower.h). */
   const struct op_lowering *lower;
+
+  /* How many operations on floating numbers its result takes (op_operations); NULL: none. */
+  int64_t (*operations)(const node *n);
 } op_definition;
 
 /* op_CODE for every row; op_definitions[code] points to them. */
@@ -52,5 +55,15 @@ typedef struct op_definition {
 #include "ops.def"
 #undef OP
 extern const op_definition *const op_definitions[OP_COUNT];
+
+/* The operations on floating numbers that the node's result takes: an elementwise function is one for
+ * each element, whichever it is, but a cast is none; a sum or extremum of n numbers is n - 1; a product
+ * of matrices or a convolution is two for each product, and products with the zeros around and between
+ * the elements of an image are none. What moves, draws or sorts numbers is none, and so is what has
+ * integers only. Of a loop: none, see cost.h. At most INT64_MAX. */
+int64_t op_operations(const node *n);
+
+/* a · b, or INT64_MAX where that is more; for operands that are not negative. */
+int64_t op_times(int64_t a, int64_t b);
 
 #endif

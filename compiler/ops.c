@@ -15,6 +15,23 @@ const op_definition *const op_definitions[OP_COUNT] = {
 #undef OP
 };
 
+static bool is_floating(const node *n) {
+  bool floating = dtype_is_float(n->type.element);
+  for (int i = 0; i < n->operand_count; i++)
+    floating = floating || dtype_is_float(n->operands[i]->type.element);
+  return floating;
+}
+
+int64_t op_operations(const node *n) {
+  const op_definition *definition = op_definitions[n->op];
+  return definition->operations && is_floating(n) ? definition->operations(n) : 0;
+}
+
+int64_t op_times(int64_t a, int64_t b) {
+  int64_t product;
+  return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
+}
+
 int op_attribute_count(op_code op) {
   int count = 0;
   for (const char *c = op_infos[op].attributes; *c; c++) count += *c == ':';

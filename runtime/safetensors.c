@@ -1,10 +1,10 @@
 #include "safetensors.h"
 
-#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "file.h"
+#include "json.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the format is little-endian");
 
@@ -132,17 +132,6 @@ static const char *read_header(arena *a, const cJSON *header, const char *data,
   return check_whole(a, file, data, data_bytes);
 }
 
-static void *memory_or_end(size_t bytes) {
-  void *memory = malloc(bytes);
-  if (!memory) arena_exhausted(NULL, bytes);
-  return memory;
-}
-
-/* cJSON does not tell text that is no JSON from memory that is out. */
-static void set_up_json(void) {
-  cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = memory_or_end, .free_fn = free});
-}
-
 static const char *parse(arena *a, const char *bytes, size_t size, safetensors *file) {
   uint64_t length;
   if (size < LENGTH_BYTES) return "too short for a header";
@@ -150,7 +139,7 @@ static const char *parse(arena *a, const char *bytes, size_t size, safetensors *
   if (length > MOST_HEADER_BYTES) return "the header is longer than 100 MB";
   if (length > size - LENGTH_BYTES) return "the header is longer than the file";
   const char *text = bytes + LENGTH_BYTES, *data = text + length, *end = data;
-  set_up_json();
+  json_set_up();
   cJSON *header = cJSON_ParseWithLengthOpts(text, length, &end, false);
   while (header && end < data && *end == ' ') end++;
   if (!header || end != data) {
@@ -197,7 +186,7 @@ static void write_member(cJSON *header, const safetensor *t, int64_t begin) {
 /* The header as text, padded with blanks so that the data begins at a multiple of 8. */
 static const char *write_header(arena *a, const safetensors *file, const safetensor *const *list,
                                 size_t *length) {
-  set_up_json();
+  json_set_up();
   cJSON *header = cJSON_CreateObject();
   if (file->metadata_count) {
     cJSON *metadata = cJSON_AddObjectToObject(header, "__metadata__");

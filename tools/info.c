@@ -2,6 +2,7 @@
 
 #include "commands.h"
 #include "drawing.h"
+#include "info.h"
 #include "model.h"
 
 static const char *tensors_text(arena *a, int count, const dnn_tensor *tensors) {
@@ -38,6 +39,24 @@ static void print_slots(arena *a, const dnn_model *model, const char *heading, i
   if (count) printf("  %-61s %12lld\n", "together", (long long)elements);
 }
 
+/* What a call of each entry takes. */
+static void print_costs(const dnn_model *model, const entry_cost *costs) {
+  bool open = false;
+  printf("\n%-18s %11s %14s %12s %12s %8s %12s %12s\n", "calls", "parameters", "operations", "bytes read",
+         "written", "kernels", "scratch", "bound");
+  for (int i = 0; i < model->entry_count; i++) {
+    const entry_cost *c = &costs[i];
+    printf("  %-16s %11lld %14lld %12lld %12lld %8lld %12lld %12lld%s\n", model->entries[i].name,
+           (long long)c->parameters, (long long)c->operations, (long long)c->bytes_read,
+           (long long)c->bytes_written, (long long)c->kernels, (long long)c->scratch_bytes,
+           (long long)c->scratch_bound, c->open_loops ? " *" : "");
+    open = open || c->open_loops;
+  }
+  if (open)
+    printf("  * A loop with a condition counts as if it went on to its last turn, and one turn where it has "
+           "no last.\n");
+}
+
 static void print_memory(const dnn_model *model) {
   printf("\nbytes\n");
   const struct { const char *name; uint64_t bytes; } regions[] = {
@@ -47,15 +66,21 @@ static void print_memory(const dnn_model *model) {
     printf("  %-61s %12llu\n", regions[i].name, (unsigned long long)regions[i].bytes);
 }
 
+void info_print(arena *a, const description *d) {
+  printf("%s\n", d->model->name);
+  print_entries(a, d->model);
+  if (d->costs) print_costs(d->model, d->costs);
+  print_slots(a, d->model, "parameters", 1);
+  print_slots(a, d->model, "states", 0);
+  print_memory(d->model);
+}
+
 int command_info(arena *a, const options *o) {
-  dnn_library library;
   if (o->graph) return drawing_write(a, o);
-  if (!model_open(a, o, &library)) return STATUS_ERROR;
-  printf("%s\n", library.model->name);
-  print_entries(a, library.model);
-  print_slots(a, library.model, "parameters", 1);
-  print_slots(a, library.model, "states", 0);
-  print_memory(library.model);
-  dnn_unload(&library);
+  description d;
+  if (!description_make(a, o, &d)) return STATUS_ERROR;
+  if (o->json) info_print_json(a, &d);
+  else info_print(a, &d);
+  description_free(&d);
   return 0;
 }

@@ -67,17 +67,30 @@ bool model_is_library(const char *path) {
   return is;
 }
 
-bool model_open(arena *a, const options *o, dnn_library *library) {
-  if (model_is_library(o->file)) return load(&(loading){a, library}, o->file);
+/* The program of a file that is no library; NULL with a message printed. */
+static program *program_of(arena *a, diagnostics *d, const options *o) {
   if (file_exists(o->file) && !file_has_suffix(o->file, ".dnn")) {
     tool_error("%s is neither a shared library made by dnnc nor a model's text (.dnn)", o->file);
-    return false;
+    return NULL;
   }
-  diagnostics *d = diag_new(a);
   program *p = model_elaborate(a, d, o, (elaborate_options){0});
-  if (p) return model_compile(a, p, d, o, library);
-  tool_diagnostics(d);
-  return false;
+  if (!p) tool_diagnostics(d);
+  return p;
+}
+
+bool model_open(arena *a, const options *o, dnn_library *library) {
+  if (model_is_library(o->file)) return load(&(loading){a, library}, o->file);
+  diagnostics *d = diag_new(a);
+  program *p = program_of(a, d, o);
+  return p && model_compile(a, p, d, o, library);
+}
+
+const module *model_build(arena *a, const options *o) {
+  diagnostics *d = diag_new(a);
+  program *p = program_of(a, d, o);
+  const module *m = p ? compile_module(p, d, &(compile_options){.target_cpu = "native"}) : NULL;
+  if (p && !m) tool_diagnostics(d);
+  return m;
 }
 
 tensor_type model_type(const dnn_tensor *t) {

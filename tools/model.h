@@ -25,6 +25,10 @@ bool model_is_library(const char *path);
 /* Opens a shared library, whatever its name, or compiles a .dnn. False after an error, which has been printed. */
 bool model_open(arena *a, const options *o, dnn_library *library);
 
+/* The module of a .dnn for this machine, as model_open compiles it, without code. NULL after an error, which
+ * has been printed. */
+const module *model_build(arena *a, const options *o);
+
 /* The type of an array at a model's interface. */
 tensor_type model_type(const dnn_tensor *t);
 

@@ -23,7 +23,7 @@ typedef struct row {
 
 typedef enum option_code {
   TASK, OUT, DATA, WEIGHTS, MAP, AS, RESUME, OVERWRITE, EPOCHS, SEED, SEEDS, THREADS, DEFINE, BATCH, RANGE,
-  DIRECTIONS, STEPS, GRAPH, STAGE, ENTRY, CC, COLOR, HELP, OPTIONS
+  DIRECTIONS, STEPS, GRAPH, STAGE, ENTRY, JSON, CC, COLOR, HELP, OPTIONS
 } option_code;
 
 static const row rows[OPTIONS] = {
@@ -47,6 +47,7 @@ static const row rows[OPTIONS] = {
     [GRAPH] = {"graph", 0, "FILE", INFO, "draw the model into a .png, .svg, .pdf or .dot instead"},
     [STAGE] = {"stage", 0, "NAME", INFO, "what is drawn: kernels (default), fuse, elaborate or a pass"},
     [ENTRY] = {"entry", 0, "NAME", INFO, "draw this entry only; default: all"},
+    [JSON] = {"json", 0, NULL, INFO, "print the same as JSON"},
     [CC] = {"cc", 0, "PROGRAM", EVERY, "the C compiler; default: cc"},
     [COLOR] = {"color", 0, "WHEN", EVERY, "colours: auto (on a terminal), always or never"},
     [HELP] = {"help", 'h', NULL, EVERY, "this text"},
@@ -85,9 +86,10 @@ static const command_text command_texts[] = {
      "          --as=lenet5.map\n"
      "  dnn export lenet5.dnn ours.safetensors --weights=torch.safetensors --map=lenet5.map\n"},
     {COMMAND_INFO, "info FILE [options]",
-     "Prints the entries, parameters and memory of a model (.dnn or .so), or draws it.",
+     "Prints the entries, parameters and memory of a model (.dnn or .so), and of a .dnn what a call\n"
+     "of each entry takes: operations, bytes, kernels; or draws it.",
      "  dnn info lenet5.dnn\n"
-     "  dnn info lenet5.so\n"
+     "  dnn info lenet5.so --json\n"
      "  dnn info lenet5.dnn --graph=lenet5.svg --entry=predict\n"},
 };
 
@@ -181,6 +183,7 @@ static bool set_option(arena *a, options *o, option_code code, const char *text)
     case GRAPH: o->graph = text; return true;
     case STAGE: o->stage = text; return true;
     case ENTRY: o->entry = text; return true;
+    case JSON: return o->json = true;
     case CC: o->cc = text; return true;
     case COLOR: return colour_choose(text);
     case RESUME: return o->resume = true;
@@ -260,6 +263,7 @@ int options_parse(arena *a, command c, int argc, char **argv, options *o) {
     return wrong_use("%s", "--seed and --seeds exclude each other");
   if (o->map && !o->weights)
     return wrong_use("%s", "--map says how the weights of --weights are named, which is not given");
+  if (o->json && o->graph) return wrong_use("%s", "--json and --graph exclude each other");
   if ((o->stage || o->entry) && !o->graph)
     return wrong_use("%s", "--stage and --entry say what --graph draws");
   if (o->resume && o->overwrite)

@@ -32,7 +32,7 @@ typedef struct options {
   uint64_t seed;
   uint64_t *seeds;              /* of --seeds, each once */
   int seed_count;               /* 0: one training, with `seed` */
-  bool seed_given, resume, overwrite;
+  bool seed_given, resume, overwrite, json;
   int threads;                  /* 0: one per core */
   int64_t epochs;               /* -1: as the task says */
   int64_t batch;                /* of gradient checks */

@@ -229,5 +229,34 @@ static void conv_eval(const evaluation *e, const node *n, const tensor *const *o
   } while (axes_next(&n->type, index));
 }
 
-const op_definition op_CONV = {
-    .type = conv_type, .grad = conv_grad, .eval = conv_eval, .lower = &contraction_lowering};
+static int64_t greatest_divisor(int64_t a, int64_t b) { return b ? greatest_divisor(b, a % b) : a; }
+
+static int64_t floor_divided(int64_t a, int64_t b) { return a / b - (a % b < 0); }
+
+/* Of `count` windows those in which a tap, at an offset from the window's start, meets an element. */
+static int64_t windows_that_meet(const window *s, int64_t count, int64_t offset) {
+  int64_t first = -floor_divided(offset, s->stride), last = floor_divided(s->x - 1 - offset, s->stride);
+  if (first < 0) first = 0;
+  if (last >= count) last = count - 1;
+  int64_t period = s->left / greatest_divisor(s->stride, s->left); /* between neighbours lie zeros */
+  for (int64_t p = first; p <= last && p < first + period; p++)
+    if ((p * s->stride + offset) % s->left == 0) return (last - p) / period + 1;
+  return 0;
+}
+
+static int64_t conv_operations(const node *n) {
+  const tensor_type *w = &n->operands[1]->type;
+  int64_t products = op_times(n->type.dims[0].maximum, w->dims[0].maximum * w->dims[1].maximum);
+  for (int i = 0; i < n->type.rank - 2; i++) {
+    window s;
+    window_of(n, i, &s);
+    int64_t along = 0;
+    for (int64_t k = 0; k < w->dims[2 + i].maximum; k++)
+      along += windows_that_meet(&s, n->type.dims[2 + i].maximum, k * s.right - s.low);
+    products = op_times(products, along);
+  }
+  return op_times(2, products);
+}
+
+const op_definition op_CONV = {.type = conv_type, .grad = conv_grad, .eval = conv_eval,
+                               .lower = &contraction_lowering, .operations = conv_operations};

@@ -271,9 +271,16 @@ static loop_kernel *cumulative_kernel(lowering *l, const group *g) {
 
 static const op_lowering cumulative_lower = {.kernel = cumulative_kernel};
 
-const op_definition op_CUMSUM = {.type = cumulative_type, .grad = cumsum_grad,
-                                 .eval = cumulative_eval, .lower = &cumulative_lower};
-const op_definition op_CUMPROD = {.type = cumulative_type, .grad = cumprod_grad,
-                                  .eval = cumulative_eval, .lower = &cumulative_lower};
+/* Along a line each element but the first takes one; of a recurrence a product and a sum. */
+static int64_t cumulative_operations(const node *n) {
+  const int64_t extent = n->type.dims[along_of(n).axis].maximum, elements = type_elements(&n->type);
+  return op_times(n->operand_count, elements - elements / extent);
+}
+
+const op_definition op_CUMSUM = {.type = cumulative_type, .grad = cumsum_grad, .eval = cumulative_eval,
+                                 .lower = &cumulative_lower, .operations = cumulative_operations};
+const op_definition op_CUMPROD = {.type = cumulative_type, .grad = cumprod_grad, .eval = cumulative_eval,
+                                  .lower = &cumulative_lower, .operations = cumulative_operations};
 const op_definition op_RECURRENCE = {.type = recurrence_type, .grad = recurrence_grad,
-                                     .eval = cumulative_eval, .lower = &cumulative_lower};
+                                     .eval = cumulative_eval, .lower = &cumulative_lower,
+                                     .operations = cumulative_operations};

@@ -162,5 +162,13 @@ static void dot_eval(const evaluation *e, const node *n, const tensor *const *op
   } while (axes_next(&n->type, index));
 }
 
-const op_definition op_DOT = {
-    .type = dot_type, .grad = dot_grad, .eval = dot_eval, .lower = &contraction_lowering};
+static int64_t dot_operations(const node *n) {
+  dot_axes axes = axes_of(n);
+  int64_t terms = 1;
+  for (int i = 0; i < axes.contract_count; i++)
+    terms *= n->operands[0]->type.dims[axes.left_contract[i]].maximum;
+  return op_times(2 * terms, type_elements(&n->type));
+}
+
+const op_definition op_DOT = {.type = dot_type, .grad = dot_grad, .eval = dot_eval,
+                              .lower = &contraction_lowering, .operations = dot_operations};

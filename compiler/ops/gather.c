@@ -364,6 +364,8 @@ static const op_lowering gather_lower = {.kernel = gather_kernel};
 static const op_lowering scatter_lower = {.kernel = scatter_kernel};
 static const op_lowering scatter_add_lower = {.kernel = scatter_add_kernel};
 
+static int64_t scatter_add_operations(const node *n) { return type_elements(&n->operands[1]->type); }
+
 const op_definition op_GATHER = {
     .type = gather_type, .grad = gather_grad, .eval = gather_eval, .lower = &gather_lower};
 const op_definition op_SCATTER = {
@@ -371,4 +373,5 @@ const op_definition op_SCATTER = {
 const op_definition op_SCATTER_ADD = {.type = scatter_add_type,
                                       .grad = scatter_add_grad,
                                       .eval = scatter_add_eval,
-                                      .lower = &scatter_add_lower};
+                                      .lower = &scatter_add_lower,
+                                      .operations = scatter_add_operations};

@@ -144,7 +144,12 @@ static const loop_expr *cast_element(lowering *l, const node *n, const element_p
 static const op_lowering map_lower = {.element = map_element};
 static const op_lowering cast_lower = {.element = cast_element};
 
-const op_definition op_MAP = {
-    .type = map_type, .grad = map_grad, .eval = map_eval, .lower = &map_lower};
+static int64_t map_operations(const node *n) {
+  if (n->function == SCALAR_STOP) return 0;
+  return op_times(n->function == SCALAR_FMA ? 2 : 1, type_elements(&n->type));
+}
+
+const op_definition op_MAP = {.type = map_type, .grad = map_grad, .eval = map_eval,
+                              .lower = &map_lower, .operations = map_operations};
 const op_definition op_CAST = {
     .type = cast_type, .grad = cast_grad, .eval = cast_eval, .lower = &cast_lower};

@@ -225,13 +225,19 @@ static const op_lowering min_lower = {.combine = SCALAR_MINIMUM};
 static const op_lowering argmax_lower = {.combine = SCALAR_MAXIMUM, .place = true};
 static const op_lowering argmin_lower = {.combine = SCALAR_MINIMUM, .place = true};
 
-const op_definition op_SUM = {
-    .type = reduce_type, .grad = sum_grad, .eval = reduce_eval, .lower = &sum_lower};
-const op_definition op_PROD = {
-    .type = reduce_type, .grad = prod_grad, .eval = reduce_eval, .lower = &prod_lower};
-const op_definition op_MAX = {
-    .type = reduce_type, .grad = extremum_grad, .eval = reduce_eval, .lower = &max_lower};
-const op_definition op_MIN = {
-    .type = reduce_type, .grad = extremum_grad, .eval = reduce_eval, .lower = &min_lower};
-const op_definition op_ARGMAX = {.type = place_type, .eval = place_eval, .lower = &argmax_lower};
-const op_definition op_ARGMIN = {.type = place_type, .eval = place_eval, .lower = &argmin_lower};
+static int64_t reduce_operations(const node *n) {
+  return type_elements(&n->operands[0]->type) - type_elements(&n->type);
+}
+
+const op_definition op_SUM = {.type = reduce_type, .grad = sum_grad, .eval = reduce_eval,
+                              .lower = &sum_lower, .operations = reduce_operations};
+const op_definition op_PROD = {.type = reduce_type, .grad = prod_grad, .eval = reduce_eval,
+                               .lower = &prod_lower, .operations = reduce_operations};
+const op_definition op_MAX = {.type = reduce_type, .grad = extremum_grad, .eval = reduce_eval,
+                              .lower = &max_lower, .operations = reduce_operations};
+const op_definition op_MIN = {.type = reduce_type, .grad = extremum_grad, .eval = reduce_eval,
+                              .lower = &min_lower, .operations = reduce_operations};
+const op_definition op_ARGMAX = {.type = place_type, .eval = place_eval, .lower = &argmax_lower,
+                                 .operations = reduce_operations};
+const op_definition op_ARGMIN = {.type = place_type, .eval = place_eval, .lower = &argmin_lower,
+                                 .operations = reduce_operations};

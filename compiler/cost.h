@@ -1,0 +1,21 @@
+/* What a call of an entry costs, as counted in its graph and kernels. */
+#ifndef COST_H
+#define COST_H
+
+#include "module.h"
+
+/* Numbers are at most INT64_MAX. Turns of loops are counted as often as they run; of a loop that ends
+ * before its last turn, or whose number of turns is known at run time only, see `open_loops`. */
+typedef struct entry_cost {
+  int64_t parameters, parameter_bytes; /* that it reads or updates */
+  int64_t operations;                  /* on floating numbers, op.h */
+  int64_t bytes_read, bytes_written;   /* by kernels: each element of memory once per kernel */
+  int64_t kernels;                     /* calls */
+  int64_t scratch_bytes, scratch_bound, least_bound; /* planned; that this order of kernels needs; that
+                                                        any order needs */
+  int open_loops; /* loops with a condition: those with a largest number of turns count so many, others one */
+} entry_cost;
+
+entry_cost cost_of_entry(arena *a, const module *m, const module_entry *e);
+
+#endif
