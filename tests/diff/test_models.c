@@ -72,7 +72,7 @@ static void lenet5(void **state) {
   agrees_on_all_targets("models/convnets/lenet5.dnn", two_rows, 1);
 }
 
-enum { MOST_DEFINITIONS = 7 };
+enum { MOST_DEFINITIONS = 8 };
 
 static const struct {
   const char *path;
@@ -103,7 +103,21 @@ static const struct {
     {"models/attention/memn2n.dnn", {{"B", "2"}, {"D", "4"}, {"HOPS", "2"}}},
     {"models/energy/rbm.dnn",
      {{"B", "10"}, {"EDGE", "4"}, {"UNITS", "16"}, {"SIDE", "2"}, {"FEW", "3"}, {"LEVELS", "3"},
-      {"RUNS", "2"}}},
+      {"RUNS", "2"}, {"WALK", "2"}}},
+    {"models/generative/vae.dnn",
+     {{"B", "10"}, {"EDGE", "4"}, {"UNITS", "4"}, {"Z", "2"}, {"DRAWS", "3"}}},
+    {"models/generative/iwae.dnn",
+     {{"B", "2"}, {"EDGE", "4"}, {"UNITS", "4"}, {"Z", "2"}, {"K", "2"}, {"DRAWS", "3"}}},
+    {"models/generative/gan.dnn",
+     {{"B", "3"}, {"EDGE", "4"}, {"UNITS", "4"}, {"Z", "2"}, {"JUDGED", "3"}}},
+    {"models/generative/nade.dnn", {{"B", "3"}, {"EDGE", "4"}, {"UNITS", "4"}}},
+    {"models/autoencoders/contractive.dnn",
+     {{"B", "3"}, {"EDGE", "4"}, {"UNITS", "12"}, {"DRAWS", "2"}}},
+    {"models/supervised/saddle_free.dnn",
+     {{"ROWS", "6"}, {"B", "3"}, {"SIDE", "2"}, {"UNITS", "3"}, {"K", "3"}, {"STEPS", "3"},
+      {"SMALL", "0.5"}}},
+    {"models/attention/spatial_transformer.dnn",
+     {{"B", "20"}, {"SIDE", "8"}, {"EDGE", "8"}, {"UNITS", "2"}, {"CHANNELS", "1"}}},
 };
 
 static void each_on_one_target(void **state) {
