@@ -330,6 +330,7 @@ static const struct windowed {
     {"divisive_norm[3](p)", P, 4, {2, 2, 5, 6}},
     {"local_contrast_norm[3](p)", P, 4, {2, 2, 5, 6}},
     {"upsample2d[2](p)", P, 4, {2, 2, 10, 12}},
+    {"bilinear_sample(p, affine_grid[4, 3](sin(p[:, :, 0, :3])))", P, 4, {2, 2, 4, 3}},
     {"avg_unpool2d[(1, 2)](p)", P, 4, {2, 2, 5, 12}},
     {"max_unpool2d[5, 6, 2](max_pool2d[2](sin(p)), max_pool2d_places[2](p)[1])",
      P,
@@ -374,6 +375,19 @@ static const source_form indexed[] = {
     {"$x\n  $y[first, second, third] = sum[fourth, fifth]($x[first, second, fourth] *\n"
      "    $x[first, fifth, fourth] * $x[first, fifth, third])",
      REALS, 3, 3, LIKE, AS_X, false},
+    {"$x\n  $y[first < $d] = $x[first, first]", REALS, 2, 2, ROWS, AS_X, false},
+    {"$x\n  $y[first, second < $n] = $x[first, second - 1]", ANY, 2, 2, LIKE, AS_X, false},
+    {"$x\n  $y[first < $d] = sum[second < 3](sin($x[first + second - 1]))", REALS, 1, 1, LIKE, AS_X,
+     false},
+    {"$x\n  $y[first, second < $n] =\n"
+     "    sum[third]($x[first, third] * $x[first, (second - third) % $n])",
+     REALS, 2, 2, LIKE, AS_X, false},
+    {"$x\n  $y[first < $d, second < $n] = $x[second % $d, first // 2] + $x[first, second]", REALS,
+     2, 2, LIKE, AS_X, false},
+    {"argsort($x)\n  $y[first, second] = $x[first, $y[first, second]]", REALS, 2, 2, LIKE, AS_X,
+     false},
+    {"$x\n  $y[second < $d] = sum[first](i32($x[first] == second))", INTEGERS, 1, 1, LIKE,
+     DTYPE_I32, true},
 };
 
 /* ---- values from nothing, chance ------------------------------------------------------------- */
