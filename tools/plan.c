@@ -24,7 +24,7 @@ static bool is_attached(const task_run *run) {
   return run->every_epochs > 0 || run->every_steps > 0 || run->at_end;
 }
 
-/* A phase without data has no epochs of its own. */
+/* What counts as an epoch where the phase has none of its own, or not a whole one. */
 static int64_t lap_steps(const task *t, const task_run *run, int64_t steps) {
   int64_t least = 0;
   const task_run *r = run + 1, *end = t->runs + t->run_count;
@@ -51,6 +51,7 @@ static void measure(diagnostics *d, const task *t, const options *o, stage *s) {
     if (!fed && s->turns[i]->rows) fed = s->turns[i];
   }
   s->epoch_steps = fed ? feed_batches(fed) / fed->run->times : lap_steps(t, run, run->steps);
+  if (fed && epochs < 0 && s->epoch_steps > run->steps) s->epoch_steps = lap_steps(t, run, run->steps);
   if (s->epoch_steps < 1) s->epoch_steps = 1;
   if (epochs < 0) s->steps = run->steps;
   else if (__builtin_mul_overflow(epochs, s->epoch_steps, &s->steps))

@@ -33,8 +33,8 @@ typedef struct plan {
 /* The task by its name, NULL: the first; NULL with a message printed where there is none. */
 const task *plan_task(const program *p, const char *name);
 
-/* Reads all data of a task and puts its runs in order. A phase of steps without data counts the
- * shortest every_steps as an epoch, or a hundredth of its steps. NULL after an error, which is in
+/* Reads all data of a task and puts its runs in order. A phase of steps without data, or
+ * with more data than it sees, counts the shortest every_steps as an epoch, or a hundredth of its steps. NULL after an error, which is in
  * the diagnostics. */
 plan *plan_new(arena *a, diagnostics *d, const program *p, const task *t, const options *o);
 

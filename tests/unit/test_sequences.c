@@ -64,6 +64,14 @@ static void pieces_are_resumed(void **state) {
   tool_expect_same("half-carried/metrics.csv", "carried/metrics.csv");
 }
 
+/* Six steps of the seven that a pass would take: each two are an epoch. */
+static void a_part_of_a_pass_has_epochs(void **state) {
+  (void)state;
+  const char *text = tool_expect(0, "train sequences.dnn --data . --task part --out part");
+  assert_non_null(strstr(text, "epoch 3/3"));
+  assert_null(strstr(text, "epoch 4/"));
+}
+
 static void expect_fault(const char *arguments, const char *fault) {
   const char *text = tool_expect(1, "train sequences.dnn --data . --out fault %s", arguments);
   if (!strstr(text, fault)) fail_msg("%s\nis not in\n%s", fault, text);
@@ -140,6 +148,7 @@ int main(void) {
       cmocka_unit_test(sequences_are_padded),
       cmocka_unit_test(streams_carry_on),
       cmocka_unit_test(pieces_are_resumed),
+      cmocka_unit_test(a_part_of_a_pass_has_epochs),
       cmocka_unit_test(entries_make_data),
       cmocka_unit_test(made_data_is_resumed),
       cmocka_unit_test(data_that_cannot_be_cut_is_refused),
