@@ -47,6 +47,10 @@ static void write_check_context(writer *w, const module *m) {
 }
 
 static void write_argument_checks(writer *w, const c_signature *s, const graph *g) {
+  const dim size = module_size(g);
+  if (s->size)
+    writer_line(w, "if (%s < 1 || %s > %lld) return DNN_RANGE;", s->size, s->size,
+                (long long)size.maximum);
   const char **list = arena_array_of(w->arena, g->input_count + g->output_count, const char *);
   int count = 0;
   for (int i = 0; i < g->input_count; i++)
@@ -143,8 +147,9 @@ static void write_region_locals(writer *w, const c_signature *s, const module_en
     if (uses_region(w->arena, e, r))
       writer_line(w, "unsigned char *const %s = (unsigned char *)%s;", s->regions[r], places[r]);
   if (uses_region(w->arena, e, REGION_CONTEXT))
-    writer_line(w, "const int64_t %s[2] = {(int64_t)m->seed, %s};", s->regions[REGION_CONTEXT],
-                initial ? "0" : "(int64_t)m->step");
+    writer_line(w, "const int64_t %s[%d] = {(int64_t)m->seed, %s, %s};",
+                s->regions[REGION_CONTEXT], CONTEXT_WORDS, initial ? "0" : "(int64_t)m->step",
+                s->size ? s->size : "0");
 }
 
 static void write_observer(writer *w) {

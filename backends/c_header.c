@@ -25,12 +25,14 @@ static const char *element_count(arena *a, const tensor_type *t) {
 static const char *input_text(arena *a, const graph_value *v, const char *name) {
   const tensor_type *t = &v->node->type;
   if (t->rank == 0) return arena_printf(a, "%s %s", c_element(t->element), name);
+  if (t->dims[0].symbol) return arena_printf(a, "const %s *%s", c_element(t->element), name);
   return arena_printf(a, "const %s %s[%s]", c_element(t->element), name, element_count(a, t));
 }
 
 static const char *output_text(arena *a, const graph_value *v, const char *name) {
   const tensor_type *t = &v->node->type;
-  if (t->rank == 0) return arena_printf(a, "%s *%s", c_element(t->element), name);
+  if (t->rank == 0 || t->dims[0].symbol)
+    return arena_printf(a, "%s *%s", c_element(t->element), name);
   return arena_printf(a, "%s %s[%s]", c_element(t->element), name, element_count(a, t));
 }
 
@@ -92,12 +94,15 @@ c_signature c_entry_signature(c_unit *u, const module *m, const module_entry *e)
   c_signature s = {0};
   c_body names = {.unit = u};
   reserve_names(&names, m);
+  const dim size = module_size(g);
+  if (size.symbol) s.size = c_declare(&names, NULL, size.symbol, c_scalar(DTYPE_I64))->text;
   s.inputs = declare_values(&names, g->input_count, g->inputs);
   s.outputs = declare_values(&names, g->output_count, g->outputs);
   declare_locals(&names, &s);
   declare_turns(&names, &s, depth_of(&e->code));
   s.function = arena_printf(a, "%s_%s%s", model, e->name, is_own_function(e->name) ? "_entry" : "");
   const char *list = arena_printf(a, "%s%s *m", e->writes ? "" : "const ", model);
+  if (s.size) list = arena_printf(a, "%s, int64_t %s", list, s.size);
   for (int i = 0; i < g->input_count; i++)
     list = arena_printf(a, "%s, %s", list, input_text(a, &g->inputs[i], s.inputs[i]));
   for (int i = 0; i < g->output_count; i++)
@@ -120,6 +125,10 @@ static void write_entry_prototype(writer *w, c_unit *u, const module *m, const m
   arena *a = u->arena;
   const graph *g = e->graph;
   const char *does = e->writes ? ".\nChanges slots, counts the generation and the step." : ".";
+  const dim size = module_size(g);
+  if (size.symbol)
+    does = arena_printf(a, "%s\nArrays hold as many rows as the size says, one behind the other; %s from 1 "
+                        "to %lld, else DNN_RANGE.", does, size.symbol, (long long)size.maximum);
   writer_gap(w);
   writer_comment(w, arena_printf(a, "%s: from %s\nto %s%s", e->name,
                                  values_text(a, g->input_count, g->inputs),

@@ -40,8 +40,8 @@ static const char *tensor_text(extent_pool *p, const char *name, const tensor_ty
                                       "DNN_BF16", "DNN_F16", "DNN_F32", "DNN_F64"};
   const char *extents = t->rank ? arena_printf(p->arena, "model_extents + %d", pool_add(p, t))
                                 : "NULL";
-  return arena_printf(p->arena, "{%s, %s, %d, %s}", c_string(p->arena, name), codes[t->element],
-                      t->rank, extents);
+  return arena_printf(p->arena, "{%s, %s, %d, %s, %d}", c_string(p->arena, name), codes[t->element],
+                      t->rank, extents, t->rank > 0 && t->dims[0].symbol);
 }
 
 static void write_tensors(writer *w, extent_pool *p, const char *name, int count,
@@ -75,7 +75,7 @@ static const char *pointer_argument(arena *a, const tensor_type *t, int i) {
 static void write_call(writer *w, c_unit *u, const module *m, const module_entry *e) {
   arena *a = u->arena;
   const graph *g = e->graph;
-  const char *list = "m", *missing = "";
+  const char *list = module_size(g).symbol ? "m, size" : "m", *missing = "";
   if (g->input_count) missing = "!inputs";
   if (g->output_count) missing = arena_printf(a, "%s%s!outputs", missing, *missing ? " || " : "");
   for (int i = 0; i < g->input_count; i++) {
@@ -88,9 +88,10 @@ static void write_call(writer *w, c_unit *u, const module *m, const module_entry
                         c_element(g->outputs[i].node->type.element), i);
   writer_gap(w);
   writer_open(w,
-              "static int call_%s(dnn_context *m, const void *const *inputs, void *const *outputs)",
+              "static int call_%s(dnn_context *m, int64_t size, const void *const *inputs, void *const *outputs)",
               e->name);
   if (*missing) writer_line(w, "if (%s) return DNN_NULL;", missing);
+  if (!module_size(g).symbol) writer_line(w, "(void)size;");
   if (!g->input_count) writer_line(w, "(void)inputs;");
   if (!g->output_count) writer_line(w, "(void)outputs;");
   writer_line(w, "return %s(%s);", c_entry_signature(u, m, e).function, list);
@@ -115,8 +116,9 @@ static void write_entries(writer *w, extent_pool *p, const module *m) {
     const graph *g = e->graph;
     const char *inputs = g->input_count ? arena_printf(a, "%s_inputs", e->name) : "NULL";
     const char *outputs = g->output_count ? arena_printf(a, "%s_outputs", e->name) : "NULL";
-    writer_line(w, "{%s, %d, %d, %s, %s, %d, call_%s},", c_string(a, e->name), g->input_count,
-                g->output_count, inputs, outputs, e->writes, e->name);
+    writer_line(w, "{%s, %d, %d, %s, %s, %d, %lld, call_%s},", c_string(a, e->name), g->input_count,
+                g->output_count, inputs, outputs, e->writes, (long long)module_size(g).maximum,
+                e->name);
   }
   writer_close(w, ";");
 }

@@ -313,13 +313,31 @@ node *build_reduce(graph *g, op_code op, node *x, int axis_count, const int64_t 
   return unary(g, op, x, 1, (attribute[]){ints(axis_count, sorted)});
 }
 
+/* How many elements of x a sum has: of a bounded axis, as many as there are in a call. */
+static node *build_count(graph *g, const tensor_type *x, const node *sum, int axis_count,
+                         const int64_t *axes) {
+  double known = (double)type_elements(x) / (double)type_elements(&sum->type);
+  node *count = NULL;
+  for (int i = 0; i < axis_count; i++) {
+    const dim d = x->dims[from_start(axes[i], x->rank)];
+    if (!d.symbol) continue;
+    const tensor_type ones = {.element = sum->type.element, .rank = 1, .dims = {d}};
+    const int64_t axis = 0;
+    node *size = build_reduce(g, OP_SUM, build_splat(g, &ones, 1), 1, &axis);
+    count = count ? build_map2(g, SCALAR_MUL, count, size) : size;
+    known /= (double)d.maximum;
+  }
+  if (!count) return build_splat(g, &sum->type, known);
+  count = build_map2(g, SCALAR_MUL, count, build_splat(g, &count->type, known));
+  return build_broadcast_to(g, count, &sum->type);
+}
+
 node *build_mean(graph *g, node *x, int axis_count, const int64_t *axes) {
   if (!x) return NULL;
   bool half = half_is(x->type.element); /* in which the sum or the count may overflow */
   node *sum = build_reduce(g, OP_SUM, half ? build_cast(g, x, DTYPE_F32) : x, axis_count, axes);
   if (!sum) return NULL;
-  double count = (double)type_elements(&x->type) / (double)type_elements(&sum->type);
-  node *mean = build_map2(g, SCALAR_DIV, sum, build_splat(g, &sum->type, count));
+  node *mean = build_map2(g, SCALAR_DIV, sum, build_count(g, &x->type, sum, axis_count, axes));
   return build_cast(g, mean, x->type.element);
 }
 
@@ -405,6 +423,15 @@ loop_shape loop_shape_of(const node *n) {
   s.recompute = count > 0;
   s.invariants = n->operand_count - s.carries - s.sequences;
   return s;
+}
+
+tensor_type loop_result_type(const loop_shape *s, int number) {
+  tensor_type type = s->body->outputs[number].node->type;
+  if (number < s->carries) return type;
+  memmove(type.dims + 1, type.dims, (size_t)type.rank * sizeof *type.dims);
+  type.dims[0] = dim_fixed(s->turns);
+  type.rank++;
+  return type;
 }
 
 int result_number(const node *n) { return n->op == OP_RESULT ? (int)node_int(n, 0) : 0; }

@@ -111,6 +111,7 @@ enum { LOOP_MOST_TURNS = 1 << 24 }; /* of a loop that only its condition ends: t
 loop_shape loop_shape_of(const node *loop);
 node *build_loop(graph *g, const loop_shape *shape, node *const *operands);
 node *build_result(graph *g, node *loop, int number); /* 0: the loop itself */
+tensor_type loop_result_type(const loop_shape *s, int number);
 int result_number(const node *n); /* of a loop or one of its results */
 
 /* The value, whose derivative is a rule: the body takes the value's cotangent, then what it reads, to

@@ -206,11 +206,11 @@ static void add_argument(builder *b, planned_step *c, int value) {
 }
 
 static void call_copy(builder *b, const node *n, int from, int to) {
-  loop_kernel *k = lower_copy(b->arena, b->module->target, n->type.element,
-                              type_elements(&n->type));
+  loop_kernel *k = lower_copy(b->arena, b->module->target, &n->type);
   planned_step *c = add_call(b, k, "_copy");
   add_argument(b, c, from);
   add_argument(b, c, to);
+  if (k->parameter_count > 2) add_argument(b, c, CONTEXT);
 }
 
 static void copy_value(builder *b, const node *n, int from, int to) {
@@ -335,10 +335,11 @@ static void call_before_turns(builder *b, const planned_loop *l) {
     if (b->plan.values[l->results[i]].shares != l->operands[i])
       call_copy(b, l->node->operands[i], l->operands[i], l->results[i]);
   for (int i = l->shape.carries; l->condition && i < l->shape.body->output_count; i++) {
-    const tensor_type *part = &l->shape.body->outputs[i].node->type;
-    loop_kernel *k = lower_zeros(b->arena, b->module->target, part->element,
-                                 l->shape.turns * type_elements(part));
-    add_argument(b, add_call(b, k, "_zeros"), l->results[i]);
+    const tensor_type stack = loop_result_type(&l->shape, i);
+    loop_kernel *k = lower_zeros(b->arena, b->module->target, &stack);
+    planned_step *c = add_call(b, k, "_zeros");
+    add_argument(b, c, l->results[i]);
+    if (k->parameter_count > 1) add_argument(b, c, CONTEXT);
   }
 }
 

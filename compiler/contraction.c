@@ -16,6 +16,12 @@ bool contraction_depends(const contraction_operand *operand, int axis) {
   return false;
 }
 
+bool contraction_is_bounded(const contraction *c) {
+  for (int a = 0; a < c->axis_count; a++)
+    if (c->axes[a].bounded) return true;
+  return false;
+}
+
 bool contraction_plain(const contraction *c, const contraction_coordinate *coordinate) {
   int64_t last = 0;
   for (int a = 0; a < c->axis_count; a++)
@@ -63,7 +69,8 @@ contraction_cut contraction_cut_of(const contraction *c, const contraction_sched
   int64_t units = contraction_units(c, s, axis);
   int64_t most = !c->axes[axis].reduced ? s->tile[axis] : axis == s->block_axis ? s->block : units;
   contraction_cut cut = {.tiles = units / most + (units % most > 0)};
-  bool whole = axis == s->block_axis && axis == s->vector_axis; /* vectors but for the last block */
+  bool whole = c->axes[axis].bounded ||
+               (axis == s->block_axis && axis == s->vector_axis); /* vectors but for the last block */
   cut.size = whole ? most : units / cut.tiles;
   cut.larger = whole ? 0 : units % cut.tiles;
   return cut;

@@ -22,6 +22,7 @@ typedef struct contraction_axis {
   bool reduced;
   bool covered;   /* an output axis of which every tile has all indices, none of them as lanes */
   int64_t stride; /* of output axes: elements between neighbours in the output; not 0 */
+  bool bounded;   /* it runs to a size that each call gives; the extent is its bound */
 } contraction_axis;
 
 /* One axis of an operand. The contraction reads it at u = Σ steps_a · i_a, steps at least 0: one
@@ -73,6 +74,9 @@ typedef struct contraction {
   int axis_count;
   contraction_axis axes[CONTRACTION_AXES];
   contraction_operand operands[2];
+
+  const loop_buffer *context; /* of the kernel, which has the size of bounded axes (lower_size); NULL
+                                 where there are none */
 
   /* Of rank 1; every element is stored. With an epilogue only sums over some of the blocks that a
    * reduced axis is cut into: without blocks it may be NULL. */
@@ -158,6 +162,9 @@ int contraction_output_number(const contraction *c, int axis);
 /* True where the operand's elements differ along the axis. */
 bool contraction_depends(const contraction_operand *operand, int axis);
 
+/* True where an axis runs to a size that each call gives. */
+bool contraction_is_bounded(const contraction *c);
+
 /* True where every read of the operand is a stored element of a linear buffer. */
 bool contraction_direct(const contraction *c, const contraction_operand *operand);
 
@@ -174,7 +181,8 @@ int contraction_coordinate_of(const contraction_operand *operand, int axis);
 bool contraction_pure(const contraction *c, const contraction_coordinate *coordinate, int axis);
 
 /* An even cut of an axis into tiles: the first `larger` have size + 1 units, the others size. Where
- * the vector axis is cut into blocks, these are whole vectors but for what is left to the last. */
+ * the vector axis is cut into blocks, these are whole vectors but for what is left to the last. Those of
+ * a bounded axis are of one size; what is left of the size at run time is done one by one. */
 typedef struct contraction_cut {
   int64_t tiles, size, larger;
 } contraction_cut;

@@ -224,6 +224,7 @@ static loop_kernel *contraction_kernel(lowering *l, const group *g) {
   loop_buffer *context = lower_context(l, g, kernel);
   contraction *c = arena_new_of(l->arena, contraction);
   *c = *g->contraction;
+  c->context = contraction_is_bounded(c) ? context : NULL;
   for (int i = 0; i < 2; i++) {
     contraction_operand *o = &c->operands[i];
     if (g->prologues[i]) {

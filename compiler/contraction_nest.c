@@ -1,6 +1,8 @@
 /* The loops around the tiles of a contraction. */
 #include "contraction_nest.h"
 
+#include "lower.h"
+
 /* A level of the walk: a loop over the parts of an axis, or a copy; the tile is below the last. */
 typedef struct level {
   int axis; /* -1: a copy */
@@ -123,12 +125,47 @@ static void emit_run(walk *w, int depth, int axis, const run *r, bool only, loop
   if (r->partial > 0) n->partial = 0;
 }
 
+/* Indices [low, high) of an axis in steps of as many units. */
+static void emit_span(walk *w, int depth, int axis, int64_t size, const loop_expr *low,
+                      const loop_expr *high, loop_block *block) {
+  contraction_nest *n = &w->nest;
+  const char *name = arena_printf(n->arena, "%s0", n->contraction->axes[axis].name);
+  const loop_variable *v = loop_variable_new(n->arena, name, loop_scalar(DTYPE_I64));
+  loop_stmt *loop = loop_for(n->arena, block, LOOP_SEQ, v, low, high, size);
+  n->start[axis] = loop_var(n->arena, v);
+  n->size[axis] = size;
+  emit(w, depth + 1, &loop->body);
+}
+
+/* A bounded axis: whole tiles, or blocks, and what is left one by one; of the task's part of it. */
+static void emit_bounded(walk *w, int depth, int axis, loop_block *block) {
+  contraction_nest *n = &w->nest;
+  arena *a = n->arena;
+  const loop_expr *low = loop_int(a, 0), *high = n->bound, *whole = n->bound;
+  int64_t size = contraction_cut_of(n->contraction, n->schedule, axis).size;
+  if (w->low[axis]) {
+    low = loop_let(a, block, "low", loop_mul(a, w->low[axis], loop_int(a, size)));
+    const loop_expr *end = loop_mul(a, w->high[axis], loop_int(a, size));
+    high = loop_let(a, block, "high", loop_op(a, SCALAR_MINIMUM, end, n->bound, NULL));
+    high = loop_let(a, block, "high", loop_op(a, SCALAR_MAXIMUM, high, low, NULL));
+  }
+  if (size > 1) {
+    const loop_expr *left = loop_op(a, SCALAR_MOD, high, loop_int(a, size), NULL);
+    whole = loop_let(a, block, "whole", loop_op(a, SCALAR_SUB, high, left, NULL));
+    emit_span(w, depth, axis, size, low, whole, block);
+    low = w->low[axis] ? loop_op(a, SCALAR_MAXIMUM, low, whole, NULL) : whole;
+  }
+  emit_span(w, depth, axis, 1, low, high, block);
+}
+
 static void emit_axis(walk *w, int depth, int axis, loop_block *block) {
   contraction_nest *n = &w->nest;
   const loop_expr *start = n->start[axis];
   int64_t size = n->size[axis];
   run runs[3];
-  int count = runs_of(w, axis, runs);
+  bool bounded = n->contraction->axes[axis].bounded;
+  int count = bounded ? 0 : runs_of(w, axis, runs);
+  if (bounded) emit_bounded(w, depth, axis, block);
   for (int i = 0; i < count; i++) emit_run(w, depth, axis, &runs[i], count == 1, block);
   n->start[axis] = start;
   n->size[axis] = size;
@@ -250,5 +287,6 @@ void contraction_emit(arena *a, const contraction *c, const contraction_schedule
   } else {
     loop_comment(a, body, text);
   }
+  if (c->context) w.nest.bound = lower_size(a, c->context, body);
   emit(&w, 0, body);
 }

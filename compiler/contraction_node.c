@@ -9,8 +9,9 @@
 enum { LEFT_BATCH, RIGHT_BATCH, LEFT_CONTRACT, RIGHT_CONTRACT };
 enum { STRIDES, LOW, HIGH, LEFT_DILATION, RIGHT_DILATION, GROUPS };
 
-static int add_axis(contraction *c, const char *name, int64_t extent, bool reduced) {
-  c->axes[c->axis_count] = (contraction_axis){.name = name, .extent = extent, .reduced = reduced};
+static int add_axis(contraction *c, const char *name, dim extent, bool reduced) {
+  c->axes[c->axis_count] = (contraction_axis){.name = name, .extent = extent.maximum,
+                                              .reduced = reduced, .bounded = extent.symbol != NULL};
   return c->axis_count++;
 }
 
@@ -64,23 +65,21 @@ static void product(arena *a, const node *n, contraction *c) {
     const int64_t *contract = node_ints(n, LEFT_CONTRACT + side, &contract_count);
     const tensor_type *type = &n->operands[side]->type;
     for (int i = 0; i < batch_count; i++) {
-      int64_t extent = type->dims[batch[i]].maximum;
-      if (side == 0) add_axis(c, numbered(a, "b", i, batch_count), extent, false);
+      if (side == 0) add_axis(c, numbered(a, "b", i, batch_count), type->dims[batch[i]], false);
       bind(c, side, batch[i], i);
     }
     int64_t free[MAX_RANK];
     int count = axes_others(type->rank, batch, batch_count, contract, contract_count, free);
     for (int i = 0; i < count; i++)
       bind(c, side, free[i],
-           add_axis(c, numbered(a, side == 0 ? "m" : "n", i, count), type->dims[free[i]].maximum,
-                    false));
+           add_axis(c, numbered(a, side == 0 ? "m" : "n", i, count), type->dims[free[i]], false));
   }
   int count;
   const int64_t *left = node_ints(n, LEFT_CONTRACT, &count);
   const int64_t *right = node_ints(n, RIGHT_CONTRACT, NULL);
   for (int i = 0; i < count; i++) {
     int axis = add_axis(c, numbered(a, "k", i, count),
-                        n->operands[0]->type.dims[left[i]].maximum, true);
+                        n->operands[0]->type.dims[left[i]], true);
     bind(c, 0, left[i], axis);
     bind(c, 1, right[i], axis);
   }
@@ -95,17 +94,17 @@ static void convolution(const node *n, contraction *c) {
   int64_t groups = node_int(n, GROUPS);
   int64_t filters = filter->dims[0].maximum / groups, channels = filter->dims[1].maximum;
   int spatial = image->rank - 2, place[3];
-  x[0].steps[add_axis(c, "n", image->dims[0].maximum, false)] = 1;
-  int group = add_axis(c, "g", groups, false);
+  x[0].steps[add_axis(c, "n", image->dims[0], false)] = 1;
+  int group = add_axis(c, "g", dim_fixed(groups), false);
   x[1].steps[group] = channels;
   if (groups > 1) w++->steps[group] = 1;
-  w[0].steps[add_axis(c, "o", filters, false)] = 1;
+  w[0].steps[add_axis(c, "o", dim_fixed(filters), false)] = 1;
   for (int i = 0; i < spatial; i++)
-    place[i] = add_axis(c, places[3 - spatial + i], n->type.dims[2 + i].maximum, false);
-  int channel = add_axis(c, "c", channels, true);
+    place[i] = add_axis(c, places[3 - spatial + i], n->type.dims[2 + i], false);
+  int channel = add_axis(c, "c", dim_fixed(channels), true);
   x[1].steps[channel] = w[1].steps[channel] = 1;
   for (int i = 0; i < spatial; i++) {
-    int tap = add_axis(c, taps[3 - spatial + i], filter->dims[2 + i].maximum, true);
+    int tap = add_axis(c, taps[3 - spatial + i], filter->dims[2 + i], true);
     w[2 + i].steps[tap] = 1;
     x[2 + i].steps[tap] = node_ints(n, RIGHT_DILATION, NULL)[i];
     x[2 + i].steps[place[i]] = node_ints(n, STRIDES, NULL)[i];
@@ -158,7 +157,7 @@ bool contraction_cover(contraction *c, int axis, int64_t inside) {
   int side = contraction_depends(&c->operands[0], axis) ? 0 : 1;
   contraction_operand *o = &c->operands[side];
   int at = contraction_coordinate_of(o, axis);
-  if (c->axis_count == CONTRACTION_AXES || contraction_depends(&c->operands[1 - side], axis) ||
+  if (c->axes[axis].bounded || c->axis_count == CONTRACTION_AXES || contraction_depends(&c->operands[1 - side], axis) ||
       at < 0 || o->rank == MAX_RANK || !contraction_pure(c, &o->coordinates[at], axis) ||
       !contraction_plain(c, &o->coordinates[at]) || o->coordinates[at].low != 0 ||
       o->coordinates[at].extent != c->axes[axis].extent)

@@ -243,7 +243,7 @@ static void outer_axes(const contraction *c, contraction_schedule *s, int operan
 static int axis_to_block(const contraction *c, const contraction_schedule *s, int operand) {
   int found = -1;
   for (int a = c->axis_count - 1; a >= 0; a--)
-    if (c->axes[a].reduced && c->axes[a].extent > 1 &&
+    if (c->axes[a].reduced && c->axes[a].extent > 1 && !c->axes[a].bounded &&
         contraction_depends(&c->operands[operand], a) && (found < 0 || a != s->vector_axis))
       found = a;
   return found;
@@ -275,15 +275,37 @@ static bool shrink(const contraction *c, contraction_schedule *s, int operand, d
   return shorten_blocks(c, s, operand, bytes);
 }
 
+/* A reduced axis whose size each call gives, or -1. */
+static int bounded_reduced(const contraction *c) {
+  for (int a = 0; a < c->axis_count; a++)
+    if (c->axes[a].reduced && c->axes[a].bounded) return a;
+  return -1;
+}
+
+/* Copies cover blocks of a bounded reduced axis that any of them depends on. */
+static void block_bounded(const contraction *c, contraction_schedule *s) {
+  enum { BLOCK = 16 };
+  int axis = bounded_reduced(c);
+  for (int i = 0; i < 2 && axis >= 0; i++)
+    if (s->copied[i] && contraction_depends(&c->operands[i], axis)) s->block_axis = axis;
+  if (s->block_axis < 0) return;
+  s->block = c->axes[axis].extent < BLOCK ? c->axes[axis].extent : BLOCK;
+}
+
+/* The bound on bytes is kept where a bounded axis leaves the choice. */
 static bool plan_copies(const contraction *c, contraction_schedule *s) {
   for (int a = 0; a < c->axis_count; a++)
-    s->outer[a] = !c->axes[a].reduced && is_shared(c, a);
+    s->outer[a] = !c->axes[a].reduced && (is_shared(c, a) || c->axes[a].bounded);
   s->block_axis = -1;
+  block_bounded(c, s);
   for (int i = 0; i < 2; i++) {
     if (!s->copied[i]) continue;
     outer_axes(c, s, i);
     for (double bytes = box_bytes(c, s, i); bytes > LOCAL_BYTES; bytes = box_bytes(c, s, i))
-      if (!shrink(c, s, i, bytes)) return false;
+      if (!shrink(c, s, i, bytes)) {
+        if (bounded_reduced(c) < 0) return false;
+        break;
+      }
   }
   return true;
 }
@@ -496,7 +518,7 @@ contraction_schedule contraction_schedule_find(const contraction *c, const targe
   int most = most_lanes(c, t);
   for (s.vector_axis = 0; s.vector_axis < c->axis_count; s.vector_axis++)
     for (s.lanes = most; s.lanes > 1; s.lanes /= 2)
-      if (c->axes[s.vector_axis].extent > s.lanes / 2 && c->axes[s.vector_axis].extent > 1 &&
+      if (!c->axes[s.vector_axis].bounded && c->axes[s.vector_axis].extent > s.lanes / 2 && c->axes[s.vector_axis].extent > 1 &&
           !c->axes[s.vector_axis].covered)
         consider_copies(&q, s);
   ensure(q.best.cycles < INFINITY);

@@ -146,6 +146,14 @@ static void emit_steps(tile *t, loop_block *block, int depth, range along_vector
   bool vector = axis == n->schedule->vector_axis;
   range r = vector ? along_vector : (range){0, n->size[axis]};
   int64_t step = vector ? t->lanes : 1, whole = (r.high - r.low) / step;
+  if (n->contraction->axes[axis].bounded && axis != n->schedule->block_axis) {
+    const loop_variable *v =
+        loop_variable_new(a, n->contraction->axes[axis].name, loop_scalar(DTYPE_I64));
+    loop_stmt *loop = loop_for(a, block, LOOP_SEQ, v, loop_int(a, 0), n->bound, 1);
+    t->step[axis] = loop_var(a, v);
+    emit_steps(t, &loop->body, depth + 1, along_vector);
+    return;
+  }
   if (whole == 1) {
     t->step[axis] = loop_int(a, r.low);
     emit_steps(t, block, depth + 1, along_vector);
@@ -398,7 +406,8 @@ static void end_sums(tile *t, loop_block *block) {
   } else {
     arena *a = n->arena;
     const loop_expr *end = loop_add(a, n->start[axis], loop_int(a, n->size[axis]));
-    const loop_expr *extent = loop_int(a, n->contraction->axes[axis].extent);
+    const contraction_axis *x = &n->contraction->axes[axis];
+    const loop_expr *extent = x->bounded ? n->bound : loop_int(a, x->extent);
     loop_stmt *last = loop_if(a, block, loop_op(a, SCALAR_GE, end, extent, NULL));
     finish_sums(t, &last->body);
     store_sums(t, &last->otherwise);

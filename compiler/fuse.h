@@ -54,6 +54,7 @@ typedef struct group {
   int input_count;
   int outer_rank, inner_rank;
   int64_t outer[MAX_RANK], inner[MAX_RANK];
+  bool outer_bounded[MAX_RANK], inner_bounded[MAX_RANK]; /* up to a size that each call gives */
 
   /* By member: the index in it that a point of the domain has (NULL: none), and of reductions the
    * index at which their operand is read. */
@@ -74,7 +75,7 @@ typedef struct group {
   int access_count;
   int64_t operations; /* scalar operations, where an addition is one */
   int quotients;      /* quotients and remainders in accesses, guards and positions */
-  bool context;       /* it reads seed and step */
+  bool context;       /* it reads seed and step, or the size of bounded axes */
 
   int64_t scratch_bytes; /* of a loop: what it needs beside inputs and outputs; set before order_groups */
 

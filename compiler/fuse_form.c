@@ -261,10 +261,12 @@ static void make_contraction_domain(former *k) {
   g->kind = GROUP_CONTRACTION;
   for (int i = 0; i < c->axis_count; i++) {
     if (c->axes[i].reduced) continue;
-    if (c->axes[i].covered)
+    if (c->axes[i].covered) {
       g->inner[g->inner_rank++] = c->axes[i].extent;
-    else
+    } else {
+      g->outer_bounded[g->outer_rank] = c->axes[i].bounded;
       g->outer[g->outer_rank++] = c->axes[i].extent;
+    }
     const index_expr *v =
         index_variable(a, contraction_output_number(c, i), c->axes[i].extent);
     position = index_add(a, position, index_scale(a, v, c->axes[i].stride));
@@ -278,16 +280,44 @@ static void make_domain(former *k, const node *seed) {
   int count = 0;
   g->kind = is_reduction(seed) ? GROUP_ROW : GROUP_MAP;
   g->outer_rank = seed->type.rank;
-  for (int i = 0; i < g->outer_rank; i++) g->outer[i] = seed->type.dims[i].maximum;
+  for (int i = 0; i < g->outer_rank; i++) {
+    g->outer[i] = seed->type.dims[i].maximum;
+    g->outer_bounded[i] = seed->type.dims[i].symbol;
+  }
   const int64_t *axes = g->kind == GROUP_ROW ? node_ints(seed, 0, &count) : NULL;
   g->inner_rank = count;
-  for (int i = 0; i < count; i++) g->inner[i] = seed->operands[0]->type.dims[axes[i]].maximum;
+  for (int i = 0; i < count; i++) {
+    g->inner[i] = seed->operands[0]->type.dims[axes[i]].maximum;
+    g->inner_bounded[i] = seed->operands[0]->type.dims[axes[i]].symbol;
+  }
   const index_expr **at = new_at(k);
   for (int i = 0; i < g->outer_rank; i++) at[i] = domain_variable(k, i);
   settle(k, seed, at);
 }
 
 /* ---- checks ---------------------------------------------------------------------------------- */
+
+static bool is_bounded(const group *g, int v) {
+  return v < g->outer_rank ? g->outer_bounded[v] : g->inner_bounded[v - g->outer_rank];
+}
+
+static bool has_bounded(const group *g) {
+  for (int v = 0; v < g->outer_rank + g->inner_rank; v++)
+    if (is_bounded(g, v)) return true;
+  return false;
+}
+
+/* True where bounded axes are bounded variables by themselves, and no others depend on these. */
+static bool bounds_agree(const former *k, const tensor_type *type, const index_expr *const *at) {
+  const group *g = k->group;
+  for (int i = 0; i < type->rank; i++) {
+    int bounded = 0;
+    for (int v = 0; v < g->outer_rank + g->inner_rank; v++)
+      bounded += is_bounded(g, v) && index_depends(at[i], v);
+    if (type->dims[i].symbol ? bounded != 1 || at[i]->term_count != 1 : bounded > 0) return false;
+  }
+  return true;
+}
 
 /* True where the index covers the tensor exactly once as the domain, or its outer part, is run
  * through. An index that came by a read outside of its bounds may leave an axis and meet all
@@ -297,6 +327,7 @@ static bool covers(const former *k, const tensor_type *type, const index_expr *c
   const group *g = k->group;
   for (int i = 0; i < type->rank; i++)
     if (at[i]->low < 0 || at[i]->high >= type->dims[i].maximum) return false;
+  if (!bounds_agree(k, type, at)) return false;
   int rank = g->outer_rank + (only_outer ? 0 : g->inner_rank), variables[2 * MAX_RANK];
   int64_t extents[2 * MAX_RANK];
   for (int i = 0; i < rank; i++) {
@@ -316,7 +347,7 @@ static bool reduces_rows(former *k, const node *n, const index_expr *const *oper
   if (!inner_index(k, n, inner)) return false;
   for (int i = 0; i < count; i++)
     if (!index_equal(operand_at[axes[i]], inner[i])) return false;
-  return true;
+  return bounds_agree(k, &n->operands[0]->type, operand_at);
 }
 
 static bool take_homes(former *k) {
@@ -459,7 +490,7 @@ bool group_survey(arena *a, const fusion *f, group *g) {
   g->inputs = NULL;
   g->access_count = g->input_count = 0;
   g->operations = g->quotients = 0;
-  g->context = false;
+  g->context = has_bounded(g) || (g->contraction && contraction_is_bounded(g->contraction));
   for (int i = 0; i < 2 && g->heart; i++)
     if (group_input(g, g->operands[i].root) < 0)
       arena_push(a, g->inputs, g->input_count) = g->operands[i].root;
@@ -493,6 +524,7 @@ group *group_of_operand(arena *a, const fusion *f, node *const *members, int mem
   g->outer_rank = operand->type.rank;
   for (int i = 0; i < g->outer_rank; i++) {
     g->outer[i] = operand->type.dims[i].maximum;
+    g->outer_bounded[i] = operand->type.dims[i].symbol;
     at[i] = index_variable(a, i, g->outer[i]);
   }
   survey s = {.arena = a, .fusion = f, .group = g, .fits = true};
@@ -502,15 +534,9 @@ group *group_of_operand(arena *a, const fusion *f, node *const *members, int mem
 
 /* ---- forming --------------------------------------------------------------------------------- */
 
-static bool has_bounded_size(const tensor_type *type) {
-  for (int i = 0; i < type->rank; i++)
-    if (type->dims[i].symbol) return true;
-  return false;
-}
-
 node *group_root(node *operand) {
-  while (operand->op == OP_RESHAPE && !has_bounded_size(&operand->type) &&
-         !has_bounded_size(&operand->operands[0]->type))
+  while (operand->op == OP_RESHAPE && !lower_is_bounded(&operand->type) &&
+         !lower_is_bounded(&operand->operands[0]->type))
     operand = operand->operands[0];
   return operand;
 }
@@ -519,9 +545,12 @@ node *group_root(node *operand) {
 static group *form_alone(arena *a, group *g) {
   node *n = g->members[0];
   g->kind = n->op == OP_LOOP ? GROUP_LOOP : op_has(n->op, OPAQUE) ? GROUP_OPAQUE : GROUP_CONSTANT;
-  for (int i = 0; i < n->operand_count; i++)
-    if (group_input(g, group_root(n->operands[i])) < 0)
-      arena_push(a, g->inputs, g->input_count) = group_root(n->operands[i]);
+  g->context = g->kind == GROUP_OPAQUE && lower_is_bounded(&n->type);
+  for (int i = 0; i < n->operand_count; i++) {
+    node *root = group_root(n->operands[i]);
+    g->context = g->context || (g->kind == GROUP_OPAQUE && lower_is_bounded(&n->operands[i]->type));
+    if (group_input(g, root) < 0) arena_push(a, g->inputs, g->input_count) = root;
+  }
   return g;
 }
 

@@ -7,6 +7,7 @@
 #include "axes.h"
 #include "half.h"
 #include "lower_row.h"
+#include "module.h"
 #include "scalar.h"
 
 const op_lowering *lowering_of(const node *n) {
@@ -147,9 +148,20 @@ loop_kernel *lower_parameters(lowering *l, const group *g, loop_buffer **buffers
 loop_buffer *lower_context(lowering *l, const group *g, loop_kernel *k) {
   if (!g->context) return NULL;
   loop_buffer *context = loop_buffer_new(l->arena, "context", LOOP_PARAMETER,
-                                         loop_scalar(DTYPE_I64), 1, (int64_t[]){2});
+                                         loop_scalar(DTYPE_I64), 1, (int64_t[]){CONTEXT_WORDS});
   loop_add_parameter(l->arena, k, context, LOOP_IN);
   return context;
+}
+
+bool lower_is_bounded(const tensor_type *type) {
+  for (int i = 0; i < type->rank; i++)
+    if (type->dims[i].symbol) return true;
+  return false;
+}
+
+const loop_expr *lower_size(arena *a, const loop_buffer *context, loop_block *block) {
+  const loop_expr *index = loop_int(a, CONTEXT_SIZE);
+  return loop_let(a, block, "size", loop_load(a, context, &index, 1, NULL));
 }
 
 /* ---- bodies ---------------------------------------------------------------------------------- */
@@ -208,37 +220,55 @@ loop_kernel *lower_group(lowering *l, const group *g) {
 
 /* ---- copies ---------------------------------------------------------------------------------- */
 
+/* Elements of the array that are in use: all, or the leading rows of a bounded size. */
+static const loop_expr *elements_in_use(arena *a, loop_kernel *k, const tensor_type *type) {
+  int64_t elements = type_elements(type);
+  if (!type->rank || !type->dims[0].symbol) return loop_int(a, elements);
+  loop_buffer *context = loop_buffer_new(a, "context", LOOP_PARAMETER, loop_scalar(DTYPE_I64), 1,
+                                         (int64_t[]){CONTEXT_WORDS});
+  loop_add_parameter(a, k, context, LOOP_IN);
+  const loop_expr *row = loop_int(a, elements / type->dims[0].maximum);
+  return loop_let(a, &k->body, "count", loop_mul(a, lower_size(a, context, &k->body), row));
+}
+
 /* from NULL: zeros. */
 static loop_kernel *fill(arena *a, const target *t, const char *name, loop_buffer *from,
-                         dtype element, int64_t elements) {
+                         const tensor_type *type) {
   loop_kernel *k = loop_kernel_new(a, name);
+  dtype element = type->element;
+  int64_t elements = type_elements(type), most;
   loop_buffer *to = loop_buffer_new(a, "to", LOOP_PARAMETER, loop_scalar(element), 1, &elements);
   if (from) loop_add_parameter(a, k, from, LOOP_IN);
   loop_add_parameter(a, k, to, LOOP_OUT);
   int lanes = t->vector_bytes / (int)dtype_size(element);
-  int64_t whole = elements - elements % lanes;
-  for (int rest = 0; rest < 2; rest++) {
-    int64_t low = rest ? whole : 0, high = rest ? elements : whole;
-    if (low == high) continue;
+  const loop_expr *count = elements_in_use(a, k, type);
+  bool fixed = loop_is_int(count, &most);
+  const loop_expr *rest = loop_op(a, SCALAR_MOD, count, loop_int(a, lanes), NULL);
+  const loop_expr *whole = fixed ? loop_int(a, most - most % lanes)
+                                 : loop_let(a, &k->body, "whole",
+                                            loop_op(a, SCALAR_SUB, count, rest, NULL));
+  for (int part = 0; part < 2; part++) {
+    const loop_expr *low = part ? whole : loop_int(a, 0), *high = part ? count : whole;
+    if (fixed && (part ? most % lanes == 0 : most < lanes)) continue;
     loop_variable *v = loop_variable_new(a, "i", loop_scalar(DTYPE_I64));
-    loop_stmt *loop = loop_for(a, &k->body, LOOP_SEQ, v, loop_int(a, low), loop_int(a, high),
-                               rest ? 1 : lanes);
+    loop_stmt *loop = loop_for(a, &k->body, LOOP_SEQ, v, low, high, part ? 1 : lanes);
     const loop_expr *index = loop_var(a, v);
     const loop_expr *zero = loop_cast(a, loop_constant(a, compute_type(element), 0, 0), element);
-    const loop_expr *value = from ? loop_load(a, from, &index, rest ? 1 : lanes, NULL)
-                                  : loop_splat(a, zero, rest ? 1 : lanes);
+    const loop_expr *value = from ? loop_load(a, from, &index, part ? 1 : lanes, NULL)
+                                  : loop_splat(a, zero, part ? 1 : lanes);
     loop_store(a, &loop->body, to, &index, value, NULL);
   }
   k->provenance = name;
   return k;
 }
 
-loop_kernel *lower_copy(arena *a, const target *t, dtype element, int64_t elements) {
+loop_kernel *lower_copy(arena *a, const target *t, const tensor_type *type) {
+  int64_t elements = type_elements(type);
   loop_buffer *from =
-      loop_buffer_new(a, "from", LOOP_PARAMETER, loop_scalar(element), 1, &elements);
-  return fill(a, t, "copy", from, element, elements);
+      loop_buffer_new(a, "from", LOOP_PARAMETER, loop_scalar(type->element), 1, &elements);
+  return fill(a, t, "copy", from, type);
 }
 
-loop_kernel *lower_zeros(arena *a, const target *t, dtype element, int64_t elements) {
-  return fill(a, t, "zeros", NULL, element, elements);
+loop_kernel *lower_zeros(arena *a, const target *t, const tensor_type *type) {
+  return fill(a, t, "zeros", NULL, type);
 }

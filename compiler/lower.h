@@ -72,8 +72,8 @@ dtype compute_type(dtype element);
 const loop_expr *lower_rounded(arena *a, const loop_expr *value, dtype element);
 
 /* The kernel of a group, without its name. Its parameters are, in order: inputs that are not
- * inout, outputs (inout where an input shares their memory), then a context parameter (i64[2]:
- * seed, step) where group.context. Buffers have rank 1. Names come from the model: inputs, slot
+ * inout, outputs (inout where an input shares their memory), then a context parameter (i64[3]:
+ * seed, step, size) where group.context. Buffers have rank 1. Names come from the model: inputs, slot
  * paths, else the operator's name and node id. */
 loop_kernel *lower_group(lowering *l, const group *g);
 
@@ -84,8 +84,15 @@ loop_kernel *lower_parameters(lowering *l, const group *g, loop_buffer **buffers
 /* Adds the context parameter, where the group needs it; else NULL. */
 loop_buffer *lower_context(lowering *l, const group *g, loop_kernel *k);
 
-/* Kernels that copy `elements` elements, and that make them zero. */
-loop_kernel *lower_copy(arena *a, const target *t, dtype element, int64_t elements);
-loop_kernel *lower_zeros(arena *a, const target *t, dtype element, int64_t elements);
+/* True where an axis of the type runs to a size that each call gives. */
+bool lower_is_bounded(const tensor_type *type);
+
+/* Appends what reads that size from the kernel's context, and gives it as an i64 scalar. */
+const loop_expr *lower_size(arena *a, const loop_buffer *context, loop_block *block);
+
+/* Kernels that copy a tensor, and that make it zero: of a bounded size that leads, the rows in use. They
+ * take the context behind their arrays where the leading axis is bounded. */
+loop_kernel *lower_copy(arena *a, const target *t, const tensor_type *type);
+loop_kernel *lower_zeros(arena *a, const target *t, const tensor_type *type);
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lower_nest.h"
+#include "module.h"
 #include "scalar.h"
 
 static int later(int x, int y) { return x > y ? x : y; }
@@ -174,8 +175,8 @@ static nest_value compute_element(nest *k, node *n, const index_expr *const *at,
     parts.position = loop_splat(k->arena, position.value, r.lanes);
   }
   if (n->op == OP_KEY) {
-    parts.seed = context_word(k, 0, "seed");
-    parts.step = context_word(k, 1, "step");
+    parts.seed = context_word(k, CONTEXT_SEED, "seed");
+    parts.step = context_word(k, CONTEXT_STEP, "step");
   }
   for (int i = 0; i < r.count; i++) {
     r.values[i] = loop_splat(k->arena, r.values[i], r.lanes);

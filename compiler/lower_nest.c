@@ -43,6 +43,12 @@ const loop_expr *nest_let(nest *k, int scope, const char *name, const loop_expr 
 
 bool nest_is_inner(const nest *k, int variable) { return variable >= k->group->outer_rank; }
 
+bool nest_is_bounded(const nest *k, int variable) {
+  const group *g = k->group;
+  return variable < g->outer_rank ? g->outer_bounded[variable]
+                                  : g->inner_bounded[variable - g->outer_rank];
+}
+
 int64_t nest_extent(const nest *k, int variable) {
   const group *g = k->group;
   return variable < g->outer_rank ? g->outer[variable] : g->inner[variable - g->outer_rank];
@@ -183,7 +189,8 @@ static void emit_points(nest *k, int depth, nest_body body, void *context) {
 void nest_inner(nest *k, int copies, nest_body body, void *context) {
   enum { MOST_POINTS = 16 };
   int64_t points = 1;
-  for (int i = 0; i < k->group->inner_rank; i++) points *= k->group->inner[i];
+  for (int i = 0; i < k->group->inner_rank; i++)
+    points *= k->group->inner_bounded[i] ? MOST_POINTS + 1 : k->group->inner[i];
   k->in_row = true;
   if (points <= MOST_POINTS && (k->vector_axis < 0 || !nest_is_inner(k, k->vector_axis))) {
     k->unrolled = true;

@@ -117,6 +117,7 @@ void nest_inner(nest *k, int copies, nest_body body, void *context);
 
 int64_t nest_extent(const nest *k, int variable);
 bool nest_is_inner(const nest *k, int variable);
+bool nest_is_bounded(const nest *k, int variable); /* up to a size that each call gives */
 
 /* ---- elements (lower_element.c) -------------------------------------------------------------- */
 

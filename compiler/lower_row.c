@@ -163,6 +163,17 @@ static void emit_outer(nest *k, void *context) {
   (*depth)--;
 }
 
+/* The bounds of the loops, in the outermost scope. */
+static void set_bounds(nest *k) {
+  const loop_expr *size = NULL;
+  for (int v = 0; v < k->group->outer_rank + k->group->inner_rank; v++) {
+    if (nest_is_bounded(k, v) && !size) size = lower_size(k->arena, k->context, nest_block(k));
+    k->low[v] = loop_int(k->arena, 0);
+    k->high[v] = nest_is_bounded(k, v) ? size : loop_int(k->arena, nest_extent(k, v));
+    k->variables[v] = k->low[v];
+  }
+}
+
 /* Cuts the first axis into tasks. */
 static void emit_tasks(nest *k, int64_t tasks, loop_block *body) {
   arena *a = k->arena;
@@ -171,10 +182,12 @@ static void emit_tasks(nest *k, int64_t tasks, loop_block *body) {
   if (v == k->vector_axis) share = (share + k->full_lanes - 1) / k->full_lanes * k->full_lanes;
   loop_variable *task = loop_variable_new(a, "p", loop_scalar(DTYPE_I64));
   nest_open(k);
+  set_bounds(k);
   const loop_expr *low = loop_mul(a, loop_var(a, task), loop_int(a, share));
   const loop_expr *high = loop_add(a, low, loop_int(a, share));
   k->low[v] = nest_let(k, 0, "first", low);
-  if (extent % share != 0) high = loop_op(a, SCALAR_MINIMUM, high, loop_int(a, extent), NULL);
+  if (extent % share != 0 || nest_is_bounded(k, v))
+    high = loop_op(a, SCALAR_MINIMUM, high, k->high[v], NULL);
   k->high[v] = nest_let(k, 0, "end", high);
   emit_outer(k, &depth);
   loop_block inside = nest_close(k);
@@ -191,11 +204,6 @@ void lower_row(lowering *l, const group *from, loop_kernel *kernel, loop_buffer 
   find_levels(k);
   nest_schedule(k);
   plan_rows(k);
-  for (int v = 0; v < k->group->outer_rank + k->group->inner_rank; v++) {
-    k->low[v] = loop_int(a, 0);
-    k->high[v] = loop_int(a, nest_extent(k, v));
-    k->variables[v] = k->low[v];
-  }
   int64_t tasks = nest_tasks(k);
   if (tasks > 1) {
     emit_tasks(k, tasks, &kernel->body);
@@ -203,6 +211,7 @@ void lower_row(lowering *l, const group *from, loop_kernel *kernel, loop_buffer 
   }
   int depth = 0;
   nest_open(k);
+  set_bounds(k);
   emit_outer(k, &depth);
   kernel->body = nest_close(k);
 }

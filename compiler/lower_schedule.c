@@ -10,6 +10,10 @@ static int64_t extent_of(const group *g, int v) {
   return v < g->outer_rank ? g->outer[v] : g->inner[v - g->outer_rank];
 }
 
+static bool is_bounded(const group *g, int v) {
+  return v < g->outer_rank ? g->outer_bounded[v] : g->inner_bounded[v - g->outer_rank];
+}
+
 static const index_expr *const *substituted(arena *a, const index_expr *const *at, int rank,
                                             const index_expr *const *values) {
   if (!at) return NULL;
@@ -18,10 +22,12 @@ static const index_expr *const *substituted(arena *a, const index_expr *const *a
   return r;
 }
 
-static void remove_axis(int64_t *extents, int *rank, int axis) {
+static void remove_axis(int64_t *extents, bool *bounded, int *rank, int axis) {
   extents[axis] *= extents[axis + 1];
   (*rank)--;
-  memmove(&extents[axis + 1], &extents[axis + 2], (size_t)(*rank - axis - 1) * sizeof *extents);
+  size_t behind = (size_t)(*rank - axis - 1);
+  memmove(&extents[axis + 1], &extents[axis + 2], behind * sizeof *extents);
+  memmove(&bounded[axis + 1], &bounded[axis + 2], behind * sizeof *bounded);
 }
 
 /* The group with variables v and v + 1 in one; NULL where indices would become more complex. */
@@ -45,9 +51,9 @@ static group *merged(arena *a, const fusion *f, const group *from, int v) {
     g->reduced[i] = substituted(a, from->reduced[i], operand_rank, values);
   }
   if (v < g->outer_rank)
-    remove_axis(g->outer, &g->outer_rank, v);
+    remove_axis(g->outer, g->outer_bounded, &g->outer_rank, v);
   else
-    remove_axis(g->inner, &g->inner_rank, v - g->outer_rank);
+    remove_axis(g->inner, g->inner_bounded, &g->inner_rank, v - g->outer_rank);
   return group_survey(a, f, g) && g->quotients <= from->quotients ? g : NULL;
 }
 
@@ -57,6 +63,7 @@ group *nest_merge_axes(arena *a, const fusion *f, const group *from) {
   group_survey(a, f, g);
   for (int v = g->outer_rank + g->inner_rank - 2; v >= 0; v--) {
     if (v == g->outer_rank - 1) continue; /* one outer, one inner */
+    if (is_bounded(g, v) || is_bounded(g, v + 1)) continue;
     group *both = merged(a, f, g, v);
     if (both) g = both;
   }
@@ -205,7 +212,7 @@ static void choose_vectors(nest *k) {
   k->full_lanes = 1;
   for (int v = g->outer_rank + g->inner_rank - 1; v >= 0; v--) {
     int lanes = lanes_for(nest_lanes(k, v), nest_extent(k, v));
-    if (lanes < 2 || price(k, v, lanes) >= best) continue;
+    if (lanes < 2 || nest_is_bounded(k, v) || price(k, v, lanes) >= best) continue;
     best = price(k, v, lanes);
     k->vector_axis = v;
     k->full_lanes = lanes;

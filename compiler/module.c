@@ -22,6 +22,13 @@ const kernel_call **module_calls(arena *a, const module_entry *e, int *count) {
   return calls;
 }
 
+dim module_size(const graph *g) {
+  for (int id = 0; id < g->node_count; id++)
+    for (int i = 0; i < g->nodes[id]->type.rank; i++)
+      if (g->nodes[id]->type.dims[i].symbol) return g->nodes[id]->type.dims[i];
+  return (dim){0};
+}
+
 static bool reads_slot(const graph *g, const char *path) {
   const int *uses = graph_uses(g, g->arena);
   for (int id = 0; id < g->node_count; id++)

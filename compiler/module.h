@@ -14,10 +14,13 @@ typedef enum region {
   REGION_CONSTANTS,
   REGION_STATE,
   REGION_SCRATCH,
-  REGION_CONTEXT,    /* seed and step: the kernel argument is an i64[2] of them */
+  REGION_CONTEXT,    /* the kernel argument is an i64[CONTEXT_WORDS] */
   REGION_TURN,       /* the turn, an i64, of the loop at depth `index` */
   REGION_CARRY       /* only in the plan of a loop's body: carry number `index` */
 } region;
+
+/* Words of the context; the size is that of the entry's bounded axes, which the caller gives. */
+enum { CONTEXT_SEED, CONTEXT_STEP, CONTEXT_SIZE, CONTEXT_WORDS };
 
 /* Where an argument of a kernel call lies. */
 typedef struct placement {
@@ -86,6 +89,9 @@ typedef struct module {
   int64_t parameter_bytes, constant_bytes, state_bytes, scratch_bytes;
   bool observed; /* entries tell an observer before each kernel and after the last (c.h) */
 } module;
+
+/* The bounded size of an entry that its caller gives; maximum 0: it has none. */
+dim module_size(const graph *g);
 
 /* All calls of an entry, those in loops where they stand in its text. */
 const kernel_call **module_calls(arena *a, const module_entry *e, int *count);

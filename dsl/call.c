@@ -85,7 +85,9 @@ static void bind_statics(elaborator *e, const callable *f) {
     const ast *s = statics->items[i];
     const argument *a = call_argument(f->statics, s->name, i);
     value v = {0};
-    if (s->bound) elaborator_refuse(e, s->at, "a bounded size");
+    if (s->bound)
+      elaborator_error(e, s->at, "a bounded size belongs to an entry; a function takes the size of "
+                       "its argument, `x: f32[%s, …]`", s->name);
     else if (a) v = a->value;
     else v = expression_value(e, s->value);
     bind(e, s->name, v, s->at);
@@ -96,25 +98,26 @@ static void bind_statics(elaborator *e, const callable *f) {
 
 /* What is known of a size: false for a pattern, which is then bound to the extent. A pattern that
  * was bound before has its place. */
-static bool known_size(elaborator *e, const ast *size, int64_t extent, int64_t *known,
+static bool known_size(elaborator *e, const ast *size, dim extent, dim *known,
                        location *bound_at) {
   binding *b = size->kind == AST_NAME ? scope_find(e->frame->scope, size->name) : NULL;
-  bool is_number = b && (b->state != BINDING_READY || value_is(b->value, VALUE_NUMBER));
+  bool is_number = b && (b->state != BINDING_READY || value_is(b->value, VALUE_NUMBER) ||
+                         value_is(b->value, VALUE_SIZE));
   if (size->kind == AST_NAME && !is_number) {
-    scope_bind(e->arena, e->frame->scope, size->name, value_integer(extent), size->at);
+    scope_bind(e->arena, e->frame->scope, size->name, value_size(extent), size->at);
     return false;
   }
   if (b) *bound_at = b->at;
-  return elaborator_integer(e, size->at, expression_value(e, size), "a size", known);
+  return elaborator_extent(e, size->at, expression_value(e, size), "a size", known);
 }
 
-static bool match_size(elaborator *e, const ast *type, const ast *size, int64_t extent,
+static bool match_size(elaborator *e, const ast *type, const ast *size, dim extent,
                        const tensor_type *given, const char *what, location at) {
-  int64_t known = extent;
+  dim known = extent;
   location bound_at = {0};
-  if (!known_size(e, size, extent, &known, &bound_at) || known == extent) return true;
-  diag_error(e->diagnostics, at, "%s is %s, where %lld stands in place of %lld", what,
-             type_text(e->arena, given), (long long)extent, (long long)known);
+  if (!known_size(e, size, extent, &known, &bound_at) || dim_equal(known, extent)) return true;
+  diag_error(e->diagnostics, at, "%s is %s, where %s stands in place of %s", what,
+             type_text(e->arena, given), value_size_text(e->arena, extent), value_size_text(e->arena, known));
   diag_note(e->diagnostics, "    the type is written at %s%s", diag_place(e->arena, type->at),
             bound_at.source ? arena_printf(e->arena, "; `%s` was fixed at %s", size->name,
                                            diag_place(e->arena, bound_at))
@@ -147,7 +150,7 @@ bool call_match_type(elaborator *e, const ast *type, const tensor_type *given, c
   for (int i = 0; i < sizes->count; i++) {
     if (i == dots) continue;
     int axis = dots >= 0 && i > dots ? i + given->rank - sizes->count : i;
-    if (!match_size(e, type, sizes->items[i], given->dims[axis].maximum, given, what, at))
+    if (!match_size(e, type, sizes->items[i], given->dims[axis], given, what, at))
       return false;
   }
   return true;

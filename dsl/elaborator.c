@@ -150,3 +150,10 @@ bool elaborator_integer(elaborator *e, location at, value v, const char *what, i
   *out = v.number.numerator;
   return true;
 }
+
+bool elaborator_extent(elaborator *e, location at, value v, const char *what, dim *out) {
+  *out = (dim){0};
+  if (!value_is(v, VALUE_SIZE)) return elaborator_integer(e, at, v, what, &out->maximum);
+  *out = v.size;
+  return true;
+}

@@ -136,4 +136,7 @@ bool elaborator_element(elaborator *e, location at, const char *name, dtype *out
 /* An integer for use as size, axis or count; false with an error for anything else. */
 bool elaborator_integer(elaborator *e, location at, value v, const char *what, int64_t *out);
 
+/* The same for an extent, which may be a bounded size; whether it is above 0 is not checked. */
+bool elaborator_extent(elaborator *e, location at, value v, const char *what, dim *out);
+
 #endif

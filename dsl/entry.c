@@ -10,14 +10,53 @@
 #include "statement.h"
 #include "training.h"
 
+/* `n <= 64`: a size that each call gives, or one that a run has fixed within the bound. */
+static value bounded_size(elaborator *e, const ast *s, const argument *given) {
+  dim size = {.symbol = s->name}, fixed;
+  if (!elaborator_integer(e, s->bound->at, expression_value(e, s->bound), "a bound", &size.maximum))
+    return (value){0};
+  if (size.maximum < 2)
+    return elaborator_error(e, s->bound->at, "a bound is at least 2, not %lld: a size of 1 is "
+                            "written as such", (long long)size.maximum);
+  if (!given) return value_size(size);
+  location at = given->source ? given->source->at : s->at;
+  if (!elaborator_extent(e, at, given->value, s->name, &fixed)) return (value){0};
+  if (fixed.maximum >= 1 && fixed.maximum <= size.maximum) return given->value;
+  return elaborator_error(e, at, "`%s` is from 1 to %lld, not %lld", s->name,
+                          (long long)size.maximum, (long long)fixed.maximum);
+}
+
+/* At most one size is bounded: it is what the caller's arrays have in common. */
+static void check_bounds(elaborator *e, const ast *entry) {
+  int count = 0;
+  for (int i = 0; i < entry->statics.count; i++) {
+    const ast *s = entry->statics.items[i];
+    if (s->bound && count++ == 1)
+      elaborator_error(e, s->at, "an entry has at most one bounded size");
+  }
+}
+
+/* A bounded size leads the arrays at an interface, whose rows lie one behind the other. */
+static bool size_leads(elaborator *e, location at, const char *what, const tensor_type *type) {
+  for (int i = 1; i < type->rank; i++)
+    if (type->dims[i].symbol) {
+      elaborator_error(e, at, "%s is %s, but the bounded size %s can only be the first axis of an "
+                       "entry's inputs and results, once", what, type_text(e->arena, type),
+                       type->dims[i].symbol);
+      return false;
+    }
+  return true;
+}
+
 /* Binds the entry's static parameters; `training` sets the frame's. True where it is set. */
 static bool bind_statics(elaborator *e, const ast *entry, argument_list statics) {
   bool set = false;
+  check_bounds(e, entry);
   for (int i = 0; i < entry->statics.count; i++) {
     const ast *s = entry->statics.items[i];
     const argument *a = call_argument(statics, s->name, i);
     value v = {0};
-    if (s->bound) elaborator_refuse(e, s->at, "a bounded size");
+    if (s->bound) v = bounded_size(e, s, a);
     else v = a ? a->value : expression_value(e, s->value);
     if (strcmp(s->name, "training")) {
       call_check_hidden(e, s->name, v, s->at);
@@ -39,7 +78,8 @@ static void add_input(elaborator *e, const ast *parameter) {
   if (!parameter->type)
     elaborator_error(e, parameter->at, "an entry's input needs a type: `%s: f32[…]`",
                      parameter->name);
-  else if (expression_type(e, parameter->type, &type))
+  else if (expression_type(e, parameter->type, &type) &&
+           size_leads(e, parameter->type->at, "this input", &type))
     v = value_tensor(graph_add_input(e->graph, parameter->name, &type));
   if (scope_find_here(e->frame->scope, parameter->name))
     elaborator_error(e, parameter->at, "two inputs or sizes are named `%s`", parameter->name);
@@ -52,7 +92,8 @@ static void add_output(elaborator *e, const ast *at, const char *name, const ast
   if (value_is_poison(v)) return;
   node *n = operate_tensor(e, at->at, v, DTYPE_COUNT);
   const char *what = arena_printf(e->arena, "the result `%s`", name);
-  if (n && (!type || call_match_type(e, type, &n->type, what, at->at)))
+  if (n && size_leads(e, at->at, what, &n->type) &&
+      (!type || call_match_type(e, type, &n->type, what, at->at)))
     graph_add_output(e->graph, name, n);
 }
 

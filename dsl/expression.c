@@ -254,17 +254,17 @@ static bool add_size(elaborator *e, const ast *n, value v, tensor_type *out) {
       if (!add_size(e, n, v.tuple->items[i], out)) return false;
     return true;
   }
-  int64_t extent;
-  if (!elaborator_integer(e, n->at, v, "a size", &extent)) return false;
-  if (extent < 1) {
-    elaborator_error(e, n->at, "a size is at least 1, not %lld", (long long)extent);
+  dim extent;
+  if (!elaborator_extent(e, n->at, v, "a size", &extent)) return false;
+  if (extent.maximum < 1) {
+    elaborator_error(e, n->at, "a size is at least 1, not %lld", (long long)extent.maximum);
     return false;
   }
   if (out->rank == MAX_RANK) {
     elaborator_error(e, n->at, "a tensor has at most %d axes", MAX_RANK);
     return false;
   }
-  out->dims[out->rank++] = dim_fixed(extent);
+  out->dims[out->rank++] = extent;
   return true;
 }
 

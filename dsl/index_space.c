@@ -27,15 +27,15 @@ static bool given_extent(index_space *s, const ast *size, index_range *range) {
     elaborator_error(s->e, size->at, "the extent of an index cannot depend on an index");
     return false;
   }
-  int64_t extent;
-  if (!elaborator_integer(s->e, size->at, expression_value(s->e, size), "an extent", &extent))
+  dim extent;
+  if (!elaborator_extent(s->e, size->at, expression_value(s->e, size), "an extent", &extent))
     return false;
-  if (extent < 1 || extent > INT32_MAX) {
+  if (extent.maximum < 1 || extent.maximum > INT32_MAX) {
     elaborator_error(s->e, size->at, "the extent of an index is from 1 to 2**31 - 1, not %lld",
-                     (long long)extent);
+                     (long long)extent.maximum);
     return false;
   }
-  range->extent = dim_fixed(extent);
+  range->extent = extent;
   range->given = true;
   return true;
 }

@@ -178,20 +178,32 @@ bool native_axes(elaborator *e, const native_call *c, int rank, int fallback, in
   return true;
 }
 
-static bool check_size(elaborator *e, location at, int64_t size) {
-  if (size >= 1) return true;
-  elaborator_error(e, at, "a size is at least 1, not %lld", (long long)size);
+/* Appends an extent, or those of a tuple. */
+static bool splice_sizes(elaborator *e, location at, value v, tensor_type *sizes) {
+  if (value_is(v, VALUE_TUPLE)) {
+    for (int i = 0; i < v.tuple->count; i++)
+      if (!splice_sizes(e, at, v.tuple->items[i], sizes)) return false;
+    return true;
+  }
+  if (sizes->rank == MAX_RANK) {
+    elaborator_error(e, at, "a tensor has at most %d axes", MAX_RANK);
+    return false;
+  }
+  dim *size = &sizes->dims[sizes->rank++];
+  if (!elaborator_extent(e, at, v, "a size", size)) return false;
+  if (size->maximum >= 1) return true;
+  elaborator_error(e, at, "a size is at least 1, not %lld", (long long)size->maximum);
   return false;
 }
 
-bool native_sizes(elaborator *e, const native_call *c, int *count, int64_t sizes[MAX_RANK]) {
-  if (!splice_all(e, c, "a size", count, sizes)) return false;
-  for (int i = 0; i < *count; i++)
-    if (!check_size(e, c->at, sizes[i])) return false;
-  tensor_type type = type_of(DTYPE_F64, *count, sizes);
-  if (type_check(&type)) return true;
+bool native_sizes(elaborator *e, const native_call *c, tensor_type *sizes) {
+  *sizes = (tensor_type){.element = DTYPE_F64};
+  for (int i = 0; i < c->statics.count; i++)
+    if (!c->statics.items[i].name && !splice_sizes(e, c->at, c->statics.items[i].value, sizes))
+      return false;
+  if (type_check(sizes)) return true;
   elaborator_error(e, c->at, "a tensor of %s is too large: it has 2**60 elements or more",
-                   shape_text(e->arena, &type));
+                   shape_text(e->arena, sizes));
   return false;
 }
 
@@ -214,10 +226,8 @@ bool native_result_type(elaborator *e, const native_call *c, dtype element,
                         const tensor_type *like, tensor_type *type) {
   const tensor_type *initial = e->frame->initial;
   if (positional_statics(c)) {
-    int count;
-    int64_t sizes[MAX_RANK];
-    if (!native_sizes(e, c, &count, sizes)) return false;
-    *type = type_of(element, count, sizes);
+    if (!native_sizes(e, c, type)) return false;
+    type->element = element;
     return true;
   }
   *type = like ? *like : initial ? *initial : type_scalar(element);

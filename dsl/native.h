@@ -54,8 +54,8 @@ node *native_tensor(elaborator *e, const native_call *c, int i);
 bool native_axes(elaborator *e, const native_call *c, int rank, int fallback, int *count,
                  int64_t axes[MAX_RANK]);
 
-/* Sizes in brackets, tuples spliced. False after an error. */
-bool native_sizes(elaborator *e, const native_call *c, int *count, int64_t sizes[MAX_RANK]);
+/* Sizes in brackets, tuples spliced, as the shape of a type. False after an error. */
+bool native_sizes(elaborator *e, const native_call *c, tensor_type *sizes);
 
 /* One integer that stands for each of count axes, or a tuple of one for each. False after an
  * error. */

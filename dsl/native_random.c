@@ -167,13 +167,12 @@ static value categorical(elaborator *e, const native_call *c) {
 static value permutation(elaborator *e, const native_call *c) {
   enum { MOST = 1 << 16 };
   graph *g = e->graph;
-  int count;
-  int64_t sizes[MAX_RANK];
-  if (!native_sizes(e, c, &count, sizes)) return (value){0};
-  if (count != 1 || sizes[0] > MOST)
+  tensor_type line;
+  if (!native_sizes(e, c, &line)) return (value){0};
+  if (line.rank != 1 || line.dims[0].maximum > MOST)
     return elaborator_error(e, c->at, "permutation[n]() takes one size, at most %d", MOST);
-  const tensor_type line = type_of(DTYPE_I32, 1, sizes);
-  const tensor_type square = type_of(DTYPE_I32, 2, (int64_t[]){sizes[0], sizes[0]});
+  line.element = DTYPE_I32;
+  const tensor_type square = {.element = DTYPE_I32, .rank = 2, .dims = {line.dims[0], line.dims[0]}};
   const int64_t rows = 0, columns = 1;
   node *key = bits(e, c, &line, "");
   if (!key) return (value){0};

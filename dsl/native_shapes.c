@@ -42,14 +42,13 @@ static value fill_like(elaborator *e, const native_call *c) {
 
 /* iota[n, m, axis: 1](): i32, each element its index along the axis (0 by default). */
 static value iota(elaborator *e, const native_call *c) {
-  int count;
-  int64_t sizes[MAX_RANK], axis = 0;
-  if (!native_sizes(e, c, &count, sizes) || !native_integer_option(e, c, "axis", &axis))
-    return (value){0};
-  if (axis < 0) axis += count;
-  if (axis < 0 || axis >= count)
-    return elaborator_error(e, c->at, "iota has no such axis among %d", count);
-  tensor_type type = type_of(DTYPE_I32, count, sizes);
+  tensor_type type;
+  int64_t axis = 0;
+  if (!native_sizes(e, c, &type) || !native_integer_option(e, c, "axis", &axis)) return (value){0};
+  if (axis < 0) axis += type.rank;
+  if (axis < 0 || axis >= type.rank)
+    return elaborator_error(e, c->at, "iota has no such axis among %d", type.rank);
+  type.element = DTYPE_I32;
   return elaborator_node(e, build_iota(e->graph, &type, (int)axis));
 }
 
@@ -67,47 +66,58 @@ static value length(elaborator *e, const native_call *c) {
   value v = c->arguments.items[0].value;
   if (value_is(v, VALUE_TUPLE)) return value_integer(v.tuple->count);
   if (value_is(v, VALUE_TENSOR) && v.node->type.rank)
-    return value_integer(v.node->type.dims[0].maximum);
+    return value_size(v.node->type.dims[0]);
   return elaborator_error(e, c->at, "%s has no length", value_words(e->arena, v));
 }
 
 /* --- changes -------------------------------------------------------------------------------- */
 
+/* The bounded axis of x, where it has one that stands in none of the sizes. */
+static dim bounded_left(const tensor_type *x, const tensor_type *sizes) {
+  dim left = {0};
+  for (int i = 0; i < x->rank; i++)
+    if (x->dims[i].symbol) left = x->dims[i];
+  for (int i = 0; i < sizes->rank; i++)
+    if (sizes->dims[i].symbol) left = (dim){0};
+  return left;
+}
+
 /* Resolves the one size that may be -1. */
-static bool infer_size(elaborator *e, const native_call *c, int64_t elements, int count,
-                       int64_t *sizes) {
-  int64_t known = 1;
+static bool infer_size(elaborator *e, const native_call *c, const tensor_type *x,
+                       tensor_type *sizes) {
+  int64_t known = 1, elements = type_elements(x);
   int open = -1;
-  for (int i = 0; i < count; i++) {
-    if (sizes[i] == -1 && open < 0) {
+  for (int i = 0; i < sizes->rank; i++) {
+    int64_t size = sizes->dims[i].maximum;
+    if (size == -1 && open < 0) {
       open = i;
-    } else if (sizes[i] < 1 || __builtin_mul_overflow(known, sizes[i], &known)) {
-      elaborator_error(e, c->at, "a size is at least 1, or -1 once, not %lld",
-                       (long long)sizes[i]);
+    } else if (size < 1 || __builtin_mul_overflow(known, size, &known)) {
+      elaborator_error(e, c->at, "a size is at least 1, or -1 once, not %lld", (long long)size);
       return false;
     }
   }
-  if (open >= 0 && elements % known == 0) sizes[open] = elements / known;
+  dim left = bounded_left(x, sizes);
+  if (open >= 0 && elements % known == 0)
+    sizes->dims[open] = left.maximum == elements / known ? left : dim_fixed(elements / known);
   if (open >= 0 ? elements % known == 0 : elements == known) return true;
-  tensor_type target = type_of(DTYPE_F32, count, sizes);
   elaborator_error(e, c->at, "reshape: %lld elements do not fill %s", (long long)elements,
-                   shape_text(e->arena, &target));
+                   shape_text(e->arena, sizes));
   return false;
 }
 
 /* Sizes in brackets without the check that they are positive. */
-static bool raw_sizes(elaborator *e, const native_call *c, int *count, int64_t *sizes) {
-  *count = 0;
+static bool raw_sizes(elaborator *e, const native_call *c, tensor_type *sizes) {
+  *sizes = (tensor_type){.element = DTYPE_F32};
   for (int i = 0; i < c->statics.count; i++) {
     value v = c->statics.items[i].value;
     bool splice = value_is(v, VALUE_TUPLE);
     for (int k = 0; k < (splice ? v.tuple->count : 1); k++) {
-      if (*count == MAX_RANK) {
+      if (sizes->rank == MAX_RANK) {
         elaborator_error(e, c->at, "a tensor has at most %d axes", MAX_RANK);
         return false;
       }
-      if (!elaborator_integer(e, c->at, splice ? v.tuple->items[k] : v, "a size",
-                              &sizes[(*count)++]))
+      if (!elaborator_extent(e, c->at, splice ? v.tuple->items[k] : v, "a size",
+                             &sizes->dims[sizes->rank++]))
         return false;
     }
   }
@@ -115,15 +125,10 @@ static bool raw_sizes(elaborator *e, const native_call *c, int *count, int64_t *
 }
 
 static value reshape(elaborator *e, const native_call *c) {
-  int count;
-  int64_t sizes[MAX_RANK];
+  tensor_type sizes;
   node *x = native_tensor(e, c, 0);
-  if (!x || !raw_sizes(e, c, &count, sizes) ||
-      !infer_size(e, c, type_elements(&x->type), count, sizes))
-    return (value){0};
-  dim dims[MAX_RANK];
-  for (int i = 0; i < count; i++) dims[i] = dim_fixed(sizes[i]);
-  return elaborator_node(e, build_reshape(e->graph, x, count, dims));
+  if (!x || !raw_sizes(e, c, &sizes) || !infer_size(e, c, &x->type, &sizes)) return (value){0};
+  return elaborator_node(e, build_reshape(e->graph, x, sizes.rank, sizes.dims));
 }
 
 /* transpose[1, 0, 2](x): result axis i is x's axis number i of the brackets. */
@@ -202,16 +207,17 @@ static value stack(elaborator *e, const native_call *c) {
 
 /* split[k, axis](x): k equal parts as a tuple; the axis is 0 by default. */
 static value split(elaborator *e, const native_call *c) {
-  int count;
-  int64_t statics[MAX_RANK];
+  tensor_type statics;
   node *x = native_tensor(e, c, 0);
-  if (!x || !raw_sizes(e, c, &count, statics)) return (value){0};
+  if (!x || !raw_sizes(e, c, &statics)) return (value){0};
   int rank = x->type.rank;
-  int64_t parts = statics[0], axis = count > 1 ? statics[1] : 0;
+  int64_t parts = statics.dims[0].maximum, axis = statics.rank > 1 ? statics.dims[1].maximum : 0;
   if (axis < 0) axis += rank;
   if (axis < 0 || axis >= rank)
     return elaborator_error(e, c->at, "split has no such axis among %d", rank);
   int64_t extent = x->type.dims[axis].maximum;
+  if (x->type.dims[axis].symbol || statics.dims[0].symbol)
+    return elaborator_error(e, c->at, "a bounded size is not split into equal parts");
   if (parts < 1 || extent % parts)
     return elaborator_error(e, c->at, "a length of %lld is not split into %lld equal parts",
                             (long long)extent, (long long)parts);

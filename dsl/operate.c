@@ -90,9 +90,22 @@ static node *number_node(elaborator *e, location at, number n, dtype element) {
   return build_int(e->graph, element, n.numerator);
 }
 
+/* A bounded size as an i32 scalar: as many ones as it says, added up. */
+static node *size_node(elaborator *e, dim size) {
+  const tensor_type ones = {.element = DTYPE_I32, .rank = 1, .dims = {size}};
+  const int64_t axis = 0;
+  return build_reduce(e->graph, OP_SUM, build_splat(e->graph, &ones, 1), 1, &axis);
+}
+
+/* A bounded size is an operand like any other scalar. */
+static value at_run_time(elaborator *e, value v) {
+  return value_is(v, VALUE_SIZE) ? value_tensor(size_node(e, v.size)) : v;
+}
+
 node *operate_tensor(elaborator *e, location at, value v, dtype wanted) {
   switch (v.kind) {
     case VALUE_POISON: return NULL;
+    case VALUE_SIZE: return size_node(e, v.size);
     case VALUE_TENSOR:
       if (v.slot && e->graph == e->initial && v.node != v.slot->initial)
         v = slot_read(e, v.slot); /* in an initial value a slot means its own initial value */
@@ -221,9 +234,9 @@ static bool common_shape(elaborator *e, location at, int count, node *const *nod
       dim x = shape->dims[shape->rank - k], y = a->dims[a->rank - k];
       if (!dim_equal(x, y) && x.maximum != 1 && y.maximum != 1) {
         disagree(e, at,
-                 arena_printf(e->arena, "the shapes %s and %s do not broadcast: %lld against %lld",
+                 arena_printf(e->arena, "the shapes %s and %s do not broadcast: %s against %s",
                               shape_text(e->arena, shape), shape_text(e->arena, a),
-                              (long long)x.maximum, (long long)y.maximum),
+                              value_size_text(e->arena, x), value_size_text(e->arena, y)),
                  site, value_tensor(nodes[0]), value_tensor(nodes[count - 1]));
         return false;
       }
@@ -358,7 +371,7 @@ value operate_map(elaborator *e, location at, scalar_function f, int count,
   if (!value_is_poison(folded)) return folded;
   value adapted[3];
   for (int i = 0; i < count; i++) {
-    adapted[i] = operands[i];
+    adapted[i] = at_run_time(e, operands[i]);
     if (!wants_float(f)) continue;
     if (value_is(adapted[i], VALUE_NUMBER))
       adapted[i] = value_number(number_real(adapted[i].number.real));
@@ -493,6 +506,8 @@ static value binary_leaf(elaborator *e, location at, int code, const value *oper
 
 value operate_binary(elaborator *e, location at, ast_operator op, value left, value right,
                      const ast *site) {
+  left = at_run_time(e, left);
+  right = at_run_time(e, right);
   value operands[] = {left, right};
   if (value_is_poison(left) || value_is_poison(right)) return (value){0};
   if (first_tuple(2, operands)) return by_leaf(e, at, binary_leaf, (int)op, 2, operands);
@@ -518,6 +533,7 @@ static value unary_leaf(elaborator *e, location at, int code, const value *opera
 }
 
 value operate_unary(elaborator *e, location at, ast_operator op, value operand) {
+  operand = at_run_time(e, operand);
   if (value_is_poison(operand)) return operand;
   if (value_is(operand, VALUE_TUPLE)) return by_leaf(e, at, unary_leaf, (int)op, 1, &operand);
   if (op == AST_NOT) {

@@ -144,13 +144,23 @@ static bool may_declare(elaborator *e, const ast *n) {
   return false;
 }
 
+static bool has_known_sizes(elaborator *e, const ast *n, const tensor_type *type) {
+  for (int i = 0; i < type->rank; i++)
+    if (type->dims[i].symbol) {
+      elaborator_error(e, n->at, "`%s` cannot have the bounded size %s: what is kept has known sizes",
+                       n->name, type->dims[i].symbol);
+      return false;
+    }
+  return true;
+}
+
 static slot_record *declare_new(elaborator *e, const ast *n, const char *name, slot_kind kind,
                                 bool typed, tensor_type type) {
   const instance *self = e->frame->self;
   const char *drawn_as = instance_drawn_as(self);
   const char *site = *drawn_as ? arena_printf(e->arena, "%s.%s", drawn_as, name) : name;
   node *initial = initial_node(e, n, site, typed, &type);
-  if (!initial && !typed) return NULL;
+  if ((!initial && !typed) || !has_known_sizes(e, n, &type)) return NULL;
   slot_record *s = slot_new(e, e->frame->self, name, kind, &type, n->at);
   s->initial = initial;
   return s;
@@ -181,6 +191,7 @@ static void declare(elaborator *e, const ast *n) {
     return;
   }
   if (typed && !expression_type(e, n->type, &type)) return;
+  if (!has_known_sizes(e, n, &type)) return;
   slot_record *s = instance_find_slot(e->frame->self, name);
   if (s && value_is(before, VALUE_SLOT) && before.slot == s) {
     elaborator_error(e, n->at, "`%s` is declared twice, first at %s", n->name,

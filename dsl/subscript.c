@@ -133,8 +133,10 @@ static bool select_item(elaborator *e, const ast *item, const tensor_type *type,
   s->steps[s->axis] = t.step;
   s->cut[s->axis] = t.start != 0 || t.limit != extent || t.step != 1;
   s->slices = s->slices || s->cut[s->axis];
+  dim left = s->cut[s->axis] ? dim_fixed((t.limit - t.start + t.step - 1) / t.step)
+                             : type->dims[s->axis];
   s->axis++;
-  return t.pick || add_axis(e, item, s, dim_fixed((t.limit - t.start + t.step - 1) / t.step));
+  return t.pick || add_axis(e, item, s, left);
 }
 
 /* What the brackets take from a tensor; false with an error. */

@@ -5,6 +5,14 @@
 value value_none(void) { return (value){.kind = VALUE_NONE}; }
 value value_number(number n) { return (value){.kind = VALUE_NUMBER, .number = n}; }
 value value_integer(int64_t n) { return value_number(number_integer(n)); }
+value value_size(dim d) {
+  return d.symbol ? (value){.kind = VALUE_SIZE, .size = d} : value_integer(d.maximum);
+}
+
+const char *value_size_text(arena *a, dim d) {
+  return d.symbol ? d.symbol : arena_printf(a, "%lld", (long long)d.maximum);
+}
+
 value value_truth(bool truth) { return (value){.kind = VALUE_TRUTH, .truth = truth}; }
 value value_text(const char *text) { return (value){.kind = VALUE_TEXT, .text = text}; }
 value value_function(const callable *f) { return (value){.kind = VALUE_FUNCTION, .function = f}; }
@@ -38,7 +46,7 @@ value value_tuple(arena *a, int count, const value *items, const char *const *ke
 
 value value_shape(arena *a, const tensor_type *type) {
   value sizes[MAX_RANK];
-  for (int i = 0; i < type->rank; i++) sizes[i] = value_integer(type->dims[i].maximum);
+  for (int i = 0; i < type->rank; i++) sizes[i] = value_size(type->dims[i]);
   return value_tuple(a, type->rank, sizes, NULL);
 }
 
@@ -54,6 +62,8 @@ const char *value_words(arena *a, value v) {
     case VALUE_POISON: return "an error";
     case VALUE_NONE: return "nothing";
     case VALUE_NUMBER: return arena_printf(a, "the number %s", number_text(a, v.number));
+    case VALUE_SIZE:
+      return arena_printf(a, "the size %s <= %lld", v.size.symbol, (long long)v.size.maximum);
     case VALUE_TRUTH: return v.truth ? "true" : "false";
     case VALUE_TEXT: return "a text";
     case VALUE_TENSOR: return type_text(a, &v.node->type);

@@ -11,6 +11,7 @@ typedef enum value_kind {
   VALUE_POISON,   /* came out of a reported error; every use of it is silently poison again */
   VALUE_NONE,     /* a block or call without a value */
   VALUE_NUMBER,   /* known at compile time; adapts to the tensor it meets */
+  VALUE_SIZE,     /* a bounded size, which each call gives; as an operand an i32 scalar */
   VALUE_TRUTH,    /* a truth value known at compile time */
   VALUE_TEXT,
   VALUE_TENSOR,
@@ -42,6 +43,7 @@ struct value {
   value_kind kind;
   union {
     number number;
+    dim size;
     bool truth;
     const char *text;
     struct {
@@ -94,6 +96,8 @@ struct callable {
 value value_none(void);
 value value_number(number n);
 value value_integer(int64_t n);
+value value_size(dim d); /* an integer where the extent is fixed */
+const char *value_size_text(arena *a, dim d); /* "64", of a bounded size its name */
 value value_truth(bool truth);
 value value_text(const char *text);
 value value_tensor(node *n); /* poison where n is NULL */

@@ -51,6 +51,7 @@ typedef struct dnn_tensor {
   int32_t element; /* enum dnn_element */
   int32_t rank;
   const int64_t *extents;
+  int32_t bounded; /* 1: the first extent is the largest size that a call may give */
 } dnn_tensor;
 
 /* A parameter or a state, by its path. */
@@ -61,13 +62,15 @@ typedef struct dnn_slot {
   uint64_t offset;   /* bytes */
 } dnn_slot;
 
-/* An entry, callable by any loader: one pointer per input and per output, in order. */
+/* An entry, callable by any loader: one pointer per input and per output, in order. Where it has a
+ * bounded size, each call gives that, from 1 to the bound, and arrays have so many rows. */
 typedef struct dnn_entry {
   const char *name;
   int32_t input_count, output_count;
   const dnn_tensor *inputs, *outputs;
   int32_t writes;   /* 1: changes slots and advances step */
-  int (*call)(dnn_context *context, const void *const *inputs, void *const *outputs);
+  int64_t bound;    /* of the size; 0: the entry has none */
+  int (*call)(dnn_context *context, int64_t size, const void *const *inputs, void *const *outputs);
 } dnn_entry;
 
 /* What a shared library says of its model. */

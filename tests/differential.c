@@ -245,7 +245,7 @@ static const char *run_c(trial *t, const call *c, const dnn_threads *threads) {
   const dnn_entry *e = dnn_find_entry(m, c->graph->name);
   if (!e) return "the entry is missing";
   if (status == DNN_OK)
-    status = e->call(context, (const void *const *)c->input_arrays, c->c_outputs);
+    status = e->call(context, e->bound, (const void *const *)c->input_arrays, c->c_outputs);
   return status == DNN_OK ? NULL : dnn_status_text(status);
 }
 

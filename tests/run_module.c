@@ -32,7 +32,7 @@ typedef struct run {
   const module *module;
   const module_memory *memory;
   void *const *inputs, *const *outputs;
-  int64_t context[2];
+  int64_t context[CONTEXT_WORDS];
   int64_t turns[16]; /* of the loops around, by depth */
 } run;
 
@@ -94,7 +94,7 @@ static const char *run_code(run *r, const module_code *code) {
 const char *run_entry(arena *a, const module *m, const module_entry *e, module_memory *memory,
                       void *const *inputs, void *const *outputs) {
   run r = {.arena = a, .module = m, .memory = memory, .inputs = inputs, .outputs = outputs,
-           .context = {(int64_t)memory->seed, (int64_t)memory->step}};
+           .context = {(int64_t)memory->seed, (int64_t)memory->step, memory->size}};
   memset(memory->scratch, 0xff, (size_t)m->scratch_bytes);
   return run_code(&r, &e->code);
 }

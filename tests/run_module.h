@@ -9,6 +9,7 @@
 typedef struct module_memory {
   void *parameters, *constants, *state, *scratch;
   uint64_t seed, step;
+  int64_t size; /* of bounded axes */
 } module_memory;
 
 module_memory *module_memory_new(arena *a, const module *m);

@@ -245,7 +245,7 @@ static bool compare_call(pair *p, const graph *g, const dnn_entry *entry, random
   c.slots = current_slots(a, p);
   c.exact = interpret(&c, 0);
   void **outputs = model_outputs(a, entry);
-  bool called = model_call(&p->instance, entry, memory, outputs);
+  bool called = model_call(&p->instance, entry, entry->bound, memory, outputs);
   if (called) {
     compare_outputs(&c, outputs);
     compare_slots(&c);

@@ -5,7 +5,8 @@
 static dnn_tensor tensor_of(arena *a, const char *name, const tensor_type *type) {
   int64_t *extents = arena_array_of(a, type->rank, int64_t);
   for (int i = 0; i < type->rank; i++) extents[i] = type->dims[i].maximum;
-  return (dnn_tensor){name, (int32_t)type->element, type->rank, extents};
+  return (dnn_tensor){name, (int32_t)type->element, type->rank, extents,
+                      type->rank && type->dims[0].symbol};
 }
 
 static const dnn_tensor *tensors_of(arena *a, const graph_value *values, int count) {
@@ -23,7 +24,8 @@ static const dnn_entry *entries_of(arena *a, const module *m) {
                                  .output_count = g->output_count,
                                  .inputs = tensors_of(a, g->inputs, g->input_count),
                                  .outputs = tensors_of(a, g->outputs, g->output_count),
-                                 .writes = m->entries[i].writes};
+                                 .writes = m->entries[i].writes,
+                                 .bound = module_size(g).maximum};
   }
   return entries;
 }

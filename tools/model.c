@@ -123,9 +123,9 @@ bool model_prepare(dnn_instance *instance) {
   return status_ok("prepare", instance->model->prepare(&instance->weights));
 }
 
-bool model_call(dnn_instance *instance, const dnn_entry *entry, const void *const *inputs,
-                void *const *outputs) {
-  return status_ok(entry->name, entry->call(&instance->context, inputs, outputs));
+bool model_call(dnn_instance *instance, const dnn_entry *entry, int64_t size,
+                const void *const *inputs, void *const *outputs) {
+  return status_ok(entry->name, entry->call(&instance->context, size, inputs, outputs));
 }
 
 void **model_outputs(arena *a, const dnn_entry *entry) {

@@ -43,9 +43,9 @@ bool model_start(arena *a, dnn_instance *instance, const dnn_model *model,
 /* Packs constants anew after slots were set. False with a message printed. */
 bool model_prepare(dnn_instance *instance);
 
-/* Calls an entry; false with a message printed. */
-bool model_call(dnn_instance *instance, const dnn_entry *entry, const void *const *inputs,
-                void *const *outputs);
+/* Calls an entry, with its bounded size where it has one; false with a message printed. */
+bool model_call(dnn_instance *instance, const dnn_entry *entry, int64_t size,
+                const void *const *inputs, void *const *outputs);
 
 /* Memory for the outputs of an entry, one region each. */
 void **model_outputs(arena *a, const dnn_entry *entry);

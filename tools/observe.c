@@ -125,7 +125,7 @@ bool observe(arena *a, const observed *code, dnn_instance *instance, observation
   ensure(entry && context && function);
   *context = &w;
   *function = before_step;
-  bool called = model_call(instance, entry, o->inputs, o->outputs);
+  bool called = model_call(instance, entry, entry->bound, o->inputs, o->outputs);
   *function = NULL;
   return called;
 }

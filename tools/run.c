@@ -28,6 +28,7 @@ typedef struct entry_run {
   const dnn_entry *entry;
   given_input *inputs;
   int64_t calls;
+  int64_t size;   /* of the entry's bounded axes; 0: no input has told it yet */
   array *results; /* one per output, of all calls */
 } entry_run;
 
@@ -81,6 +82,28 @@ static int64_t calls_of(const array *x, const tensor_type *type) {
   return x->extents[0] % type->dims[0].maximum ? 0 : x->extents[0] / type->dims[0].maximum;
 }
 
+/* The rows of a bounded input are the size of the one call. */
+static bool take_rows(arena *a, const array *x, entry_run *run, int index, const char *text) {
+  const dnn_tensor *t = &run->entry->inputs[index];
+  tensor_type rows = model_type(t);
+  int64_t most = rows.dims[0].maximum;
+  if (x->rank) rows.dims[0].maximum = x->extents[0];
+  if (calls_of(x, &rows) != 1 || x->extents[0] > most) {
+    rows = model_type(t);
+    tool_error("%s holds %s, but input %s takes %s, or fewer rows", text, array_text(a, x), t->name,
+               type_text(a, &rows));
+    return false;
+  }
+  if (run->size && run->size != x->extents[0]) {
+    tool_error("%s holds %lld rows, an input before it %lld", text, (long long)x->extents[0],
+               (long long)run->size);
+    return false;
+  }
+  run->size = x->extents[0];
+  run->inputs[index].array = x;
+  return true;
+}
+
 static bool take_input(arena *a, const options *o, entry_run *run, int index) {
   const dnn_tensor *t = &run->entry->inputs[index];
   given_input *in = &run->inputs[index];
@@ -102,6 +125,7 @@ static bool take_input(arena *a, const options *o, entry_run *run, int index) {
     return false;
   }
   x = array_for(a, x, type.element);
+  if (t->bounded) return take_rows(a, x, run, index, text);
   int64_t calls = calls_of(x, &type);
   if (!calls) {
     tool_error("%s holds %s, but input %s takes %s, or a multiple of its rows", text,
@@ -184,6 +208,12 @@ static bool take_inputs(arena *a, const options *o, entry_run *run) {
   run->inputs = arena_array_of(a, run->entry->input_count, given_input);
   for (int i = 0; i < run->entry->input_count; i++)
     if (!take_input(a, o, run, i)) return false;
+  if (run->size && run->calls > 1) {
+    tool_error("an input without the bounded size of entry %s has rows for %lld calls",
+               run->entry->name, (long long)run->calls);
+    return false;
+  }
+  if (!run->size) run->size = run->entry->bound;
   return true;
 }
 
@@ -196,6 +226,7 @@ static void make_results(arena *a, entry_run *run) {
     array *x = &run->results[i];
     *x = (array){.element = (dtype)t->element, .rank = t->rank, .path = t->name};
     for (int k = 0; k < t->rank; k++) x->extents[k] = t->extents[k];
+    if (t->bounded) x->extents[0] = run->size;
     if (x->rank == 0 && run->calls > 1) {
       x->rank = 1;
       x->extents[0] = 1;
@@ -218,7 +249,7 @@ static bool call_all(arena *a, dnn_instance *instance, entry_run *run) {
       outputs[i] = (char *)x->data + call * (array_bytes(x) / run->calls);
     }
     if (!run->entry->writes) instance->context.step = (uint64_t)call;
-    if (!model_call(instance, run->entry, inputs, outputs)) return false;
+    if (!model_call(instance, run->entry, run->size, inputs, outputs)) return false;
   }
   return true;
 }

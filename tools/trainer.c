@@ -89,7 +89,7 @@ static bool call(trainer *t, runner *r, const dnn_entry *entry, int64_t batch, f
   const void *const *inputs = feed_batch(t->arena, r->feed, batch, time);
   watch_call(t->watch, r->feed, entry, batch, time);
   if (!entry->writes) context->step = (uint64_t)batch;
-  bool called = model_call(t->instance, entry, inputs, r->outputs);
+  bool called = model_call(t->instance, entry, entry->bound, inputs, r->outputs);
   if (!entry->writes) context->step = step;
   return called;
 }

@@ -93,16 +93,6 @@ static const char *condition_violation(const loop_shape *s) {
   return fit ? NULL : "loop C8: the condition does not take the body's inputs to one bool";
 }
 
-/* The type of a result, by its number. */
-static tensor_type result_type(const loop_shape *s, int number) {
-  tensor_type type = s->body->outputs[number].node->type;
-  if (number < s->carries) return type;
-  memmove(type.dims + 1, type.dims, (size_t)type.rank * sizeof *type.dims);
-  type.dims[0] = dim_fixed(s->turns);
-  type.rank++;
-  return type;
-}
-
 /* loop
  *   C1  carries and sequences are one number each, from 0, together no more than the operands
  *   C2  reverse is 0 or 1, recompute 1 or not there
@@ -120,7 +110,7 @@ static const char *loop_type(arena *a, const node *n, tensor_type *result) {
   message = body_inputs_violation(a, n, &s);
   if (!message) message = body_outputs_violation(n, &s);
   if (!message) message = condition_violation(&s);
-  if (!message) *result = result_type(&s, 0);
+  if (!message) *result = loop_result_type(&s, 0);
   return message;
 }
 
@@ -135,7 +125,7 @@ static const char *other_type(arena *a, const node *n, tensor_type *result) {
   const attribute *number = &n->attributes[0];
   if (number->count != 1 || number->ints[0] < 1 || number->ints[0] >= s.body->output_count)
     return arena_printf(a, "result C2: no number from 1 to %d", s.body->output_count - 1);
-  *result = result_type(&s, (int)number->ints[0]);
+  *result = loop_result_type(&s, (int)number->ints[0]);
   return NULL;
 }
 
@@ -195,7 +185,7 @@ static void loop_eval(const evaluation *e, const node *n, const tensor *const *o
   tensor **results = arena_array_of(e->arena, s.body->output_count, tensor *);
   results[0] = result;
   for (int i = 1; i < s.body->output_count; i++) {
-    tensor_type type = result_type(&s, i);
+    tensor_type type = loop_result_type(&s, i);
     results[i] = tensor_new(e->arena, &type);
   }
   result->results = results;

@@ -180,10 +180,59 @@ static node *filter_grad(graph *g, const node *n, node *cotangent) {
   return swapped(g, build_conv(g, grouped, swapped(g, cotangent), &shape));
 }
 
+/* The same for a bounded number of images, which is no axis of channels: windows of x, of which
+ * nothing is stored where there is no padding, times the cotangent, added up over images and windows. */
+static node *bounded_filter_grad(graph *g, const node *n, node *cotangent) {
+  int64_t groups = node_int(n, GROUPS);
+  int spatial = n->type.rank - 2, first = groups > 1 ? 3 : 2;
+  node *x = n->operands[0];
+  if (groups > 1) {
+    x = split(g, x, 1, groups);
+    cotangent = split(g, cotangent, 1, groups);
+  }
+  if (!x || !cotangent) return NULL;
+  if (x->type.rank + spatial > MAX_RANK) {
+    diag_error(g->diagnostics, g->at, "the derivative of a convolution along 3 axes by its filters, in "
+               "groups and with a bounded number of images, takes more than %d axes", MAX_RANK);
+    return NULL;
+  }
+  tensor_type type = x->type;
+  int64_t places[MAX_RANK], left[MAX_RANK] = {0}, right[MAX_RANK] = {0}, group = 1;
+  window_shape s = {.count = spatial};
+  for (int i = 0; i < type.rank; i++) places[i] = i;
+  for (int i = 0; i < spatial; i++) {
+    window own;
+    window_of(n, i, &own);
+    s.axes[i] = first + i;
+    s.taps[i] = type.rank;
+    s.strides[i] = own.stride;
+    s.dilations[i] = own.right;
+    s.offsets[i] = -own.low;
+    s.spacings[i] = own.left;
+    type.dims[type.rank++] = n->operands[1]->type.dims[2 + i];
+  }
+  x = build_broadcast(g, x, &type, places);
+  for (int i = 0; i < spatial; i++) {
+    type.dims[first + i] = n->type.dims[2 + i];
+    left[1 + i] = right[1 + i] = first + i;
+  }
+  dot_axes axes = {groups > 1, 1 + spatial, &group, &group, left, right};
+  node *product = build_dot(g, build_window(g, x, &type, &s), cotangent, &axes); /* g c k o */
+  int64_t order[MAX_RANK], rank = 0;
+  if (groups > 1) order[rank++] = 0;
+  order[rank++] = (groups > 1) + 1 + spatial;
+  for (int i = 0; i < 1 + spatial; i++) order[rank++] = (groups > 1) + i;
+  product = build_transpose(g, product, order);
+  return groups > 1 ? join(g, product, 0) : product;
+}
+
 static void conv_grad(graph *g, const node *n, node *cotangent, const bool *wanted,
                       node **operand_cotangents) {
   if (wanted[0]) operand_cotangents[0] = image_grad(g, n, cotangent);
-  if (wanted[1]) operand_cotangents[1] = filter_grad(g, n, cotangent);
+  bool bounded = n->type.dims[0].symbol;
+  if (wanted[1])
+    operand_cotangents[1] = bounded ? bounded_filter_grad(g, n, cotangent)
+                                    : filter_grad(g, n, cotangent);
 }
 
 /* The spatial index of x under tap k of window p; false in padding or between neighbours. */

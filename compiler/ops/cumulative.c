@@ -244,10 +244,12 @@ static loop_kernel *cumulative_kernel(lowering *l, const group *g) {
   arena *a = w.arena;
   bool beside = w.shape.inner > 1;
   int lanes = beside ? l->target->vector_bytes / (int)dtype_size(w.computed) : 1;
-  int64_t across = beside ? w.shape.inner : w.shape.outer, width = beside ? VECTORS * lanes : ROWS;
+  const opaque_size size = opaque_leading(lower_context(l, g, kernel), &w.node->type);
+  int64_t across = beside ? w.shape.inner : w.shape.outer,
+          width = beside ? VECTORS * lanes : size.bound ? 1 : ROWS;
   int64_t blocks = (across + width - 1) / width, rest = across % width;
   const loop_expr *unit;
-  loop_block *body = opaque_units(a, kernel, (beside ? w.shape.outer : 1) * blocks,
+  loop_block *body = opaque_units(a, kernel, size, (beside ? w.shape.outer : 1) * blocks,
                                   width * w.shape.extent, &unit);
   const loop_expr *number = loop_let(a, body, "block", opaque_divided(a, SCALAR_MOD, unit, blocks));
   const loop_expr *outer = opaque_divided(a, SCALAR_FLOORDIV, unit, blocks);

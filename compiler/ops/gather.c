@@ -57,6 +57,10 @@ static const char *part_type(arena *a, const node *n, const tensor_type *whole,
     return arena_printf(a, "%s C5: no batch that %s and the indices %s share", name,
                         type_text(a, whole), type_text(a, index));
   int batch = batch_of(n), rank = whole->rank - 1 + index->rank - batch;
+  for (int i = batch; i < index->rank; i++)
+    if (index->dims[i].symbol && (i > 0 || at > 0))
+      return arena_printf(a, "%s C3: axis %d of the indices has the bounded size %s", name, i,
+                          index->dims[i].symbol);
   if (rank > MAX_RANK) return arena_printf(a, "%s C4: rank %d is above %d", name, rank, MAX_RANK);
   *part = (tensor_type){.element = whole->element};
   for (int i = 0; i < at; i++) part->dims[part->rank++] = whole->dims[i];
@@ -68,7 +72,8 @@ static const char *part_type(arena *a, const node *n, const tensor_type *whole,
 /* gather, scatter, scatter_add
  *   C1  one axis, within the rank of the tensor that is indexed
  *   C2  the indices are i32 or i64
- *   C3  the axis has a fixed size
+ *   C3  the axis has a fixed size, and so have those of the indices that take its place, but for one
+ *       that leads the result
  *   C4  the indices' axes in place of the axis give no rank above 8
  *   C5  at most one number of batch axes, at least 1; they stand before the axis, and the indices
  *       begin with the same ones */
@@ -224,6 +229,7 @@ typedef struct kernel_writer {
   arena *arena;
   loop_kernel *kernel;
   indexed_shape shape;
+  const loop_buffer *context; /* NULL: no bounded sizes */
   int lanes; /* divides shape.inner */
   loop_buffer *first, *from, *index, *to; /* first: of operand 0 */
 } kernel_writer;
@@ -246,6 +252,7 @@ static kernel_writer writer_of(lowering *l, const group *g, int from, int index,
   w.from = buffers[group_input(g, group_root(n->operands[from]))];
   w.index = buffers[group_input(g, group_root(n->operands[index]))];
   w.to = buffers[g->input_count];
+  w.context = lower_context(l, g, w.kernel);
   return w;
 }
 
@@ -265,6 +272,13 @@ static const loop_expr *place_at(kernel_writer *w, loop_block *block, const loop
   return place;
 }
 
+/* The indices of one batch, of which a bounded size may lead all. */
+static const loop_expr *indices_in_use(kernel_writer *w, loop_block *block, const node *index) {
+  opaque_size size = opaque_leading(w->context, &index->type);
+  if (w->shape.batch > 1) size.bound = 0; /* it leads the batches */
+  return opaque_count(w->arena, block, size, w->shape.indices);
+}
+
 /* A unit is one row of the result: that of one index. */
 static loop_kernel *gather_kernel(lowering *l, const group *g) {
   const node *n = g->members[0];
@@ -272,7 +286,8 @@ static loop_kernel *gather_kernel(lowering *l, const group *g) {
   arena *a = w.arena;
   indexed_shape s = w.shape;
   const loop_expr *row, *i, *inside;
-  loop_block *body = opaque_units(a, w.kernel, s.batch * s.outer * s.indices, s.inner, &row);
+  loop_block *body = opaque_units(a, w.kernel, opaque_leading(w.context, &n->type),
+                                  s.batch * s.outer * s.indices, s.inner, &row);
   const loop_expr *outer =
       loop_let(a, body, "outer", opaque_divided(a, SCALAR_FLOORDIV, row, s.indices));
   const loop_expr *k = opaque_divided(a, SCALAR_MOD, row, s.indices);
@@ -297,8 +312,8 @@ static loop_kernel *scatter_add_kernel(lowering *l, const group *g) {
   int64_t columns = s.inner / w.lanes;
   const loop_expr *unit, *row, *k, *inside, *zero = loop_constant(a, n->type.element, 0, 0);
   loop_block *body =
-      opaque_units(a, w.kernel, s.batch * s.outer * columns, (s.extent + s.indices) * w.lanes,
-                   &unit);
+      opaque_units(a, w.kernel, opaque_leading(w.context, &n->type), s.batch * s.outer * columns,
+                   (s.extent + s.indices) * w.lanes, &unit);
   const loop_expr *outer =
       loop_let(a, body, "outer", opaque_divided(a, SCALAR_FLOORDIV, unit, columns));
   const loop_expr *column = opaque_divided(a, SCALAR_MOD, unit, columns);
@@ -308,7 +323,7 @@ static loop_kernel *scatter_add_kernel(lowering *l, const group *g) {
       opaque_loop(a, body, "row", loop_int(a, 0), loop_int(a, s.extent), 1, &row);
   const loop_expr *to = opaque_affine(a, opaque_affine(a, outer, s.extent, row), s.inner, i);
   loop_store(a, clear, w.to, &to, loop_splat(a, zero, w.lanes), NULL);
-  body = opaque_loop(a, body, "k", loop_int(a, 0), loop_int(a, s.indices), 1, &k);
+  body = opaque_loop(a, body, "k", loop_int(a, 0), indices_in_use(&w, body, n->operands[0]), 1, &k);
   const loop_expr *place = place_at(&w, body, outer, k, &inside);
   body = &loop_if(a, body, inside)->body;
   to = loop_let(a, body, "to",
@@ -342,12 +357,14 @@ static loop_kernel *scatter_kernel(lowering *l, const group *g) {
   int64_t columns = s.inner / w.lanes, outers = s.batch * s.outer;
   const loop_expr *unit, *k, *inside, *outer, *column;
   loop_block *body =
-      in_place ? opaque_units(a, w.kernel, outers * columns, s.indices * w.lanes, &unit)
-               : opaque_units(a, w.kernel, outers, (s.extent + s.indices) * s.inner, &unit);
+      in_place ? opaque_units(a, w.kernel, opaque_leading(w.context, &n->type), outers * columns,
+                              s.indices * w.lanes, &unit)
+               : opaque_units(a, w.kernel, opaque_leading(w.context, &n->type), outers,
+                              (s.extent + s.indices) * s.inner, &unit);
   outer = in_place ? loop_let(a, body, "outer", opaque_divided(a, SCALAR_FLOORDIV, unit, columns))
                    : unit;
   if (!in_place) copy_rows(&w, body, l->target, outer);
-  body = opaque_loop(a, body, "k", loop_int(a, 0), loop_int(a, s.indices), 1, &k);
+  body = opaque_loop(a, body, "k", loop_int(a, 0), indices_in_use(&w, body, n->operands[1]), 1, &k);
   const loop_expr *place = place_at(&w, body, outer, k, &inside);
   body = &loop_if(a, body, inside)->body;
   if (in_place) column = opaque_divided(a, SCALAR_MOD, unit, columns);

@@ -84,12 +84,56 @@ static node *products_before(graph *g, node *x) {
   return product;
 }
 
+static bool is_bounded(const tensor_type *type) {
+  for (int i = 0; i < type->rank; i++)
+    if (type->dims[i].symbol) return true;
+  return false;
+}
+
+/* For each element of the operand the product of the others over further axes, where its own place has a
+ * one: as many factors for each as there are elements, but no axis needs a known size. */
+static node *others_by_mask(graph *g, const node *n) {
+  node *x = n->operands[0], *same = NULL;
+  int count, rank = x->type.rank;
+  const int64_t *axes = node_ints(n, 0, &count);
+  int64_t order[MAX_RANK], places[MAX_RANK], behind[MAX_RANK];
+  int kept = axes_others(rank, axes, count, NULL, 0, order);
+  tensor_type type = x->type;
+  if (rank + count > MAX_RANK) {
+    diag_error(g->diagnostics, g->at, "the derivative of a product over %d axes of %s takes more than %d "
+               "axes, since a size is bounded", count, type_text(g->arena, &x->type), MAX_RANK);
+    return NULL;
+  }
+  for (int i = 0; i < kept; i++) places[i] = order[i];
+  for (int i = 0; i < count; i++) {
+    order[kept + i] = axes[i];
+    behind[i] = places[kept + i] = rank + i;
+    type.dims[rank + i] = x->type.dims[axes[i]];
+  }
+  type.rank += count;
+  tensor_type index = type;
+  index.element = DTYPE_I32;
+  for (int i = 0; i < count; i++) {
+    node *equal = build_map2(g, SCALAR_EQ, build_iota(g, &index, (int)axes[i]),
+                             build_iota(g, &index, rank + i));
+    same = same ? build_map2(g, SCALAR_AND, same, equal) : equal;
+  }
+  node *factors = build_broadcast(g, build_transpose(g, x, order), &type, places);
+  if (same) factors = build_map3(g, SCALAR_SELECT, same, build_splat(g, &type, 1), factors);
+  return build_reduce(g, OP_PROD, factors, count, behind);
+}
+
 /* The product of the others, which is right at any number of zeros and any order, unlike y / x:
  * of those before times of those behind. */
 static void prod_grad(graph *g, const node *n, node *cotangent, const bool *wanted,
                       node **operand_cotangents) {
   if (!wanted[0]) return;
   node *x = n->operands[0];
+  if (is_bounded(&x->type)) {
+    operand_cotangents[0] =
+        build_map2(g, SCALAR_MUL, spread(g, n, cotangent), others_by_mask(g, n));
+    return;
+  }
   int count, rank = x->type.rank;
   const int64_t *axes = node_ints(n, 0, &count);
   int64_t order[MAX_RANK], inverse[MAX_RANK];
@@ -116,7 +160,15 @@ static node *flat_index(graph *g, const node *n) {
   tensor_type type = n->operands[0]->type;
   dim extents[MAX_RANK];
   for (int i = 0; i < count; i++) extents[i] = type.dims[axes[i]];
+  bool bounded = is_bounded(&type);
   type.element = DTYPE_I32;
+  node *flat = NULL;
+  for (int i = 0; bounded && i < count; i++) {
+    node *along = build_iota(g, &type, (int)axes[i]);
+    if (flat) flat = build_map2(g, SCALAR_MUL, flat, build_splat(g, &type, (double)extents[i].maximum));
+    flat = flat ? build_map2(g, SCALAR_ADD, flat, along) : along;
+  }
+  if (flat) return flat;
   node *index = build_reshape(g, build_iota(g, &line, 0), count, extents);
   return build_broadcast(g, index, &type, axes);
 }

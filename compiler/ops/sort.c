@@ -256,8 +256,9 @@ static loop_kernel *argsort_kernel(lowering *l, const group *g) {
   w.computed = key_type(element);
   w.from = buffers[0];
   w.to = buffers[1];
+  const opaque_size size = opaque_leading(lower_context(l, g, kernel), &n->type);
   const loop_expr *line;
-  loop_block *body = opaque_units(a, kernel, w.shape.outer * w.shape.inner,
+  loop_block *body = opaque_units(a, kernel, size, w.shape.outer * w.shape.inner,
                                   16 * w.shape.extent, &line);
   const loop_expr *outer = loop_let(
       a, body, "outer", opaque_divided(a, SCALAR_FLOORDIV, line, w.shape.inner));

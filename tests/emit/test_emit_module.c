@@ -200,8 +200,8 @@ static void calls(void **state) {
   int32_t status = 0;
   const void *in[] = {x, &rate};
   void *out[] = {&distance, &status};
-  assert_int_equal(l.move->call(c, in, out), DNN_OK);
-  assert_int_equal(l.move->call(c, in, out), DNN_OK);
+  assert_int_equal(l.move->call(c, 0, in, out), DNN_OK);
+  assert_int_equal(l.move->call(c, 0, in, out), DNN_OK);
   assert_true(distance == 0.25f + 1 + 1); /* from (1.5, 2, 0) */
   assert_int_equal(status, 4);
   assert_true(w_of(&l)[0] == 1.75f && w_of(&l)[1] == 2.5f && w_of(&l)[2] == -0.5f);
@@ -210,7 +210,7 @@ static void calls(void **state) {
   uint8_t hot = 7; /* any byte but 0 is true */
   const void *look_in[] = {x, &hot};
   void *look_out[] = {seen};
-  assert_int_equal(l.look->call(c, look_in, look_out), DNN_OK);
+  assert_int_equal(l.look->call(c, 0, look_in, look_out), DNN_OK);
   assert_true(seen[0] == 3.5f && seen[1] == 7.5f && seen[2] == 0.5f);
   assert_int_equal(c->step, 2);
   assert_int_equal(l.library.model->prepare(&l.instance.weights), DNN_OK);
@@ -228,26 +228,26 @@ static void refused(void **state) {
   int32_t status = -1;
   const void *in[] = {x, &rate};
   void *out[] = {&distance, &status};
-  assert_int_equal(l.move->call(NULL, in, out), DNN_NULL);
-  assert_int_equal(l.move->call(c, NULL, out), DNN_NULL);
-  assert_int_equal(l.move->call(c, in, NULL), DNN_NULL);
+  assert_int_equal(l.move->call(NULL, 0, in, out), DNN_NULL);
+  assert_int_equal(l.move->call(c, 0, NULL, out), DNN_NULL);
+  assert_int_equal(l.move->call(c, 0, in, NULL), DNN_NULL);
   for (int i = 0; i < 2; i++) {
     const void *less_in[] = {in[0], in[1]};
     void *less_out[] = {out[0], out[1]};
     less_in[i] = NULL;
-    assert_int_equal(l.move->call(c, less_in, out), DNN_NULL);
+    assert_int_equal(l.move->call(c, 0, less_in, out), DNN_NULL);
     less_out[i] = NULL;
-    assert_int_equal(l.move->call(c, in, less_out), DNN_NULL);
+    assert_int_equal(l.move->call(c, 0, in, less_out), DNN_NULL);
   }
   bad = *c, bad.weights = NULL;
-  assert_int_equal(l.move->call(&bad, in, out), DNN_NULL);
+  assert_int_equal(l.move->call(&bad, 0, in, out), DNN_NULL);
   bad = *c, bad.state = NULL;
-  assert_int_equal(l.move->call(&bad, in, out), DNN_NULL);
+  assert_int_equal(l.move->call(&bad, 0, in, out), DNN_NULL);
   bad = *c, bad.state = (char *)c->state + 4;
-  assert_int_equal(l.move->call(&bad, in, out), DNN_ALIGN);
+  assert_int_equal(l.move->call(&bad, 0, in, out), DNN_ALIGN);
   dnn_weights weights = l.instance.weights;
   bad = *c, bad.weights = &weights, weights.parameters = (char *)weights.parameters + 32;
-  assert_int_equal(l.move->call(&bad, in, out), DNN_ALIGN);
+  assert_int_equal(l.move->call(&bad, 0, in, out), DNN_ALIGN);
   assert_int_equal(l.library.model->prepare(&weights), DNN_ALIGN);
   assert_int_equal(l.library.model->prepare(NULL), DNN_NULL);
   assert_true(distance == -1 && status == -1 && w_of(&l)[0] == 1);

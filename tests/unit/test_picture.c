@@ -240,8 +240,8 @@ static void text_and_tables(void **state) {
 static void results_are_collected(void **state) {
   (void)state;
   const int64_t batch[] = {4, 2}, rest[] = {1, 2}, vector[] = {4};
-  const dnn_tensor outputs[] = {{"y", DNN_F32, 2, batch}, {"w", DNN_F32, 1, vector}};
-  const dnn_tensor fewer[] = {{"y", DNN_F32, 2, rest}, {"w", DNN_F32, 1, vector}};
+  const dnn_tensor outputs[] = {{"y", DNN_F32, 2, batch, 0}, {"w", DNN_F32, 1, vector, 0}};
+  const dnn_tensor fewer[] = {{"y", DNN_F32, 2, rest, 0}, {"w", DNN_F32, 1, vector, 0}};
   const dnn_entry entry = {.name = "e", .output_count = 2, .outputs = outputs};
   const dnn_entry remainder = {.name = "e_1", .output_count = 2, .outputs = fewer};
   run_picture p = form(PICTURE_TABLE, 2);

@@ -153,6 +153,40 @@ static const char *content_of(const char *name) {
 }
 
 /* Files of every kind go in, and come out as their ends say. */
+/* The rows of the files are the size. */
+static void runs_at_a_size(void **state) {
+  (void)state;
+  const char *model = path_of("sized.dnn"), *error = NULL;
+  FILE *out = fopen(model, "w");
+  assert_non_null(out);
+  fputs("entry e[n <= 6](x: f32[n, 3], y: f32[n], by: f32[2]) -> (z: f32[n], m, k) {\n"
+        "  z = sum[1](x) + y\n  m = mean(x) + sum(by)\n  k = n\n}\n"
+        "entry count[n <= 6]() -> (z: i32[n]) { z = iota[n]() }\n", out);
+  assert_int_equal(fclose(out), 0);
+  write_floats("x5.npy", 2, 5, 3, 2);
+  write_floats("x7.npy", 2, 7, 3, 2);
+  write_floats("by.npy", 1, 2, 1, 1);
+  write_floats("by4.npy", 1, 4, 1, 1);
+  const char *run = arena_printf(memory, "run %s e x=%s y=%s", model, path_of("x5.npy"), path_of("y5.npy"));
+  const char *by = path_of("by.npy");
+  outcome o = dnn(arena_printf(memory, "%s by=%s --out %s", run, by, path_of("results")));
+  assert_int_equal(o.status, 0);
+  if (!strstr(o.text, "z: f32[5]\n    8 8 8 8 8\n") || !strstr(o.text, "m: f32 4\n") ||
+      !strstr(o.text, "k: i32 5\n"))
+    fail_msg("%s", o.text);
+  array *z = npy_read(memory, path_of("results/z.npy"), &error);
+  assert_non_null(z);
+  assert_int_equal(z->extents[0], 5);
+  expect(arena_printf(memory, "run %s count", model), 0, "z: i32[6]\n    0 1 2 3 4 5\n");
+  expect(arena_printf(memory, "run %s e x=%s y=%s by=%s", model, path_of("x7.npy"),
+                      path_of("y5.npy"), by),
+         1, "x7.npy holds f32[7, 3], but input x takes f32[6, 3], or fewer rows");
+  expect(arena_printf(memory, "run %s e x=%s y=%s by=%s", model, path_of("x5.npy"),
+                      path_of("y.npy"), by),
+         1, "y.npy holds 4 rows, an input before it 5");
+  expect(arena_printf(memory, "%s by=%s", run, path_of("by4.npy")), 1, "has rows for 2 calls");
+}
+
 static void runs_on_files(void **state) {
   (void)state;
   write_file("files.dnn",
@@ -251,6 +285,7 @@ int main(void) {
       cmocka_unit_test(nothing_to_compile),
       cmocka_unit_test(describes_a_library),
       cmocka_unit_test(runs_an_entry),
+      cmocka_unit_test(runs_at_a_size),
       cmocka_unit_test(runs_on_files),
       cmocka_unit_test(sixteen_bits_through_files),
   };
