@@ -86,6 +86,8 @@ static const struct {
     {"models/autoencoders/autoencoder.dnn", {{"B", "8"}, {"UNITS", "6"}, {"CODE", "2"}}},
     {"models/autoencoders/denoising.dnn", {{"B", "2"}, {"UNITS", "16"}}},
     {"models/autoencoders/sparse.dnn", {{"B", "2"}, {"UNITS", "16"}, {"K", "3"}}},
+    {"models/autoencoders/stacked.dnn",
+     {{"B", "2"}, {"UNITS", "16"}, {"DEPTH", "2"}, {"SHOWN", "16"}}},
     {"models/convnets/resnet.dnn",
      {{"B", "2"}, {"BLOCKS", "1"}, {"WIDTH", "2"}, {"SIDE", "8"}, {"SHOWN", "10"}}},
     {"models/convnets/fcn_cam.dnn", {{"B", "2"}, {"TESTS", "4"}, {"CHANNELS", "4"}, {"CELL", "8"}}},
