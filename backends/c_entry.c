@@ -102,13 +102,14 @@ static void write_call(writer *w, const c_signature *s, const graph *g, const ke
 static void write_code(writer *w, const c_signature *s, const graph *g, const module_code *code);
 
 static void write_loop(writer *w, const c_signature *s, const graph *g, const module_loop *l) {
-  const char *turn = s->turns[l->depth];
+  const char *turn = s->turns[l->depth], *turns = arena_printf(w->arena, "%lld", (long long)l->turns);
+  if (l->bounded) turns = s->size;
   if (!l->turns)
     writer_open(w, "for (int64_t %s = 0;; %s++)", turn, turn);
   else if (l->reverse)
-    writer_open(w, "for (int64_t %s = %lld; %s >= 0; %s--)", turn, (long long)l->turns - 1, turn, turn);
+    writer_open(w, "for (int64_t %s = %s - 1; %s >= 0; %s--)", turn, turns, turn, turn);
   else
-    writer_open(w, "for (int64_t %s = 0; %s < %lld; %s++)", turn, turn, (long long)l->turns, turn);
+    writer_open(w, "for (int64_t %s = 0; %s < %s; %s++)", turn, turn, turns, turn);
   if (l->conditional) {
     write_code(w, s, g, &l->condition);
     writer_line(w, "if (!*(const %s *)%s) break;", c_element(DTYPE_BOOL),

@@ -419,6 +419,7 @@ loop_shape loop_shape_of(const node *n) {
                   .reverse = node_int(n, 3),
                   .condition = node_graph(n, 5),
                   .body = node_graph(n, 6)};
+  if (*node_text(n, 7)) s.size = node_text(n, 7);
   node_ints(n, 4, &count);
   s.recompute = count > 0;
   s.invariants = n->operand_count - s.carries - s.sequences;
@@ -429,10 +430,12 @@ tensor_type loop_result_type(const loop_shape *s, int number) {
   tensor_type type = s->body->outputs[number].node->type;
   if (number < s->carries) return type;
   memmove(type.dims + 1, type.dims, (size_t)type.rank * sizeof *type.dims);
-  type.dims[0] = dim_fixed(s->turns);
+  type.dims[0] = loop_turns(s);
   type.rank++;
   return type;
 }
+
+dim loop_turns(const loop_shape *s) { return (dim){s->turns, s->size}; }
 
 int result_number(const node *n) { return n->op == OP_RESULT ? (int)node_int(n, 0) : 0; }
 
@@ -447,9 +450,10 @@ node *build_loop(graph *g, const loop_shape *s, node *const *operands) {
       ints(s->recompute, &recompute),
       {.kind = ATTRIBUTE_GRAPH, .graph = s->condition},
       {.kind = ATTRIBUTE_GRAPH, .graph = s->body},
+      text(s->size ? s->size : ""),
   };
   return graph_node(g, OP_LOOP, (scalar_function)0, s->carries + s->sequences + s->invariants,
-                    operands, 7, attributes);
+                    operands, 8, attributes);
 }
 
 node *build_result(graph *g, node *loop, int number) {

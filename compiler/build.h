@@ -101,7 +101,8 @@ node *build_conv(graph *g, node *x, node *w, const conv_shape *shape);
  * after the last turn, then stacks, one part for each turn. docs/operators.md says what the graphs
  * take and give. */
 typedef struct loop_shape {
-  int64_t turns; /* 0: until the condition is false */
+  int64_t turns;    /* 0: until the condition is false */
+  const char *size; /* the bounded size that the turns are, of which `turns` is then the bound; or NULL */
   int carries, sequences, invariants;
   bool reverse;  /* the last turn first */
   bool recompute; /* the derivative of a loop around it may run it again, instead of keeping what it gives */
@@ -109,6 +110,7 @@ typedef struct loop_shape {
 } loop_shape;
 enum { LOOP_MOST_TURNS = 1 << 24 }; /* of a loop that only its condition ends: then it is endless */
 loop_shape loop_shape_of(const node *loop);
+dim loop_turns(const loop_shape *s); /* as the extent of sequences and stacks */
 node *build_loop(graph *g, const loop_shape *shape, node *const *operands);
 node *build_result(graph *g, node *loop, int number); /* 0: the loop itself */
 tensor_type loop_result_type(const loop_shape *s, int number);

@@ -445,7 +445,7 @@ static node *build_reverse_loop(reversal *r, pieces *p, node *turn) {
   int count = 0;
   for (int k = 0; k < 3; k++)
     for (int i = 0; i < counts[k]; i++) arena_push(r->arena, operands, count) = lists[k][i];
-  const loop_shape s = {.turns = r->shape.turns, .carries = p->carry_count,
+  const loop_shape s = {.turns = r->shape.turns, .size = r->shape.size, .carries = p->carry_count,
                         .sequences = p->sequence_count, .invariants = p->invariant_count,
                         .reverse = !r->shape.reverse,
                         .recompute = r->shape.recompute, .body = rewrite_graph(g, NULL)};

@@ -227,12 +227,14 @@ static void parse_named(parser *p, op_code op, attribute *attributes, unsigned *
   for (int i = 0; i < op_attribute_count(op) && !p->failed; i++) {
     char found[32];
     attribute_kind kind = op_attribute(op, i, found);
-    bool unnamed = kind == ATTRIBUTE_TEXT || kind == ATTRIBUTE_TYPE;
+    bool unnamed = (kind == ATTRIBUTE_TEXT && i == 0) || kind == ATTRIBUTE_TYPE;
     if (unnamed || strcmp(found, wanted) != 0 || (*seen & 1u << i)) continue;
     *seen |= 1u << i;
     expect(p, "=");
     if (kind == ATTRIBUTE_GRAPH)
       attributes[i].graph = parse_graph(p, wanted);
+    else if (kind == ATTRIBUTE_TEXT)
+      attributes[i].text = quoted(p);
     else
       parse_list(p, &attributes[i]);
     return;
@@ -246,7 +248,7 @@ static void parse_attributes(parser *p, op_code op, attribute *attributes, tenso
   for (int i = 0; i < op_attribute_count(op); i++) {
     char ignored[32];
     attributes[i] = (attribute){.kind = op_attribute(op, i, ignored)};
-    if (attributes[i].kind == ATTRIBUTE_TEXT) attributes[i].text = quoted(p);
+    if (attributes[i].kind == ATTRIBUTE_TEXT) attributes[i].text = i == 0 ? quoted(p) : "";
     if (attributes[i].kind == ATTRIBUTE_TYPE) attributes[i].type = type;
   }
   while (!p->failed && !peek(p, ":")) parse_named(p, op, attributes, &seen);

@@ -55,13 +55,13 @@ static void print_real(FILE *out, double x) {
   fputs(text, out);
 }
 
-/* Lists by name unless empty; a text as it is; a type not at all, since it is the result's. */
+/* Lists by name unless empty; a text as it is, behind other attributes by name unless empty; a type not at all, since it is the result's. */
 static void print_attribute(FILE *out, const node *n, int position) {
   const attribute *value = &n->attributes[position];
   char name[32];
   op_attribute(n->op, position, name);
-  if (value->kind == ATTRIBUTE_TEXT) {
-    fputc(' ', out);
+  if (value->kind == ATTRIBUTE_TEXT && (position == 0 || *value->text)) {
+    fprintf(out, position == 0 ? " " : " %s=", name);
     print_quoted(out, value->text);
   }
   if (value->kind == ATTRIBUTE_TEXT || value->kind == ATTRIBUTE_TYPE || value->count == 0) return;

@@ -81,9 +81,9 @@ static bool same_operands(const node *x, const node *y) {
 
 static bool are_alike(const node *x, const node *y) {
   const loop_shape s = loop_shape_of(x), t = loop_shape_of(y);
-  return s.turns == t.turns && s.carries == t.carries && s.sequences == t.sequences &&
-         s.reverse == t.reverse && s.recompute == t.recompute && rewrite_graphs_equal(s.condition, t.condition) &&
-         same_operands(x, y);
+  return dim_equal(loop_turns(&s), loop_turns(&t)) && s.carries == t.carries &&
+         s.sequences == t.sequences && s.reverse == t.reverse && s.recompute == t.recompute &&
+         rewrite_graphs_equal(s.condition, t.condition) && same_operands(x, y);
 }
 
 static bool join(family *f, const node *n) {
@@ -211,7 +211,7 @@ static bool shrink(arena *a, loop_shape *s, const node ***operands, bool *needed
   bool *read = arena_array_of(a, operand_count, bool);
   int output_count = s->body->output_count;
   close_needs(s, needed, read, operand_count);
-  loop_shape less = {.turns = s->turns, .reverse = s->reverse, .recompute = s->recompute};
+  loop_shape less = {.turns = s->turns, .size = s->size, .reverse = s->reverse, .recompute = s->recompute};
   const node **left = NULL;
   for (int i = 0; i < operand_count; i++) {
     if (!read[i]) continue;

@@ -57,6 +57,7 @@ typedef struct module_code {
 struct module_loop {
   int depth;     /* the number of loops around it */
   int64_t turns; /* 0: until the condition is false */
+  bool bounded;  /* as many turns as the size of the call, of which `turns` is the bound */
   bool reverse, conditional;
   module_code condition, body;
   placement goes_on;

@@ -36,6 +36,7 @@ typedef struct loop_run {
   loop_sequence *sequences;
   int sequence_count;
   int64_t turns;        /* 0: until the condition is false, or `count` is reached */
+  const char *size;     /* the bounded size that the turns are; NULL: none */
   int64_t block;        /* turns between those whose carries are kept for the derivative; 0: keep all */
   carried_name *names;
   int name_count;
@@ -49,18 +50,24 @@ typedef struct loop_run {
 
 /* ---- sequences ------------------------------------------------------------------------------- */
 
-static bool agree(loop_run *r, const ast *at, int64_t turns) {
-  if (turns < 1) {
-    elaborator_error(r->elaborator, at->at, "a loop has at least one turn, not %lld",
-                     (long long)turns);
+static bool agree(loop_run *r, const ast *at, dim turns) {
+  elaborator *e = r->elaborator;
+  const dim known = {r->turns, r->size};
+  if (turns.maximum < 1) {
+    elaborator_error(e, at->at, "a loop has at least one turn, not %lld", (long long)turns.maximum);
     return false;
   }
-  if (r->turns && r->turns != turns) {
-    elaborator_error(r->elaborator, at->at, "the sequences have %lld and %lld turns",
-                     (long long)r->turns, (long long)turns);
+  if (r->turns && !dim_equal(known, turns)) {
+    elaborator_error(e, at->at, "the sequences have %s and %s turns",
+                     value_size_text(e->arena, known), value_size_text(e->arena, turns));
     return false;
   }
-  r->turns = turns;
+  if (turns.symbol && r->block) {
+    elaborator_error(e, at->at, "`checkpoint` needs a known number of turns, not %s", turns.symbol);
+    return false;
+  }
+  r->turns = turns.maximum;
+  r->size = turns.symbol;
   return true;
 }
 
@@ -68,14 +75,16 @@ static bool take_range(loop_run *r, loop_sequence *s) {
   elaborator *e = r->elaborator;
   int64_t last, turns;
   if (!elaborator_integer(e, s->at->start->at, expression_value(e, s->at->start), "the start",
-                          &s->first) ||
-      !elaborator_integer(e, s->at->stop->at, expression_value(e, s->at->stop), "the end", &last))
+                          &s->first))
     return false;
+  value end = expression_value(e, s->at->stop);
+  if (value_is(end, VALUE_SIZE) && s->first == 0) return agree(r, s->at, end.size);
+  if (!elaborator_integer(e, s->at->stop->at, end, "the end", &last)) return false;
   if (__builtin_sub_overflow(last, s->first, &turns) || s->first < INT32_MIN || last > INT32_MAX) {
     elaborator_error(e, s->at->at, "the numbers of a range are of type i32");
     return false;
   }
-  return agree(r, s->at, turns);
+  return agree(r, s->at, dim_fixed(turns));
 }
 
 /* A tensor, or a tuple of them, with one leading extent. */
@@ -101,7 +110,7 @@ static bool take_parts(loop_run *r, const ast *at, value *v) {
                      MAX_RANK);
     return false;
   }
-  return operate_reachable(e, at->at, *v) && agree(r, at, v->node->type.dims[0].maximum);
+  return operate_reachable(e, at->at, *v) && agree(r, at, v->node->type.dims[0]);
 }
 
 static bool take_sequences(loop_run *r) {
@@ -379,7 +388,7 @@ static const graph *condition_graph(const loop_run *r) {
 
 /* The results: carries, then stacks. NULL after an error. */
 static node **build(loop_run *r) {
-  loop_shape shape = {.turns = r->turns};
+  loop_shape shape = {.turns = r->turns, .size = r->size};
   node **operands = order_inputs(r, &shape);
   if (r->body.graph->output_count == 0) {
     elaborator_error(r->elaborator, r->at->at, "this loop changes nothing: its body binds no name of "
@@ -521,7 +530,7 @@ value loop_scan(elaborator *e, const ast *n) {
 value loop_repeat(elaborator *e, const ast *n) {
   loop_run r = {.elaborator = e, .at = n};
   value count = expression_value(e, n->count);
-  int64_t turns;
+  dim turns;
   if (value_is(count, VALUE_TENSOR)) {
     if (count.node->type.rank || dtype_is_float(count.node->type.element) ||
         count.node->type.element == DTYPE_BOOL)
@@ -531,7 +540,7 @@ value loop_repeat(elaborator *e, const ast *n) {
     r.count = count;
     return run(&r, NULL);
   }
-  if (!elaborator_integer(e, n->count->at, count, "the number of turns", &turns) ||
+  if (!elaborator_extent(e, n->count->at, count, "the number of turns", &turns) ||
       !agree(&r, n->count, turns))
     return (value){0};
   return run(&r, NULL);

@@ -71,9 +71,10 @@ static const char *run_call(run *r, const kernel_call *c) {
 static const char *run_code(run *r, const module_code *code);
 
 static const char *run_loop(run *r, const module_loop *l) {
-  for (int64_t k = 0; l->turns == 0 || k < l->turns; k++) {
+  const int64_t turns = l->bounded ? r->context[CONTEXT_SIZE] : l->turns;
+  for (int64_t k = 0; turns == 0 || k < turns; k++) {
     ensure(l->depth < 16 && k <= LOOP_MOST_TURNS);
-    r->turns[l->depth] = l->reverse ? l->turns - 1 - k : k;
+    r->turns[l->depth] = l->reverse ? turns - 1 - k : k;
     const char *fault = l->conditional ? run_code(r, &l->condition) : NULL;
     if (fault) return fault;
     if (l->conditional && !*(const unsigned char *)argument(r, &l->goes_on)) return NULL;

@@ -31,6 +31,7 @@ static const char *attributes_violation(arena *a, const node *n) {
     return "loop C2: recompute is not 1";
   if (!body || !is_closed(body) || (condition && !is_closed(condition)))
     return "loop C4: there is no body, or it or the condition has slots";
+  if (*node_text(n, 7) && turns->count != 1) return "loop C3: a size without a bound on the turns";
   bool endless = turns->count == 0 && condition && sequences->ints[0] == 0 &&
                  reverse->ints[0] == 0 && body->output_count == carries->ints[0];
   if (!endless && (turns->count != 1 || turns->ints[0] < 1))
@@ -40,7 +41,7 @@ static const char *attributes_violation(arena *a, const node *n) {
 
 /* The type of one turn's part of a sequence; false where it has not an element for each turn. */
 static bool part_of_sequence(const loop_shape *s, const tensor_type *whole, tensor_type *part) {
-  if (whole->rank == 0 || !dim_equal(whole->dims[0], dim_fixed(s->turns))) return false;
+  if (whole->rank == 0 || !dim_equal(whole->dims[0], loop_turns(s))) return false;
   *part = (tensor_type){.element = whole->element, .rank = whole->rank - 1};
   for (int i = 0; i < part->rank; i++) part->dims[i] = whole->dims[i + 1];
   return true;
@@ -96,7 +97,8 @@ static const char *condition_violation(const loop_shape *s) {
 /* loop
  *   C1  carries and sequences are one number each, from 0, together no more than the operands
  *   C2  reverse is 0 or 1, recompute 1 or not there
- *   C3  one number of turns, from 1; or none, with a condition, without sequences, stacks, reverse
+ *   C3  one number of turns, from 1, which may be the bound of a size; or none, with a condition, without
+ *       sequences, stacks, reverse
  *   C4  there is a body; it and the condition read no slots and update none
  *   C5  the body's inputs are the turn (i64), the carries, the sequences' parts, the invariants
  *   C6  the first axis of each sequence has the size of the number of turns

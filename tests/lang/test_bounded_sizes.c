@@ -67,6 +67,25 @@ static const bounded_case cases[] = {
     {"index notation", "", "x: f32[n, 4], w: f32[4, 3]",
      "d[i, j] = sum[k]((x[i, k] - x[j, k]) ** 2)\n  y[i] = mean[j](d[i, j])\n"
      "  z[i, o] = sum[k](x[i, k] * w[k, o]) + f32(i)"},
+    {"a scan over rows", "", "x: f32[n, 4], w: f32[4, 4]",
+     "h = zeros[4]()\n  y = scan v in x {\n    h = tanh(h @ w + v)\n    emit h\n  }\n"
+     "  z = grad(sum(h ** 2) + sum(y[:, 1] ** 3), (x, w))[1]"},
+    {"gradients of a scan by its rows", "", "x: f32[n, 4], w: f32[4, 4]",
+     "h = zeros[4]()\n  y = scan v in x {\n    h = sin(h @ w + v)\n    emit h\n  }\n"
+     "  z = grad(sum(h ** 2) + sum(y ** 3), x)"},
+    {"second derivatives of a scan", "", "x: f32[n, 3], w: f32[3]",
+     "h = zeros[3]()\n  scan v in x { h = tanh(h * w + v) }\n  g = grad(sum(h ** 2), w)\n"
+     "  y = grad(sum(g ** 2), w)\n  z = grad(sum(g ** 2), x)"},
+    {"a scan over the size", "", "x: f32[n, 2]",
+     "a = 0.0\n  y = scan t in 0..n {\n    a = a + f32(t)\n    emit a\n  }\n  z = a + sum(x)"},
+    {"a scan that ends early", "", "x: f32[n]",
+     "a = 0.0\n  y = scan v in x while a < 2 {\n    a = a + abs(v)\n    emit a\n  }\n"
+     "  z = grad(a + sum(y), x)"},
+    {"a scan in a scan", "", "x: f32[n, 3], w: f32[3, 3]",
+     "h = zeros[3]()\n  y = scan v in x {\n    repeat 2 { h = tanh(h @ w + v) }\n    emit sum(h)\n  }\n"
+     "  z = grad(sum(y ** 2), w)"},
+    {"draws in a scan", "", "x: f32[n, 3]",
+     "h = zeros[3]()\n  y = scan v in x {\n    h = h + v * normal[3]()\n    emit h\n  }\n  z = h"},
     {"a loop over rows of known number", "", "x: f32[n, 4], w: f32[4, 4]",
      "h = zeros[n, 4]()\n  scan t in 0..5 { h = tanh(h @ w + x) }\n  y = h\n  z = grad(sum(h ** 2), w)"},
 };
