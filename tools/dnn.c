@@ -33,6 +33,8 @@ static const struct {
     {"info", COMMAND_INFO, command_info},
 };
 
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
 static int run_command(int index, int argc, char **argv) {
   arena *a = arena_new();
   options o;
@@ -42,21 +44,50 @@ static int run_command(int index, int argc, char **argv) {
   return status;
 }
 
-static int run_named(int argc, char **argv) {
-  const char *name = argc > 1 ? argv[1] : "";
-  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-    if (strcmp(name, commands[i].name) == 0) return run_command((int)i, argc - 1, argv + 1);
-  if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+static int command_of(const char *name) {
+  for (int i = 0; i < COMMANDS; i++)
+    if (strcmp(name, commands[i].name) == 0) return i;
+  return -1;
+}
+
+static int no_command(const char *name) {
+  const char *names[COMMANDS];
+  for (int i = 0; i < COMMANDS; i++) names[i] = commands[i].name;
+  const char *nearest = diag_nearest(name, names, COMMANDS);
+  if (!*name) fputs("dnn: no command was given", stderr);
+  else fprintf(stderr, "dnn: there is no command '%s'", name);
+  if (nearest) fprintf(stderr, "; do you mean '%s'?\n", nearest);
+  else {
+    fputs("; there are", stderr);
+    for (int i = 0; i < COMMANDS; i++) fprintf(stderr, "%s %s", i ? "," : "", names[i]);
+    putc('\n', stderr);
+  }
+  fputs("Try 'dnn --help'.\n", stderr);
+  return STATUS_USAGE;
+}
+
+/* "dnn help" is "dnn --help", "dnn help train" is "dnn train --help". */
+static int help(int argc, char **argv) {
+  char option[] = "--help";
+  if (argc < 2) {
     fputs(usage, stdout);
     return 0;
   }
+  int index = command_of(argv[1]);
+  return index < 0 ? no_command(argv[1]) : run_command(index, 2, (char *[]){argv[1], option, NULL});
+}
+
+static int run_named(int argc, char **argv) {
+  const char *name = argc > 1 ? argv[1] : "";
+  int index = command_of(name);
+  if (index >= 0) return run_command(index, argc - 1, argv + 1);
   if (strcmp(name, "--version") == 0) {
     puts("dnn " DNN_VERSION);
     return 0;
   }
-  if (*name) fprintf(stderr, "dnn: there is no command '%s'\n", name);
-  fputs("Try 'dnn --help'.\n", stderr);
-  return STATUS_USAGE;
+  if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
+    return help(argc - 1, argv + 1);
+  return no_command(name);
 }
 
 int main(int argc, char **argv) {

@@ -43,17 +43,12 @@ static int write_picture(arena *a, const char *path, const child_output *picture
   return file_replace(a, path, 1, &part, &error) ? 0 : tool_error("%s", error);
 }
 
-static int wrong_use(const char *message) {
-  fprintf(stderr, "dnn: %s\nTry 'dnn info --help'.\n", message);
-  return STATUS_USAGE;
-}
-
 int drawing_write(arena *a, const options *o) {
   const char *format = format_of(o->graph);
   if (!format)
-    return wrong_use(arena_printf(a, "--graph writes .png, .svg, .pdf or .dot, not '%s'", o->graph));
+    return tool_wrong_use(o, "--graph writes .png, .svg, .pdf or .dot, not '%s'", o->graph);
   if (o->stage && !graph_dot_is_stage(o->stage))
-    return wrong_use(arena_printf(a, "--stage is one of %s, not '%s'", graph_dot_stages(a), o->stage));
+    return tool_wrong_use(o, "--stage is one of %s, not '%s'", graph_dot_stages(a), o->stage);
   if (model_is_library(o->file))
     return tool_error("a picture is made from a model's text (.dnn); %s is a shared library", o->file);
   diagnostics *d = diag_new(a);

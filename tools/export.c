@@ -16,10 +16,7 @@ static bool export_weights(arena *a, const options *o, dnn_instance *instance) {
 }
 
 int command_export(arena *a, const options *o) {
-  if (!o->rest_count) {
-    fputs("dnn: no file was given to write\nTry 'dnn export --help'.\n", stderr);
-    return STATUS_USAGE;
-  }
+  if (!o->rest_count) return tool_wrong_use(o, "no file was given to write");
   if (!file_has_suffix(o->rest[0], ".safetensors"))
     return tool_error("the name of the file that is written ends in .safetensors, unlike %s", o->rest[0]);
   dnn_library library;

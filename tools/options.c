@@ -114,13 +114,6 @@ static void print_help(command c) {
   printf("\nexamples:\n%s", about->examples);
 }
 
-static int wrong_use(const char *format, const char *text) {
-  fprintf(stderr, "dnn: ");
-  fprintf(stderr, format, text);
-  fprintf(stderr, "\nTry 'dnn --help'.\n");
-  return STATUS_USAGE;
-}
-
 static bool whole_number(const char *text, int64_t least, int64_t most, int64_t *value) {
   char *end;
   errno = 0;
@@ -228,47 +221,54 @@ static option_code code_of(int value) {
   return OPTIONS;
 }
 
+/* What stands behind the options, and whether they go together; -1 or a status. */
+static int take_words(command c, int count, char **words, options *o) {
+  if (!count) return tool_wrong_use(o, "no file was given");
+  o->file = words[0];
+  o->rest = (const char **)(words + 1);
+  o->rest_count = count - 1;
+  int most = c == COMMAND_RUN ? o->rest_count : c == COMMAND_EXPORT;
+  if (o->rest_count > most) return tool_wrong_use(o, "one file at a time; what is '%s'?", o->rest[most]);
+  if (o->seed_given && o->seed_count) return tool_wrong_use(o, "--seed and --seeds exclude each other");
+  if (o->map && !o->weights)
+    return tool_wrong_use(o, "--map says how the weights of --weights are named, which is not given");
+  if (o->json && o->graph) return tool_wrong_use(o, "--json and --graph exclude each other");
+  if ((o->stage || o->entry) && !o->graph) return tool_wrong_use(o, "--stage and --entry say what --graph draws");
+  if (o->resume && o->overwrite) return tool_wrong_use(o, "--resume and --overwrite exclude each other");
+  return -1;
+}
+
 int options_parse(arena *a, command c, int argc, char **argv, options *o) {
-  *o = (options){.epochs = -1, .batch = 3, .directions = 3, .steps = 3};
+  *o = (options){.command = argv[0], .epochs = -1, .batch = 3, .directions = 3, .steps = 3};
   struct option longs[OPTIONS + 1];
   char letters[2 * OPTIONS + 1];
   getopt_tables(c, longs, letters);
-  const char *name = argv[0];
-  argv[0] = (char *)arena_printf(a, "dnn %s", name); /* what getopt's messages begin with */
+  argv[0] = (char *)arena_printf(a, "dnn %s", o->command); /* what getopt's messages begin with */
   optind = 1;
   for (int value; (value = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
     option_code code = code_of(value);
-    if (code == OPTIONS) { /* getopt said which */
-      fprintf(stderr, "Try 'dnn %s --help'.\n", name);
-      return STATUS_USAGE;
-    }
+    if (code == OPTIONS) return tool_wrong_use(o, NULL); /* getopt said which */
     if (code == HELP) {
       print_help(c);
       return 0;
     }
-    if (!set_option(a, o, code, optarg)) {
-      fprintf(stderr, "dnn: --%s wants %s, not '%s'\n", rows[code].name,
-              rows[code].argument, optarg);
-      return STATUS_USAGE;
-    }
+    if (!set_option(a, o, code, optarg))
+      return tool_wrong_use(o, "--%s wants %s, not '%s'", rows[code].name, rows[code].argument, optarg);
   }
-  if (optind == argc) return wrong_use("%s", "no file was given");
-  o->file = argv[optind];
-  o->rest = (const char **)(argv + optind + 1);
-  o->rest_count = argc - optind - 1;
-  int most = c == COMMAND_RUN ? o->rest_count : c == COMMAND_EXPORT;
-  if (o->rest_count > most)
-    return wrong_use("one file at a time; what is '%s'?", o->rest[most]);
-  if (o->seed_given && o->seed_count)
-    return wrong_use("%s", "--seed and --seeds exclude each other");
-  if (o->map && !o->weights)
-    return wrong_use("%s", "--map says how the weights of --weights are named, which is not given");
-  if (o->json && o->graph) return wrong_use("%s", "--json and --graph exclude each other");
-  if ((o->stage || o->entry) && !o->graph)
-    return wrong_use("%s", "--stage and --entry say what --graph draws");
-  if (o->resume && o->overwrite)
-    return wrong_use("%s", "--resume and --overwrite exclude each other");
-  return -1;
+  return take_words(c, argc - optind, argv + optind, o);
+}
+
+int tool_wrong_use(const options *o, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  if (format) {
+    fputs("dnn: ", stderr);
+    vfprintf(stderr, format, arguments);
+    putc('\n', stderr);
+  }
+  va_end(arguments);
+  fprintf(stderr, "Try 'dnn %s --help'.\n", o->command);
+  return STATUS_USAGE;
 }
 
 static void print_message(colour c, const char *kind, const char *format, va_list arguments) {

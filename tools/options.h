@@ -20,6 +20,7 @@ typedef struct input_range {
 } input_range;
 
 typedef struct options {
+  const char *command;          /* "train" */
   const char *file;             /* .dnn or .so */
   const char **rest;            /* further arguments */
   int rest_count;
@@ -42,6 +43,10 @@ typedef struct options {
 /* Parses the words behind the command's name (argv[0]). Returns -1 to go on, else the status with
  * which the program ends: after --help, or a message about wrong use. */
 int options_parse(arena *a, command c, int argc, char **argv, options *o);
+
+/* Prints what is wrong with a command line, unless it has been said (NULL), and where help is. Returns
+ * STATUS_USAGE. */
+int tool_wrong_use(const options *o, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Prints a user's error: "dnn: message". Returns STATUS_ERROR. */
 int tool_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -305,10 +305,7 @@ static bool no_entry(const dnn_model *model, const char *name) {
 
 int command_run(arena *a, const options *o) {
   dnn_library library;
-  if (!o->rest_count) {
-    fputs("dnn: no entry was given\nTry 'dnn run --help'.\n", stderr);
-    return STATUS_USAGE;
-  }
+  if (!o->rest_count) return tool_wrong_use(o, "no entry was given");
   if (!model_open(a, o, &library)) return STATUS_ERROR;
   entry_run run = {.entry = dnn_find_entry(library.model, o->rest[0]), .calls = 1};
   bool good = run.entry || no_entry(library.model, o->rest[0]);

@@ -57,7 +57,14 @@ static void help_and_wrong_use(void **state) {
   expect("export --help", 0, "--as=FILE");
   expect("info --help", 0, "usage: dnn info");
   expect("", 2, "--help");
-  expect("fly", 2, "no command 'fly'");
+  expect("fly", 2, "there is no command 'fly'; there are train, run, check, export, info\n");
+  expect("trian", 2, "there is no command 'trian'; do you mean 'train'?");
+  expect("", 2, "no command was given; there are train, run");
+  expect("help", 0, "usage: dnn COMMAND");
+  expect("help check", 0, "usage: dnn check");
+  expect("help fly", 2, "no command 'fly'");
+  expect("check", 2, "dnn: no file was given\nTry 'dnn check --help'.");
+  expect("info x.dnn y.dnn", 2, "what is 'y.dnn'?\nTry 'dnn info --help'.");
   expect("train", 2, "no file was given");
   expect("train --fly x.dnn", 2, "dnn train: unrecognized option '--fly'\nTry 'dnn train --help'");
   expect("check --steps", 2, "dnn check: option '--steps' requires an argument");
