@@ -99,10 +99,26 @@ static options with_small_batches(arena *a, const program *p, const options *o) 
   return small;
 }
 
+/* False with a diagnostic where --range names no input that takes integers. */
+static bool ranges_are_of_inputs(diagnostics *d, const program *p, const options *o) {
+  for (int r = 0; r < o->range_count; r++) {
+    bool known = false;
+    for (int i = 0; i < p->entry_count; i++)
+      for (int k = 0; k < p->entries[i]->input_count; k++) {
+        const graph_value *input = &p->entries[i]->inputs[k];
+        known = known || (!dtype_is_float(input->node->type.element) && !strcmp(input->name, o->ranges[r].input));
+      }
+    if (known) continue;
+    diag_error(d, (location){0}, "--range: no entry has an input `%s` of integers", o->ranges[r].input);
+    return false;
+  }
+  return true;
+}
+
 static int elaborate_and_check_gradients(arena *a, diagnostics *d, const options *o,
                                          check_counts *counts) {
   const program *p = model_elaborate(a, d, o, (elaborate_options){0});
-  if (!p) return -1;
+  if (!p || !ranges_are_of_inputs(d, p, o)) return -1;
   options small = with_small_batches(a, p, o);
   p = model_elaborate(a, d, &small, (elaborate_options){.real_f64 = true});
   return p ? check_gradients(a, p, &small, counts) : -1;

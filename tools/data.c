@@ -148,6 +148,17 @@ data_path data_path_new(arena *a, const char *given) {
   return path;
 }
 
+bool data_path_check(arena *a, const char *given, const char **error) {
+  data_path path = {0};
+  add_folders(a, &path, given);
+  for (int i = 0; i < path.count; i++) {
+    if (file_exists(arena_printf(a, "%s/.", path.folders[i]))) continue;
+    *error = arena_printf(a, "--data: there is no folder %s", path.folders[i]);
+    return false;
+  }
+  return true;
+}
+
 static bool set_exists(arena *a, const data_path *path, const char *set) {
   for (int i = 0; i < path->count; i++)
     if (file_exists(arena_printf(a, "%s/%s", path->folders[i], set))) return true;

@@ -104,6 +104,9 @@ typedef struct data_path {
 
 data_path data_path_new(arena *a, const char *given);
 
+/* False with a message where one of the given folders is none. */
+bool data_path_check(arena *a, const char *given, const char **error);
+
 /* The path of a data set's file: FOLDER/SET/FILE of the first folder that has it. NULL with a
  * message that names every place searched. */
 const char *data_find(arena *a, const data_path *path, const char *set, const char *file,

@@ -49,8 +49,6 @@ int drawing_write(arena *a, const options *o) {
     return tool_wrong_use(o, "--graph writes .png, .svg, .pdf or .dot, not '%s'", o->graph);
   if (o->stage && !graph_dot_is_stage(o->stage))
     return tool_wrong_use(o, "--stage is one of %s, not '%s'", graph_dot_stages(a), o->stage);
-  if (model_is_library(o->file))
-    return tool_error("a picture is made from a model's text (.dnn); %s is a shared library", o->file);
   diagnostics *d = diag_new(a);
   const char *text = drawn(a, d, o);
   child_output picture = {(char *)text, text ? strlen(text) : 0};

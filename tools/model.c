@@ -18,8 +18,31 @@ _Static_assert((int)DTYPE_BOOL == (int)DNN_BOOL && (int)DTYPE_U8 == (int)DNN_U8 
                    (int)DTYPE_F64 == (int)DNN_F64,
                "the compiler's element types are the interface's");
 
+bool model_is_library(const char *path) {
+  char start[SELFMAG] = "";
+  struct stat status;
+  if (stat(path, &status) || !S_ISREG(status.st_mode)) return false;
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  bool is = read(file, start, SELFMAG) == SELFMAG && memcmp(start, ELFMAG, SELFMAG) == 0;
+  close(file);
+  return is;
+}
+
+/* False with a diagnostic where a file is there and is no text of a model, as it seems. */
+static bool is_text(diagnostics *d, const char *path) {
+  const location nowhere = {0};
+  if (model_is_library(path))
+    diag_error(d, nowhere, "%s is a shared library; this needs the .dnn file that it was made of", path);
+  else if (file_exists(path) && !file_has_suffix(path, ".dnn"))
+    diag_error(d, nowhere, "%s is neither a shared library made by dnnc nor a model's text (.dnn)", path);
+  else
+    return true;
+  return false;
+}
+
 program *model_elaborate(arena *a, diagnostics *d, const options *o, elaborate_options how) {
-  const source *text = source_read(a, d, o->file);
+  const source *text = is_text(d, o->file) ? source_read(a, d, o->file) : NULL;
   if (!text) return NULL;
   how.definitions = o->definitions;
   how.definition_count = o->definition_count;
@@ -56,23 +79,8 @@ bool model_compile(arena *a, program *p, diagnostics *d, const options *o, dnn_l
   return model_compile_module(a, p, d, o, false, library, &unused);
 }
 
-bool model_is_library(const char *path) {
-  char start[SELFMAG] = "";
-  struct stat status;
-  if (stat(path, &status) || !S_ISREG(status.st_mode)) return false;
-  int file = open(path, O_RDONLY | O_CLOEXEC);
-  if (file < 0) return false;
-  bool is = read(file, start, SELFMAG) == SELFMAG && memcmp(start, ELFMAG, SELFMAG) == 0;
-  close(file);
-  return is;
-}
-
-/* The program of a file that is no library; NULL with a message printed. */
+/* NULL with a message printed. */
 static program *program_of(arena *a, diagnostics *d, const options *o) {
-  if (file_exists(o->file) && !file_has_suffix(o->file, ".dnn")) {
-    tool_error("%s is neither a shared library made by dnnc nor a model's text (.dnn)", o->file);
-    return NULL;
-  }
   program *p = model_elaborate(a, d, o, (elaborate_options){0});
   if (!p) tool_diagnostics(d);
   return p;

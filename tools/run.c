@@ -118,6 +118,11 @@ static bool take_input(arena *a, const options *o, entry_run *run, int index) {
     tool_error("%s does not fit input %s: %s", text, t->name, type_text(a, &type));
     return false;
   }
+  if (!file_exists(text)) {
+    tool_error("input %s: %s takes a %sfile, and there is no file '%s'", t->name, type_text(a, &type),
+               type.rank == 0 ? "number or a " : "", text);
+    return false;
+  }
   const data_request request = {.paths = &text, .path_count = 1, .type = type};
   const array *x = data_read(a, &request, &error);
   if (!x) {
@@ -175,20 +180,49 @@ static bool takes_form(arena *a, const dnn_tensor *output, const char *path) {
   }
 }
 
+static int find_tensor(const dnn_tensor *tensors, int count, const char *argument) {
+  for (int i = 0; i < count; i++)
+    if (is_named(argument, tensors[i].name)) return i;
+  return -1;
+}
+
+static void print_names(const char *what, const dnn_tensor *tensors, int count) {
+  fprintf(stderr, "    %s:", what);
+  for (int i = 0; i < count; i++) fprintf(stderr, "%s %s", i ? "," : "", tensors[i].name);
+  putc('\n', stderr);
+}
+
+static bool no_such_name(const dnn_entry *entry, const char *argument) {
+  const char *equals = strchr(argument, '=');
+  if (equals)
+    tool_error("entry %s has no input or output named '%.*s'", entry->name, (int)(equals - argument), argument);
+  else
+    tool_error("'%s' is not of the form INPUT=FILE, INPUT=NUMBER or OUTPUT=FILE", argument);
+  print_names("inputs", entry->inputs, entry->input_count);
+  print_names("outputs", entry->outputs, entry->output_count);
+  return false;
+}
+
+/* True where the name of an argument stands in one before it. */
+static bool is_repeated(const options *o, int argument) {
+  size_t length = strcspn(o->rest[argument], "=") + 1;
+  for (int i = 1; i < argument; i++)
+    if (strncmp(o->rest[i], o->rest[argument], length) == 0) return true;
+  return false;
+}
+
 /* True where every argument is an input's or asks for an output in a form that it can take. */
 static bool known_names(arena *a, const options *o, const dnn_entry *entry) {
   for (int i = 1; i < o->rest_count; i++) {
     const char *argument = o->rest[i];
-    bool known = false;
-    for (int k = 0; k < entry->input_count && !known; k++)
-      known = is_named(argument, entry->inputs[k].name);
-    for (int k = 0; k < entry->output_count && !known; k++) {
-      known = is_named(argument, entry->outputs[k].name);
-      if (known && !takes_form(a, &entry->outputs[k], strchr(argument, '=') + 1)) return false;
+    int output = find_tensor(entry->outputs, entry->output_count, argument);
+    bool given = find_tensor(entry->inputs, entry->input_count, argument) >= 0;
+    if (!given && output < 0) return no_such_name(entry, argument);
+    if (is_repeated(o, i)) {
+      tool_error("%.*s is given twice", (int)strcspn(argument, "="), argument);
+      return false;
     }
-    if (known) continue;
-    tool_error("entry %s has no input or output for '%s'", entry->name, argument);
-    return false;
+    if (!given && !takes_form(a, &entry->outputs[output], strchr(argument, '=') + 1)) return false;
   }
   return true;
 }

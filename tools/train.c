@@ -1,10 +1,13 @@
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "checkpoint.h"
 #include "commands.h"
+#include "data.h"
 #include "file.h"
 #include "metrics.h"
 #include "model.h"
@@ -20,20 +23,33 @@ static const char *folder_of_seed(arena *a, const char *folder, const options *o
   return o->seed_count ? arena_printf(a, "%s/seed-%llu", folder, (unsigned long long)o->seed) : folder;
 }
 
-/* Weights to start from: those asked for, or the result of the task that this one follows. */
-static bool load_weights(arena *a, const plan *p, dnn_instance *instance, const options *o) {
-  const char *path = o->weights, *error = NULL;
-  if (!path && p->task->after)
-    path = arena_printf(a, "%s/checkpoint.safetensors",
-                        folder_of_seed(a, result_folder(a, p->program, p->task->after), o));
-  if (o->map && !o->resume) return weight_transfer_load(a, o->map, path, instance, "");
-  if (!path || o->resume || checkpoint_weights(a, path, instance, false, &error)) return true;
+/* Weights to start from: those asked for, or the result of the task that this one follows; NULL: none. */
+static const char *weights_of(arena *a, const program *p, const task *t, const options *o) {
+  if (o->resume) return NULL;
+  if (o->weights || !t->after) return o->weights;
+  return arena_printf(a, "%s/checkpoint.safetensors", folder_of_seed(a, result_folder(a, p, t->after), o));
+}
+
+static bool no_weights(const task *t, const options *o, const char *error) {
   tool_error("%s", error);
   if (!o->weights)
     fprintf(stderr, "task %s starts from the result of task %s: train that first, or give "
                     "--weights\n",
-            p->task->name, p->task->after);
+            t->name, t->after);
   return false;
+}
+
+/* So that nothing is compiled in vain. */
+static bool weights_are_there(arena *a, const program *p, const task *t, const options *o) {
+  const char *path = weights_of(a, p, t, o);
+  return !path || !access(path, R_OK) ||
+         no_weights(t, o, arena_printf(a, "cannot read %s: %s", path, strerror(errno)));
+}
+
+static bool load_weights(arena *a, const plan *p, dnn_instance *instance, const options *o) {
+  const char *path = weights_of(a, p->program, p->task, o), *error = NULL;
+  if (path && o->map) return weight_transfer_load(a, o->map, path, instance, "");
+  return !path || checkpoint_weights(a, path, instance, false, &error) || no_weights(p->task, o, error);
 }
 
 static bool folder_is_free(arena *a, const char *folder, const options *o) {
@@ -145,9 +161,8 @@ static program *with_remainders(arena *a, diagnostics *d, plan *p, const options
 
 int command_train(arena *a, const options *o) {
   diagnostics *d = diag_new(a);
-  if (file_has_suffix(o->file, ".so"))
-    return tool_error("%s: a shared library holds no task; give the .dnn file it was made of",
-                      o->file);
+  const char *error = NULL;
+  if (o->data && !data_path_check(a, o->data, &error)) return tool_error("%s", error);
   program *described = model_elaborate(a, d, o, (elaborate_options){0});
   if (!described) return tool_diagnostics(d);
   const task *t = plan_task(described, o->task);
@@ -156,7 +171,9 @@ int command_train(arena *a, const options *o) {
   training *trainings =
       trainings_of(a, o, o->out ? o->out : result_folder(a, described, t->name), &count);
   for (int i = 0; i < count; i++)
-    if (!folder_is_free(a, trainings[i].folder, &trainings[i].options)) return STATUS_ERROR;
+    if (!folder_is_free(a, trainings[i].folder, &trainings[i].options) ||
+        !weights_are_there(a, described, t, &trainings[i].options))
+      return STATUS_ERROR;
   plan *p = plan_new(a, d, described, t, o);
   if (!p) return tool_diagnostics(d);
   for (int i = 0; i < count; i++)

@@ -195,9 +195,9 @@ static words zsh_completes(const char *line) {
 }
 
 static words fish_completes(const char *line) {
-  return words_of(tool_shell("HOME=/nonexistent PATH=\"%s:$PATH\" fish --no-config -c "
+  return words_of(tool_shell("HOME=%s PATH=\"%s:$PATH\" fish --no-config -c "
                              "'source tools/completion/dnn.fish; complete -C \"%s\"' 2>/dev/null",
-                             tool_binaries(), line), choose_first);
+                             tool_path("."), tool_binaries(), line), choose_first);
 }
 
 static words only_long(const words *w) {

@@ -68,6 +68,20 @@ static void parts_are_saved_and_loaded(void **state) {
   assert_null(safetensors_find(whole, "best/net.w")); /* only while a phase is under way */
 }
 
+/* What is missing is said before the C compiler is called, and no folder is made. */
+static void says_early_what_is_missing(void **state) {
+  (void)state;
+  static const char *const cases[][2] = {
+      {"--data .:/no/such/folder", "--data: there is no folder /no/such/folder"},
+      {"--data . --weights none.safetensors", "cannot read none.safetensors: No such file"},
+      {"--data . --task next -o phases-early", "task next starts from the result of task fit: train that first"}};
+  for (int i = 0; i < 3; i++) {
+    const char *said = tool_expect(1, "train phases.dnn --out phases-early --cc=/no/such/compiler %s", cases[i][0]);
+    if (!strstr(said, cases[i][1]) || strstr(said, "compiler")) fail_msg("%s: %s", cases[i][0], said);
+    assert_false(file_exists(tool_path("phases-early")));
+  }
+}
+
 static void a_task_follows_another(void **state) {
   (void)state;
   tool_expect(0, "train phases.dnn --data . --out phases-fit");
@@ -206,6 +220,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_phase_stops_and_takes_its_best),
       cmocka_unit_test(parts_are_saved_and_loaded),
+      cmocka_unit_test(says_early_what_is_missing),
       cmocka_unit_test(a_task_follows_another),
       cmocka_unit_test(resuming_after_a_stop_changes_nothing),
       cmocka_unit_test(what_is_missing_is_named),

@@ -83,7 +83,17 @@ static void missing_files(void **state) {
   expect("train no-such.dnn", 1, "no-such.dnn");
   expect("info no-such.so", 1, "no-such.so");
   expect("info Makefile", 1, "Makefile");
-  expect(arena_printf(memory, "train %s", path_of("model.so")), 1, "holds no task");
+  static const char *const commands[] = {"train", "check"};
+  for (int i = 0; i < 2; i++) {
+    expect(arena_printf(memory, "%s %s", commands[i], path_of("model.so")), 1,
+           "model.so is a shared library; this needs the .dnn file that it was made of");
+    expect(arena_printf(memory, "%s Makefile", commands[i]), 1, "Makefile is neither a shared library");
+  }
+}
+
+static void ranges_of_no_input(void **state) {
+  (void)state;
+  expect("check tests/hostile/classes.dnn --range=lable=0:2", 1, "--range: no entry has an input `lable` of integers");
 }
 
 static void nothing_to_compile(void **state) {
@@ -139,7 +149,14 @@ static void runs_an_entry(void **state) {
          "input y: f32[4] is not given");
   expect(arena_printf(memory, "run %s evaluate x=%s y=%s", so, path_of("x.npy"), path_of("y5.npy")),
          1, "f32[5]");
-  expect(arena_printf(memory, "run %s evaluate z=1", so), 1, "no input or output for 'z=1'");
+  expect(arena_printf(memory, "run %s evaluate z=1", so), 1,
+         "entry evaluate has no input or output named 'z'\n    inputs: x, y\n    outputs: loss\n");
+  expect(arena_printf(memory, "run %s evaluate x", so), 1, "'x' is not of the form INPUT=FILE");
+  expect(arena_printf(memory, "run %s evaluate x=%s y=%s x=%s", so, path_of("x.npy"), path_of("y.npy"),
+                      path_of("x8.npy")), 1, "x is given twice");
+  expect(arena_printf(memory, "run %s evaluate x=4", so), 1, "input x: f32[4, 3] takes a file, and there is no file '4'");
+  expect(arena_printf(memory, "run %s train x=%s y=%s rate=fast", so, path_of("x.npy"), path_of("y.npy")), 1,
+         "input rate: f32 takes a number or a file, and there is no file 'fast'");
   expect(arena_printf(memory, "run %s fly", so), 1, "has no entry fly");
   expect(arena_printf(memory, "run %s", so), 2, "no entry was given");
   expect(arena_printf(memory, "run %s show --weights %s", so, path_of("missing")), 1, "missing");
@@ -289,6 +306,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(help_and_wrong_use),
       cmocka_unit_test(missing_files),
+      cmocka_unit_test(ranges_of_no_input),
       cmocka_unit_test(nothing_to_compile),
       cmocka_unit_test(describes_a_library),
       cmocka_unit_test(runs_an_entry),
