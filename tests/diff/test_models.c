@@ -101,6 +101,8 @@ static const struct {
      {{"B", "2"}, {"SIDE", "12"}, {"COPIES", "1"}, {"CHANNELS", "2"}, {"FEATURES", "8"}}},
     {"models/recurrent/char_rnn.dnn",
      {{"B", "2"}, {"T", "3"}, {"H", "4"}, {"E", "3"}, {"LENGTH", "4"}, {"LANES", "2"}}},
+    {"models/recurrent/lstm.dnn",
+     {{"B", "2"}, {"T", "3"}, {"H", "4"}, {"E", "3"}, {"LENGTH", "4"}, {"LANES", "2"}}},
     {"models/recurrent/attention_nmt.dnn",
      {{"B", "2"}, {"TESTS", "2"}, {"SHOWN", "1"}, {"S", "3"}, {"LONG", "4"}, {"E", "3"}, {"H", "3"}}},
     {"models/recurrent/crf.dnn", {{"B", "2"}, {"T", "3"}, {"UNITS", "4"}}},
