@@ -36,8 +36,7 @@ static value constant_value(elaborator *e, binding *b, location at) {
 
 value expression_binding(elaborator *e, binding *b, location at) {
   if (b->state != BINDING_READY) return constant_value(e, b, at);
-  return value_is(b->value, VALUE_SLOT) ? slot_read(e, b->value.slot)
-                                        : loop_import(e, b->name, b->value);
+  return slots_are_leaves(b->value) ? slots_read(e, b->value) : loop_import(e, b->name, b->value);
 }
 
 /* step, steps and epoch in the arguments of a run are inputs of its little graph. */

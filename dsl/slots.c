@@ -60,6 +60,21 @@ value slot_read(elaborator *e, slot_record *s) {
   return v.node ? v : (value){0};
 }
 
+bool slots_are_leaves(value v) {
+  bool found = value_is(v, VALUE_SLOT);
+  for (int i = 0; value_is(v, VALUE_TUPLE) && i < v.tuple->count; i++)
+    found = found || slots_are_leaves(v.tuple->items[i]);
+  return found;
+}
+
+value slots_read(elaborator *e, value v) {
+  if (value_is(v, VALUE_SLOT)) return slot_read(e, v.slot);
+  if (!value_is(v, VALUE_TUPLE)) return v;
+  tuple *t = tuple_like(e->arena, v.tuple);
+  for (int i = 0; i < t->count; i++) t->items[i] = slots_read(e, v.tuple->items[i]);
+  return (value){.kind = VALUE_TUPLE, .tuple = t};
+}
+
 void slot_write(elaborator *e, slot_record *s, node *next, location at) {
   slot_read(e, s); /* its first version */
   s->current = next;
@@ -161,8 +176,9 @@ value instance_member(elaborator *e, instance *i, const char *name, location at)
   complete_copy(e, i);
   binding *b = members ? scope_find_here(members, name) : NULL;
   bool bundle = i->function && !i->function->function->has_parameters;
-  if (b && (bundle ? !value_is(b->value, VALUE_SLOT) : value_is(b->value, VALUE_FUNCTION)))
-    return b->value;
+  bool slots = b && slots_are_leaves(b->value);
+  if (slots && value_is(b->value, VALUE_TUPLE)) return slots_read(e, b->value);
+  if (b && (bundle ? !slots : value_is(b->value, VALUE_FUNCTION))) return b->value;
   slot_record *s = instance_find_slot(i, name);
   if (s) return slot_read(e, s);
   instance *child = instance_find_child(i, name);

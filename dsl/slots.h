@@ -45,6 +45,12 @@ slot_record *slot_new(elaborator *e, instance *owner, const char *name, slot_kin
  * the graph of those. */
 value slot_read(elaborator *e, slot_record *s);
 
+/* Whether a value, or a leaf of a tuple, is a VALUE_SLOT: what a declaration binds a name to. */
+bool slots_are_leaves(value v);
+
+/* The same with such leaves read. */
+value slots_read(elaborator *e, value v);
+
 /* Gives the slot its next version, which has the slot's type. */
 void slot_write(elaborator *e, slot_record *s, node *next, location at);
 

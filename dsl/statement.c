@@ -64,7 +64,7 @@ static void define(elaborator *e, const ast *n) {
     v = elaborator_error(e, n->value->at, "this has no value that a name could stand for");
   if (target->kind == AST_NAME) {
     const binding *b = scope_find_here(scope_home(e->frame->scope, target->name), target->name);
-    if (b && value_is(b->value, VALUE_SLOT)) {
+    if (b && slots_are_leaves(b->value)) {
       elaborator_error(e, n->at, "`%s` is a slot, declared at %s; update it with `<-`",
                        target->name, diag_place(e->arena, b->at));
       return;
@@ -103,32 +103,48 @@ static value initial_value(elaborator *e, const ast *n, const tensor_type *type)
   return call_value(e, n->value->at, n->value, v.function->name, v, (argument_list){0});
 }
 
-/* Evaluates the initial value in its graph, in a frame of its own in which `shape` is known; site
- * tells its draws. With no type written, the value's becomes the type. NULL after an error. */
-static node *initial_node(elaborator *e, const ast *n, const char *site, bool typed,
-                          tensor_type *type) {
+/* The leaves as tensors; poison where one is none. */
+static value tensor_leaves(elaborator *e, location at, value v) {
+  if (!value_is(v, VALUE_TUPLE)) {
+    node *n = operate_tensor(e, at, v, DTYPE_COUNT);
+    return n ? value_tensor(n) : (value){0};
+  }
+  tuple *t = tuple_like(e->arena, v.tuple);
+  for (int i = 0; i < t->count; i++) {
+    t->items[i] = tensor_leaves(e, at, v.tuple->items[i]);
+    if (value_is_poison(t->items[i])) return (value){0};
+  }
+  return (value){.kind = VALUE_TUPLE, .tuple = t};
+}
+
+/* Evaluates the initial value in its graph, in a frame of its own in which, with a type written, `shape`
+ * is known; site tells its draws. A tensor of that type; without one, tensors. Poison after an error. */
+static value initial_tensors(elaborator *e, const ast *n, const char *site, const tensor_type *type) {
   graph *outer = e->graph;
+  tensor_type written = type ? *type : (tensor_type){0};
   frame own = {
       .lexical = elaborator_lexical(e, n->value),
       .called_at = n->at,
       .self = e->frame->self,
       .scope = scope_new(e->arena, e->frame->scope),
       .site = site,
-      .initial = typed ? type : NULL,
+      .initial = type ? &written : NULL,
       .training = e->frame->training,
   };
-  if (!elaborator_enter(e, &own)) return NULL;
-  if (typed)
-    scope_bind(e->arena, own.scope, "shape", value_shape(e->arena, type), n->at);
+  if (!elaborator_enter(e, &own)) return (value){0};
+  if (type) scope_bind(e->arena, own.scope, "shape", value_shape(e->arena, type), n->at);
   e->graph = e->initial;
-  value v = initial_value(e, n, typed ? type : NULL);
+  value v = initial_value(e, n, type);
   e->initial->at = n->value->at;
-  node *result = typed ? operate_convert(e, n->value->at, v, type, true, "the initial value")
-                       : operate_tensor(e, n->value->at, v, DTYPE_COUNT);
-  if (result && !typed) *type = result->type;
+  if (type) {
+    node *result = operate_convert(e, n->value->at, v, type, true, "the initial value");
+    v = result ? value_tensor(result) : (value){0};
+  } else {
+    v = tensor_leaves(e, n->value->at, v);
+  }
   e->graph = outer;
   elaborator_leave(e);
-  return result;
+  return v;
 }
 
 static bool may_declare(elaborator *e, const ast *n) {
@@ -154,34 +170,80 @@ static bool has_known_sizes(elaborator *e, const ast *n, const tensor_type *type
   return true;
 }
 
-static slot_record *declare_new(elaborator *e, const ast *n, const char *name, slot_kind kind,
-                                bool typed, tensor_type type) {
-  const instance *self = e->frame->self;
-  const char *drawn_as = instance_drawn_as(self);
-  const char *site = *drawn_as ? arena_printf(e->arena, "%s.%s", drawn_as, name) : name;
-  node *initial = initial_node(e, n, site, typed, &type);
-  if ((!initial && !typed) || !has_known_sizes(e, n, &type)) return NULL;
-  slot_record *s = slot_new(e, e->frame->self, name, kind, &type, n->at);
+/* A later visit of a declaration, by another call or entry, must find the same type. */
+static bool is_same(elaborator *e, const ast *n, const slot_record *s, slot_kind kind,
+                    const tensor_type *type) {
+  if (kind == s->slot.kind && type_equal(type, &s->slot.type)) return true;
+  elaborator_error(e, n->at, "`%s` is %s here, but %s at %s", s->slot.path, type_text(e->arena, type),
+                   type_text(e->arena, &s->slot.type), diag_place(e->arena, s->slot.at));
+  return false;
+}
+
+/* The slot of this name, with the initial value, which may be NULL, where it is new; NULL after an error. */
+static slot_record *declare_slot(elaborator *e, const ast *n, const char *name, slot_kind kind,
+                                 const tensor_type *type, node *initial) {
+  slot_record *s = instance_find_slot(e->frame->self, name);
+  if (s) return is_same(e, n, s, kind, type) ? s : NULL;
+  s = slot_new(e, e->frame->self, name, kind, type, n->at);
   s->initial = initial;
   return s;
 }
 
-/* A later visit of a declaration, by another call or entry, must find the same type. */
-static bool check_again(elaborator *e, const ast *n, const slot_record *s, slot_kind kind,
-                        bool typed, tensor_type type) {
-  if (!typed && !initial_node(e, n, s->slot.path, false, &type)) return false;
-  if (kind == s->slot.kind && type_equal(&type, &s->slot.type)) return true;
-  elaborator_error(e, n->at, "`%s` is %s here, but %s at %s", s->slot.path,
-                   type_text(e->arena, &type), type_text(e->arena, &s->slot.type),
-                   diag_place(e->arena, s->slot.at));
-  return false;
+/* A slot for each leaf of the initial value, "memory.h" of a tuple with keys; poison after an error. */
+static value declare_leaves(elaborator *e, const ast *n, const char *name, slot_kind kind, value v) {
+  if (value_is(v, VALUE_TENSOR)) {
+    slot_record *s = has_known_sizes(e, n, &v.node->type)
+                         ? declare_slot(e, n, name, kind, &v.node->type, v.node) : NULL;
+    return s ? (value){.kind = VALUE_SLOT, .slot = s} : (value){0};
+  }
+  tuple *t = tuple_like(e->arena, v.tuple);
+  for (int i = 0; i < t->count; i++) {
+    const char *part = t->keys && t->keys[i] ? arena_printf(e->arena, "%s.%s", name, t->keys[i])
+                                             : arena_printf(e->arena, "%s[%d]", name, i);
+    t->items[i] = declare_leaves(e, n, part, kind, v.tuple->items[i]);
+    if (value_is_poison(t->items[i])) return (value){0};
+  }
+  return (value){.kind = VALUE_TUPLE, .tuple = t};
+}
+
+/* The path by which the initial values of a declaration draw. */
+static const char *initial_site(elaborator *e, const char *name) {
+  const char *drawn_as = instance_drawn_as(e->frame->self);
+  return *drawn_as ? arena_printf(e->arena, "%s.%s", drawn_as, name) : name;
+}
+
+/* With a type written, the initial value is evaluated once only. */
+static value declare_typed(elaborator *e, const ast *n, const char *name, slot_kind kind) {
+  tensor_type type = {0};
+  if (!expression_type(e, n->type, &type) || !has_known_sizes(e, n, &type)) return (value){0};
+  bool is_new = !instance_find_slot(e->frame->self, name);
+  value v = is_new ? initial_tensors(e, n, initial_site(e, name), &type) : (value){0};
+  slot_record *s = declare_slot(e, n, name, kind, &type, value_is(v, VALUE_TENSOR) ? v.node : NULL);
+  return s ? (value){.kind = VALUE_SLOT, .slot = s} : (value){0};
+}
+
+static value declare_untyped(elaborator *e, const ast *n, const char *name, slot_kind kind) {
+  value v = initial_tensors(e, n, initial_site(e, name), NULL);
+  return value_is_poison(v) ? v : declare_leaves(e, n, name, kind, v);
+}
+
+/* The first slot of a declaration; NULL where there is none. */
+static const slot_record *first_slot(value v) {
+  while (value_is(v, VALUE_TUPLE) && v.tuple->count) v = v.tuple->items[0];
+  return value_is(v, VALUE_SLOT) ? v.slot : NULL;
+}
+
+/* Whether a binding is what a declaration of this name has made. */
+static bool is_of(value v, const char *name) {
+  const slot_record *s = first_slot(v);
+  size_t length = strlen(name);
+  if (!s || strncmp(s->name, name, length)) return false;
+  return value_is(v, VALUE_SLOT) ? !s->name[length] : strchr(".[", s->name[length]) != NULL;
 }
 
 static void declare(elaborator *e, const ast *n) {
   slot_kind kind = n->kind == AST_PARAM ? SLOT_PARAM : SLOT_STATE;
   const char *name = arena_printf(e->arena, "%s%s", n->name, e->frame->indices);
-  tensor_type type = {0};
-  bool typed = n->type != NULL;
   const binding *known = scope_find_here(e->frame->scope, n->name);
   const value before = known ? known->value : value_none();
   scope_bind(e->arena, e->frame->scope, n->name, (value){0}, n->at);
@@ -190,18 +252,13 @@ static void declare(elaborator *e, const ast *n) {
     elaborator_error(e, n->at, "`%s` needs an initial value: = …", n->name);
     return;
   }
-  if (typed && !expression_type(e, n->type, &type)) return;
-  if (!has_known_sizes(e, n, &type)) return;
-  slot_record *s = instance_find_slot(e->frame->self, name);
-  if (s && value_is(before, VALUE_SLOT) && before.slot == s) {
+  if (is_of(before, name)) {
     elaborator_error(e, n->at, "`%s` is declared twice, first at %s", n->name,
-                     diag_place(e->arena, s->slot.at));
+                     diag_place(e->arena, first_slot(before)->slot.at));
     return;
   }
-  if (s && !check_again(e, n, s, kind, typed, type)) return;
-  if (!s) s = declare_new(e, n, name, kind, typed, type);
-  const value bound = {.kind = VALUE_SLOT, .slot = s};
-  if (s) scope_bind(e->arena, e->frame->scope, n->name, bound, n->at);
+  value bound = n->type ? declare_typed(e, n, name, kind) : declare_untyped(e, n, name, kind);
+  if (!value_is_poison(bound)) scope_bind(e->arena, e->frame->scope, n->name, bound, n->at);
 }
 
 /* --- control -------------------------------------------------------------------------------- */

@@ -54,6 +54,7 @@ const ast *update_root(const ast *target) {
 
 static bool holds_slots(value v) {
   if (value_is(v, VALUE_TENSOR)) return v.slot;
+  if (value_is(v, VALUE_SLOT)) return true;
   for (int i = 0; value_is(v, VALUE_TUPLE) && i < v.tuple->count; i++)
     if (holds_slots(v.tuple->items[i])) return true;
   return false;

@@ -470,6 +470,41 @@ static void test_files_beside_the_model(void **state) {
   model_free(m);
 }
 
+/* A declaration with a tuple makes a slot for each leaf; the name stands for the tuple of them. */
+static void test_states_of_tuples(void **state) {
+  (void)state;
+  model *m = model_new("fn start[b]() { z = zeros[b](); (h: z, c: (z + 1, 2 * z + 5)) }\n"
+                       "state memory = start[2]()\n"
+                       "fn counter { state s = (n: 0.0, last: zeros[2]())\n"
+                       "  fn add(x) { s <- (last: x, n: s.n + 1); s.n } }\n"
+                       "k = counter\n"
+                       "entry e(x: f32[4, 2]) -> (h, c, n, last, kept) {\n"
+                       "  s = memory\n"
+                       "  scan v in x { s = (h: v + s.h, c: (s.c[0] * 2, s.c[1])) }\n"
+                       "  memory <- s\n"
+                       "  memory.h[0] <- 7\n"
+                       "  repeat 3 { memory.c[1] <- memory.c[1] + 1 }\n"
+                       "  h = memory.h\n"
+                       "  c = memory.c[0] + memory.c[1]\n"
+                       "  n = k.add(x[0])\n"
+                       "  last = k.s.last\n"
+                       "  kept = sum(flat(states(k)))\n"
+                       "}\n", NULL);
+  static const char *const paths[] = {"k.s.last", "k.s.n", "memory.c[0]", "memory.c[1]", "memory.h"};
+  assert_int_equal(m->program->slot_count, 5);
+  for (int i = 0; i < 5; i++) assert_string_equal(m->program->slots[i].path, paths[i]);
+  tensor *x = tensor_new(m->arena, &program_entry(m->program, "e")->inputs[0].node->type);
+  for (int i = 0; i < 8; i++) x->reals[i] = i + 1;
+  tensor **out = model_run(m, "e", (const tensor *[]){x});
+  expect_real(out[0]->reals[0], 7, near);
+  expect_real(out[0]->reals[1], 2 + 4 + 6 + 8, near);
+  expect_real(out[1]->reals[1], 16 + 5 + 3, near);
+  expect_real(out[2]->reals[0], 1, near);
+  expect_real(out[3]->reals[1], 2, near);
+  expect_real(out[4]->reals[0], 1 + 1 + 2, near);
+  model_free(m);
+}
+
 static void test_real_f64_widens_everything(void **state) {
   (void)state;
   model *m = model_new("use nn\n"
@@ -560,6 +595,7 @@ int main(void) {
       cmocka_unit_test(test_schedules),
       cmocka_unit_test(test_definitions_and_specialisations),
       cmocka_unit_test(test_files_beside_the_model),
+      cmocka_unit_test(test_states_of_tuples),
       cmocka_unit_test(test_real_f64_widens_everything),
       cmocka_unit_test(test_wrong_options_are_refused),
       cmocka_unit_test(test_tuples_go_leaf_by_leaf),
