@@ -127,13 +127,35 @@ static const loop_expr *to_at_most(nest *k, int64_t high) {
 bool nest_part(const nest *k, int part, int64_t *from, int64_t *to) {
   int64_t extent = nest_extent(k, k->vector_axis);
   int lanes = k->full_lanes >> part, before = k->halving ? 2 * lanes : k->full_lanes;
+  if (nest_is_bounded(k, k->vector_axis)) {
+    *from = 0;
+    *to = extent;
+    return part == 0 || lanes == 1;
+  }
   *from = part == 0 ? 0 : extent - extent % before;
   *to = extent - extent % lanes;
   return *from < *to && (part == 0 || lanes == 1 || k->halving);
 }
 
+/* Along a bounded axis: full vectors, as many as fit, and what is left one by one. */
+static void bounded_vector_loop(nest *k, nest_body body, void *context) {
+  arena *a = k->arena;
+  const int v = k->vector_axis;
+  const loop_expr *rest = loop_op(a, SCALAR_MOD, k->high[v], loop_int(a, k->full_lanes), NULL);
+  const loop_expr *whole = loop_op(a, SCALAR_SUB, k->high[v], rest, NULL);
+  whole = nest_let(k, k->scope_count - 1, "whole", loop_op(a, SCALAR_MAXIMUM, whole, k->low[v], NULL));
+  nest_loop(k, v, k->low[v], whole, k->full_lanes, k->full_lanes, body, context);
+  while (k->full_lanes >> k->part > 1) k->part++;
+  nest_loop(k, v, whole, k->high[v], 1, 1, body, context);
+  k->part = 0;
+}
+
 void nest_vector_loop(nest *k, int copies, nest_body body, void *context) {
   int v = k->vector_axis;
+  if (nest_is_bounded(k, v)) {
+    bounded_vector_loop(k, body, context);
+    return;
+  }
   int64_t from, to, step = (int64_t)copies * k->full_lanes;
   int64_t main_end = copies > 1 ? nest_extent(k, v) - nest_extent(k, v) % step : 0;
   turn t = {copies, body, context};

@@ -225,7 +225,7 @@ static void end(nest *k, const pass *p, const accumulator *c) {
 
 /* As many accumulators as hide the latency of an addition, where the row is long. */
 static int copies_of(const nest *k, const accumulator *accumulators, int count) {
-  if (!vectors_along_row(k)) return 1;
+  if (!vectors_along_row(k) || nest_is_bounded(k, k->vector_axis)) return 1;
   for (int i = 0; i < count; i++)
     if (accumulators[i].place) return 1;
   int64_t vectors = nest_extent(k, k->vector_axis) / k->full_lanes;

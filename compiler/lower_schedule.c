@@ -212,11 +212,11 @@ static void choose_vectors(nest *k) {
   k->full_lanes = 1;
   for (int v = g->outer_rank + g->inner_rank - 1; v >= 0; v--) {
     int lanes = lanes_for(nest_lanes(k, v), nest_extent(k, v));
-    if (lanes < 2 || nest_is_bounded(k, v) || price(k, v, lanes) >= best) continue;
+    if (lanes < 2 || price(k, v, lanes) >= best) continue;
     best = price(k, v, lanes);
     k->vector_axis = v;
     k->full_lanes = lanes;
-    k->halving = halves(nest_extent(k, v), lanes);
+    k->halving = halves(nest_extent(k, v), lanes) && !nest_is_bounded(k, v);
   }
 }
 

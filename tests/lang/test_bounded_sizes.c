@@ -25,6 +25,10 @@ typedef struct bounded_case {
 static const bounded_case cases[] = {
     {"elementwise", "", "x: f32[n, 3], b: f32[3], s: f32", "y = tanh(x * s) + b\n  z = x"},
     {"vectors", "", "x: f32[n], w: f32[n]", "y = 2 * x - w\n  z = sum(x * w)"},
+    {"reductions of vectors", "", "x: f32[n], w: f32[n]",
+     "y = argmax(x) + 3 * argmin(w)\n  z = max(x * w) + sum(exp(x)) + mean(w)"},
+    {"columns", "", "x: f32[n, 2], w: f32[n, 3]",
+     "y = x[:, 1] * w[:, 2] + x[:, 0]\n  z = w * y[:, new] + sum[1](x)[:, new]"},
     {"rows", "use nn\nnet = linear[10]\n", "x: f32[n, 30]",
      "y = softmax(net(x))\n  z = argmax(net(x))"},
     {"reductions over rows", "", "x: f32[n, 7]",
