@@ -132,6 +132,8 @@ static int read_options(arena *a, int argc, char **argv, options *o) {
     return wrong_use("--prefix is letters, digits and underscores, not ", o->elaborate.name);
   if (o->entry && !(o->emit && (is_kind(o->emit, "graph") || is_kind(o->emit, "dot"))))
     return wrong_use("--entry goes with --emit=graph or --emit=dot", NULL);
+  if (o->memory && (o->emit || o->output))
+    return wrong_use("--memory prints; it goes with neither -o nor --emit", NULL);
   if (o->emit && o->output) return wrong_use("--emit prints; it takes no -o ", o->output);
   o->elaborate.real_f64 = o->real && !strcmp(o->real, "f64");
   return -1;
@@ -206,7 +208,7 @@ static void run(arena *a, diagnostics *d, const options *o) {
   program *p = elaborate(a, d, text, &o->elaborate);
   if (!p || (o->entry && !program_check_entry(p, d, o->entry))) return;
   if (o->emit) emit_stage(d, p, o);
-  else if (o->memory && !o->output) {
+  else if (o->memory) {
     module *m = compile_module(p, d, &o->compile);
     if (m) memory_report(stdout, m);
   } else

@@ -71,6 +71,7 @@ static bool bind_statics(elaborator *e, const ast *entry, argument_list statics)
   return set;
 }
 
+/* An input whose type is an error keeps its name, so that runs which give it a value are right. */
 static void add_input(elaborator *e, const ast *parameter) {
   value v = {0};
   tensor_type type;
@@ -81,6 +82,8 @@ static void add_input(elaborator *e, const ast *parameter) {
   else if (expression_type(e, parameter->type, &type) &&
            size_leads(e, parameter->type->at, "this input", &type))
     v = value_tensor(graph_add_input(e->graph, parameter->name, &type));
+  if (value_is_poison(v))
+    arena_push(e->arena, e->graph->inputs, e->graph->input_count) = (graph_value){parameter->name, NULL};
   if (scope_find_here(e->frame->scope, parameter->name))
     elaborator_error(e, parameter->at, "two inputs or sizes are named `%s`", parameter->name);
   if (parameter->value) elaborator_refuse(e, parameter->value->at, "a default of an input");

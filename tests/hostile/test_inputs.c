@@ -176,7 +176,9 @@ static void strange_command_lines(void **state) {
   const char *long_path = arena_printf(memory, "%s.so", long_word);
   const char *const dnnc[][4] = {
       {"-o"}, {""}, {"--emit="}, {"--emit=graph@nothing", "classes.dnn"},
-      {"--emit=dot@", "classes.dnn"}, {"--emit=dot@c", "classes.dnn"}, {"--emit=ast@intern", "classes.dnn"},
+      {"--emit=dot@", "classes.dnn"},
+      {"--memory", "classes.dnn", "-o", "x.c"}, {"--memory", "classes.dnn", "--emit=c"},
+      {"--emit=dot@c", "classes.dnn"}, {"--emit=ast@intern", "classes.dnn"},
       {"--emit=dot", "classes.dnn", "--entry=none"}, {"--entry=train", "classes.dnn"},
       {"--emit=c", "classes.dnn", "--entry=train"}, {"-D", "=1", "classes.dnn"},
       {"-D", "B=", "classes.dnn"}, {"-D", "B=0", "classes.dnn"}, {"-D", "B=x y", "classes.dnn"},
