@@ -70,6 +70,8 @@ typedef struct elaborator {
   int site_count;
   struct sweep *sweeps;     /* gradients taken so far, see gradient.c */
   int sweep_count;
+  struct written *written;  /* stable forms and what the model wrote, see written.h */
+  int written_count;
   const ast *file;          /* the file's statements, as one block */
   scope *scope;             /* the file's names */
   task *task;               /* being elaborated, or NULL */

@@ -7,6 +7,7 @@
 #include "linear.h"
 #include "operate.h"
 #include "slots.h"
+#include "written.h"
 
 /* A reverse sweep that was made: later questions about the same loss are answered by it. */
 typedef struct sweep {
@@ -116,7 +117,7 @@ value gradient_of(elaborator *e, location at, value loss, value wanted) {
   if (!operate_reachable(e, at, loss)) return (value){0};
   e->graph->at = at;
   int errors = diag_count(e->diagnostics);
-  const sweep *s = sweep_for(e, loss.node, nodes, count);
+  const sweep *s = sweep_for(e, written_between(e, loss.node, count, nodes), nodes, count);
   if (errors != diag_count(e->diagnostics)) {
     elaborator_path(e);
     return (value){0};
@@ -196,8 +197,9 @@ value gradient_along(elaborator *e, location at, value y, value wanted, value di
   g->at = at;
   node **cotangents = arena_array_of(e->arena, to_count, node *);
   for (int i = 0; i < to_count; i++) {
-    cotangents[i] = build_splat(g, &to[i]->type, 0);
-    form = add_scalar(g, form, inner_product(g, to[i], cotangents[i]));
+    node *written = written_between(e, to[i], from_count, from);
+    cotangents[i] = build_splat(g, &written->type, 0);
+    form = add_scalar(g, form, inner_product(g, written, cotangents[i]));
   }
   const gradients *back = grad_sweep(g, form, from_count, from);
   if (!elaborator_at(e, at) || !along(e, at, back, wanted, direction, &linear)) return (value){0};

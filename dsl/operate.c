@@ -6,8 +6,8 @@
 #include "build.h"
 #include "half.h"
 #include "slots.h"
-#include "stable.h"
 #include "text_stream.h"
+#include "written.h"
 
 /* --- messages --------------------------------------------------------------------------- */
 
@@ -274,21 +274,13 @@ static bool meet(elaborator *e, location at, int from, int count, const value *o
   return true;
 }
 
-static node *build_map(graph *g, scalar_function f, int count, node *const *x) {
-  node *stable = stable_map(g, f, count, x);
-  if (stable) return stable;
-  return count == 1   ? build_map1(g, f, x[0])
-         : count == 2 ? build_map2(g, f, x[0], x[1])
-                      : build_map3(g, f, x[0], x[1], x[2]);
-}
-
 static value map_tensors(elaborator *e, location at, scalar_function f, int count,
                          const value *operands, const ast *site) {
   node *nodes[3] = {NULL};
   for (int i = 0; i < count; i++)
     if (value_is_poison(operands[i])) return (value){0};
   if (!meet(e, at, f == SCALAR_SELECT ? 1 : 0, count, operands, nodes, site)) return (value){0};
-  return elaborator_node(e, build_map(e->graph, f, count, nodes));
+  return elaborator_node(e, written_map(e, f, count, nodes));
 }
 
 /* Functions of numbers known at compile time. */

@@ -9,6 +9,7 @@
 
 #include "compare.h"
 #include "model_case.h"
+#include "pair_case.h"
 
 static const double points[] = {-1e4, -700, -40, -1, -1e-9, 0, 1e-9, 0.5, 40, 700, 1e4};
 enum { POINTS = sizeof points / sizeof *points };
@@ -196,12 +197,40 @@ static void other_quotients_stay(void **state) {
   arena_free(a);
 }
 
+/* A gradient by a value that a stable form reads past is that of what was written: as by a value that no
+ * form reads past, since `stop_gradient` is in the way. */
+static void values_between(void **state) {
+  (void)state;
+  static const char *const inner[] = {"sigmoid(z)", "exp(z)", "1 / (1 + exp(-z))", "1 - sigmoid(-z)",
+                                      "exp(z) + 1", "exp(z) * exp(2 * z)"};
+  static const char *const outer[] = {"log(p)", "log(1 + p)", "1 - p", "p - 1", "1 / (1 + p)",
+                                      "log(p) + p ** 2", "log(1 - p / 100)", "log(p * (3 + p))",
+                                      "p / sum(p)", "log(sum(p))", "log((1 - p) ** 2 + p)"};
+  for (size_t i = 0; i < sizeof inner / sizeof *inner; i++) {
+    arena *a = arena_new();
+    const char *functions = "", *results = "", *body = "";
+    for (int k = 0; k < (int)(sizeof outer / sizeof *outer); k++) {
+      functions = arena_printf(a, "%sfn f%d(p) { sum(%s) }\n", functions, k, outer[k]);
+      results = arena_printf(a, "%s%sa%d, b%d, c%d, d%d, g%d, h%d", results, k ? ", " : "", k, k, k, k, k, k);
+      body = arena_printf(a,
+                          "%s  a%d = grad(f%d(p), p)\n  b%d = grad(f%d(q), q)\n"
+                          "  c%d = jvp(f%d(p), p, z)\n  d%d = jvp(f%d(q), q, z)\n"
+                          "  g%d = grad(sum(p * a%d), p)\n  h%d = grad(sum(q * b%d), q)\n",
+                          body, k, k, k, k, k, k, k, k, k, k, k, k);
+    }
+    expect_pairs(arena_printf(a, "%sentry e(z: f32[3]) -> (%s) {\n  p = %s\n  q = stop_gradient(p)\n%s}\n",
+                              functions, results, inner[i], body));
+    arena_free(a);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(finite_to_second_order),
       cmocka_unit_test(accurate_near_zero),
       cmocka_unit_test(infinities_pass),
       cmocka_unit_test(other_quotients_stay),
+      cmocka_unit_test(values_between),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
