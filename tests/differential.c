@@ -238,7 +238,7 @@ static const char *run_c(trial *t, const call *c, const dnn_threads *threads) {
   for (int i = 0; i < t->module->slot_count; i++) compare_to_array(c->slots[i], c_slot(t, i));
   for (int i = 0; i < c->graph->output_count; i++)
     memset(c->c_outputs[i], 0xa5, (size_t)type_bytes(&c->graph->outputs[i].node->type));
-  memset(context->scratch, 0xff, (size_t)m->scratch_bytes);
+  if (m->scratch_bytes) memset(context->scratch, 0xff, (size_t)m->scratch_bytes);
   context->threads = threads, context->seed = SEED, context->step = t->step;
   if (c->graph == t->initial) return m->init(context) == DNN_OK ? NULL : "init fails";
   int status = m->prepare ? m->prepare(&t->instance.weights) : DNN_OK;
