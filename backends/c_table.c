@@ -100,6 +100,28 @@ static void write_call(writer *w, c_unit *u, const module *m, const module_entry
 
 /* ---- the tables ---------------------------------------------------------------------------- */
 
+/* Adds the places of the loops that only their condition ends, each once. */
+static void add_endless(arena *a, const module_code *code, const char ***places, int *count) {
+  for (int i = 0; i < code->count; i++) {
+    const module_loop *l = code->steps[i].loop;
+    if (!l) continue;
+    const char *place = diag_place(a, l->at), *slash = strrchr(place, '/');
+    if (slash) place = slash + 1; /* the output does not depend on the folder */
+    bool known = l->turns > 0;
+    for (int k = 0; k < *count; k++) known = known || strcmp((*places)[k], place) == 0;
+    if (!known) arena_push(a, *places, *count) = place;
+    add_endless(a, &l->body, places, count);
+  }
+}
+
+static const char *endless_text(arena *a, const module_code *code) {
+  const char **places = NULL, *text = NULL;
+  int count = 0;
+  add_endless(a, code, &places, &count);
+  for (int i = 0; i < count; i++) text = text ? arena_printf(a, "%s, %s", text, places[i]) : places[i];
+  return text ? c_string(a, text) : "NULL";
+}
+
 static void write_entries(writer *w, extent_pool *p, const module *m) {
   arena *a = w->arena;
   for (int i = 1; i < m->entry_count; i++) {
@@ -116,9 +138,9 @@ static void write_entries(writer *w, extent_pool *p, const module *m) {
     const graph *g = e->graph;
     const char *inputs = g->input_count ? arena_printf(a, "%s_inputs", e->name) : "NULL";
     const char *outputs = g->output_count ? arena_printf(a, "%s_outputs", e->name) : "NULL";
-    writer_line(w, "{%s, %d, %d, %s, %s, %d, %lld, call_%s},", c_string(a, e->name), g->input_count,
+    writer_line(w, "{%s, %d, %d, %s, %s, %d, %lld, call_%s, %s},", c_string(a, e->name), g->input_count,
                 g->output_count, inputs, outputs, e->writes, (long long)module_size(g).maximum,
-                e->name);
+                e->name, endless_text(a, &e->code));
   }
   writer_close(w, ";");
 }

@@ -465,7 +465,7 @@ static kernel_call *call_of(const builder *b, const planned_step *c) {
 static module_loop *loop_of(const builder *b, const planned_loop *l) {
   module_loop *loop = arena_new_of(b->arena, module_loop);
   *loop = (module_loop){.depth = b->depth, .turns = l->shape.turns, .bounded = l->shape.size, .reverse = l->shape.reverse,
-                        .conditional = l->condition != NULL};
+                        .conditional = l->condition != NULL, .at = l->node->at};
   if (l->condition) {
     loop->condition = code_of(l->condition);
     loop->goes_on = frame_place(l->condition, l->goes_on);

@@ -61,6 +61,7 @@ struct module_loop {
   bool reverse, conditional;
   module_code condition, body;
   placement goes_on;
+  location at;   /* where the model asks for it */
 };
 
 typedef struct module_entry {

@@ -71,6 +71,7 @@ typedef struct dnn_entry {
   int32_t writes;   /* 1: changes slots and advances step */
   int64_t bound;    /* of the size; 0: the entry has none */
   int (*call)(dnn_context *context, int64_t size, const void *const *inputs, void *const *outputs);
+  const char *endless; /* the places of the loops that can end with DNN_ENDLESS; NULL: it has none */
 } dnn_entry;
 
 /* What a shared library says of its model. */

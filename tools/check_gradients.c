@@ -108,7 +108,29 @@ static parameter *parameters_of(const point *p, const node *value, int *count) {
   return list;
 }
 
-/* Gradients of a value by parameters, summed over the nodes that read each. */
+/* The sweep of a value for nodes; NULL where it would go back through a loop that only its condition ends. */
+static gradients *sweep_of(const point *p, node *value, int count, node *const *wanted) {
+  diagnostics *d = p->graph->diagnostics = diag_new(p->arena);
+  gradients *sweep = grad_sweep(p->graph, value, count, wanted);
+  p->graph->diagnostics = NULL;
+  return diag_count(d) ? NULL : sweep;
+}
+
+/* Moves the parameters by which a value has gradients to the front of the list, names the others, and
+ * returns how many have. */
+static int leave_out(const point *p, const graph_value *output, parameter *list, int count) {
+  int kept = 0;
+  for (int i = 0; i < count; i++) {
+    if (sweep_of(p, output->node, list[i].node_count, list[i].nodes)) list[kept++] = list[i];
+    else
+      printf("  -     %s.%s by %s: no gradient, since a loop that only its condition ends lies between\n",
+             p->graph->name, output->name, p->slots.program->slots[list[i].slot].path);
+  }
+  return kept;
+}
+
+/* Gradients of a value by parameters, summed over the nodes that read each; NULL where a parameter has
+ * none. */
 static tensor **gradients_of(const point *p, node *value, const parameter *list, int count) {
   arena *a = p->arena;
   node **wanted = NULL;
@@ -116,7 +138,8 @@ static tensor **gradients_of(const point *p, node *value, const parameter *list,
   for (int i = 0; i < count; i++)
     for (int k = 0; k < list[i].node_count; k++)
       arena_push(a, wanted, wanted_count) = list[i].nodes[k];
-  gradients *sweep = grad_sweep(p->graph, value, wanted_count, wanted);
+  gradients *sweep = sweep_of(p, value, wanted_count, wanted);
+  if (!sweep) return NULL;
   tensor **result = arena_array_of(a, count, tensor *);
   for (int i = 0; i < count; i++) {
     const slot *s = &p->slots.program->slots[list[i].slot];
@@ -291,9 +314,13 @@ static bool check_parameter(const subject *s, const options *o, random_numbers *
 static int check_output(const point *p, const graph_value *output, const options *o,
                         random_numbers *r, check_counts *counts) {
   int count, failures = 0;
-  const parameter *list = parameters_of(p, output->node, &count);
+  parameter *list = parameters_of(p, output->node, &count);
   if (!count) return 0;
   tensor **slopes = gradients_of(p, output->node, list, count);
+  if (!slopes) {
+    count = leave_out(p, output, list, count);
+    slopes = gradients_of(p, output->node, list, count);
+  }
   for (int i = 0; i < count; i++) {
     subject s = {p, output, list[i].slot, slopes[i]};
     failures += !check_parameter(&s, o, r);

@@ -295,6 +295,30 @@ static void what_is_wrong_beside_noise_is_caught(void **state) {
   expect_caught("adam(rate)", "adam(-rate)", "w");
 }
 
+/* Of y by w there is no gradient; of all else there is, and it is checked. */
+static int endless_failures(const void *counts) {
+  options o = check_options();
+  return check_gradients(memory, elaborated("param w: f32 = 0.5\n"
+                                            "param v: f32[3] = 0.5\n"
+                                            "entry e(x: f32) -> (y, z) {\n"
+                                            "  y = abs(x * w) + 0.1\n"
+                                            "  while y > 0.01 { y = 0.5 * y * w }\n"
+                                            "  y = y + sum(v)\n"
+                                            "  z = w * sum(sin(v))\n"
+                                            "}\n", true), &o, (check_counts *)counts);
+}
+
+static void what_has_no_gradient_is_named(void **state) {
+  (void)state;
+  check_counts counts = {0};
+  assert_int_equal(capture(endless_failures, &counts), 0);
+  expect_printed("  -     e.y by w: no gradient, since a loop that only its condition ends lies between\n");
+  expect_printed("  ok    e.y by v: 3 directions");
+  expect_printed("  ok    e.z by v: 3 directions");
+  expect_printed("  ok    e.z by w: 3 directions");
+  assert_int_equal(counts.gradients, 3);
+}
+
 static void random_inputs_keep_to_their_ranges(void **state) {
   (void)state;
   static const int64_t extents[] = {1000, 2};
@@ -357,6 +381,7 @@ int main(void) {
       cmocka_unit_test(wrong_models_are_caught),
       cmocka_unit_test(noise_is_not_wrong),
       cmocka_unit_test(what_is_wrong_beside_noise_is_caught),
+      cmocka_unit_test(what_has_no_gradient_is_named),
       cmocka_unit_test(random_inputs_keep_to_their_ranges),
   };
   return cmocka_run_group_tests_name("check", tests, set_up, tear_down);

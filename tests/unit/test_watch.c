@@ -1,6 +1,6 @@
 /* A training that is no longer finite ends with the operation and the line that made it so: in a
  * forward pass, only in a backward one, a step earlier, in a loop, and by what it was given. What
- * is infinite on purpose is not blamed. All in f32. */
+ * is infinite on purpose is not blamed. All in f32. One in which a loop does not end names the loop. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -170,6 +170,22 @@ static void given_as_it_is(void **state) {
   expect(text, "input rate of entry train is not finite as it is given at step 3\n");
 }
 
+/* Each place once, also of a loop that a static one repeats. */
+static void a_loop_without_end(void **state) {
+  (void)state;
+  const char *text = train("param w: f32 = 0.5\n"
+                           "entry train(rate: f32) -> (loss) {\n"
+                           "  loss = w\n"
+                           "  scan t in 0..2 {\n"
+                           "    while loss < 1 { loss = rate * loss }\n"
+                           "  }\n"
+                           "  for i in 0..2 { while loss > 2 { loss = 0.5 * loss } }\n"
+                           "  w <- 0.9 * w\n"
+                           "}\n", "rate: 0.5), steps: 2)");
+  expect(text, "m.dnn:6:5, m.dnn:8:19: train: a loop did not end within 2^24 turns; let its condition bound "
+               "their number too\n");
+}
+
 static int set_up(void **state) {
   (void)state;
   char self[4000];
@@ -198,6 +214,7 @@ int main(void) {
       cmocka_unit_test(root_at_zero_a_step_before),
       cmocka_unit_test(infinite_on_purpose),
       cmocka_unit_test(in_a_loop),
+      cmocka_unit_test(a_loop_without_end),
       cmocka_unit_test(given_as_it_is),
   };
   return cmocka_run_group_tests_name("watch", tests, set_up, tear_down);
