@@ -6,6 +6,7 @@
 #               fault of tests/hostile; each in a folder of its own
 # make install  below PREFIX=/usr/local: programs, runtime, library of the language, man pages, completion;
 #               make uninstall removes them. DESTDIR=… stands before each path
+# make bench    measures beside peers, WORK=… of them; docs/bench.md. make bench-peers installs the peers
 # make fuzzers  build/fuzz/fuzz_NAME for every target of tests/fuzz_targets.c, by clang and libFuzzer
 
 ifeq ($(origin CC),default)
@@ -52,9 +53,17 @@ MUTANTS          := $(foreach kind,graphs programs,$(MUTATIONS:tests/diff/mutati
 TEST_OBJECTS     := $(patsubst %.c,$(B)/%.o,$(wildcard tests/*.c))
 JOBS             ?= 2
 
+# The benchmark's libraries of C: its own, and one for each peer that is installed.
+MEASURE          := $(B)/tests/bench/libmeasure.so
+peer_header       = $(shell echo '\#include <$1>' | $(CC) -E -x c - >/dev/null 2>&1 && echo yes)
+PEER_LIBRARIES    = $(if $(call peer_header,cblas.h),$(if $(call peer_header,openblas_config.h),openblas)) \
+                    $(if $(call peer_header,dnnl.h),onednn)
+PEERS            ?= build/peers
+BENCH_PYTHON      = $(if $(wildcard $(PEERS)/bin/python),$(PEERS)/bin/python,python3)
+
 FUZZ_TARGETS     := $(shell grep -o '{"[a-z]*", run_' tests/fuzz_targets.c | tr -d '{",' | sed 's/ run_//')
 
-.PHONY: all demo check tests fuzz fuzzers clean install-missing install uninstall
+.PHONY: all demo check tests fuzz fuzzers bench bench-peers clean install-missing install uninstall
 all: $(PROGRAMS) $(B)/libdnnc.a $(B)/libdnnrt.a $(B)/libdnntool.a
 
 install-missing:
@@ -70,7 +79,7 @@ demo: install-missing
 check: install-missing
 	@$(MAKE) --no-print-directory -j$(JOBS) all tests
 	@JOBS=$(JOBS) tests/run.sh $(B)/tests/logs $(TESTS)
-tests: $(TESTS) $(MUTANTS) $(B)/tests/libfault.so
+tests: $(TESTS) $(MUTANTS) $(B)/tests/libfault.so $(MEASURE)
 
 # N random programs from seed SEED on, in JOBS processes; what fails is reduced and shown.
 N    ?= 1000
@@ -83,6 +92,24 @@ fuzzers: install-missing
 $(FUZZ_TARGETS:%=$(B)/fuzz_%): $(B)/fuzz_%: tests/fuzz/fuzzer.c $(B)/tests/libtests.a $(B)/libdnntool.a $(B)/libdnnc.a $(B)/libdnnrt.a
 	@echo "  link  $@"
 	@$(CC) -std=c11 $(CFLAGS) -fsanitize=fuzzer -DFUZZ_TARGET='"$*"' -Itests -o $@ $^ -lcmocka $(TOOL_LIBRARIES) -lm -ldl -lpthread
+
+# WORK=REGEX: of these works only; THREADS="1 2"; CLOCK=cpu: on a machine that others use; ALL=1: slow works too.
+bench: all
+	@$(MAKE) --no-print-directory $(MEASURE) $(PEER_LIBRARIES:%=$(B)/tests/bench/peer_%.so)
+	@BENCH_BUILD=$(B) $(BENCH_PYTHON) tests/bench/bench.py --work '$(WORK)' --threads '$(THREADS)' \
+	  --clock $(or $(CLOCK),wall) $(if $(ALL),--all) --output $(B)/bench.json
+bench-peers:
+	@tests/bench/install_peers.sh $(PEERS)
+$(MEASURE): tests/bench/measure.c runtime/threads.c runtime/load.c runtime/dnn_rt.h runtime/dnn_abi.h
+	@mkdir -p $(@D)
+	@echo "  link  $@"
+	@$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -Wno-missing-prototypes -O2 -fPIC -shared -Iruntime -o $@ $(filter %.c,$^) -lm -ldl -lpthread
+$(B)/tests/bench/peer_openblas.so: PEER_FLAGS := -lopenblas
+$(B)/tests/bench/peer_onednn.so: PEER_FLAGS := -ldnnl
+$(B)/tests/bench/peer_%.so: tests/bench/peer_%.c tests/bench/product.h
+	@mkdir -p $(@D)
+	@echo "  link  $@"
+	@$(CC) -std=c11 $(WARNINGS) -O2 -fPIC -shared -o $@ $< $(PEER_FLAGS)
 
 # What is installed: a file and its place below PREFIX.
 PREFIX   ?= /usr/local

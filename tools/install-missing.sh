@@ -2,7 +2,7 @@
 # Installs, by name, the Debian packages that building and testing need and that are missing; prints
 # the command instead where the caller may not install.
 set -eu
-packages="gcc g++ clang libclang-rt-14-dev make flex bison libcmocka-dev zlib1g-dev liblzma-dev libzip-dev libcsv-dev libpng-dev libjpeg-dev libcairo2-dev libcjson-dev graphviz mandoc zsh fish dataset-fashion-mnist"
+packages="gcc g++ clang libclang-rt-14-dev make flex bison libcmocka-dev zlib1g-dev liblzma-dev libzip-dev libcsv-dev libpng-dev libjpeg-dev libcairo2-dev libcjson-dev graphviz mandoc python3 zsh fish dataset-fashion-mnist"
 
 missing=
 for package in $packages; do

@@ -1,0 +1,119 @@
+/* What the programs of this folder cannot do exactly enough by themselves: time a function in a loop, measure the
+ * machine's limits, fill and compare arrays. A shared library, loaded through ctypes, that also holds the
+ * runtime of generated code (threads, regions, loader). */
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+
+#include "dnn_rt.h"
+
+/* ---- time ---------------------------------------------------------------------------------- */
+
+/* Whatever is timed takes at most four arguments of a register each; what it returns is not looked at. */
+typedef int callee(void *a, void *b, void *c, void *d);
+
+static double seconds_of(clockid_t clock) {
+  struct timespec t;
+  clock_gettime(clock, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Seconds of one call, the mean of so many. */
+double bench_seconds(callee *function, void *const arguments[4], int64_t calls, int clock) {
+  double start = seconds_of(clock);
+  for (int64_t i = 0; i < calls; i++)
+    function(arguments[0], arguments[1], arguments[2], arguments[3]);
+  return (seconds_of(clock) - start) / (double)calls;
+}
+
+/* ---- limits -------------------------------------------------------------------------------- */
+
+#define TWELVE(F) F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11)
+#define FMA_512(r) "vfmadd231ps %%zmm14, %%zmm15, %%zmm" #r "\n"
+#define FMA_256(r) "vfmadd231ps %%ymm14, %%ymm15, %%ymm" #r "\n"
+#define MULADD_128(r) "mulps %%xmm14, %%xmm" #r "\n addps %%xmm15, %%xmm" #r "\n"
+#define CLOBBERED                                                                                  \
+  "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11"
+
+/* Bytes of the processor's widest vectors with multiply-adds; 0 where this file has no code for it. */
+int bench_vector_bytes(void) {
+#if defined __x86_64__
+  return __builtin_cpu_supports("avx512f") ? 64 : __builtin_cpu_supports("fma") ? 32 : 16;
+#else
+  return 0;
+#endif
+}
+
+static void multiply_add(void *turns, int64_t index) {
+  (void)index;
+#if defined __x86_64__
+  int bytes = bench_vector_bytes();
+  for (int64_t i = 0; i < *(int64_t *)turns; i++) {
+    if (bytes == 64)
+      __asm__ volatile(TWELVE(FMA_512)::: CLOBBERED);
+    else if (bytes == 32)
+      __asm__ volatile(TWELVE(FMA_256)::: CLOBBERED);
+    else
+      __asm__ volatile(TWELVE(MULADD_128)::: CLOBBERED);
+  }
+#else
+  (void)turns;
+#endif
+}
+
+/* Independent multiply-adds of f32 in registers, turns times twelve vectors of them on each thread. */
+void bench_multiply_add(const dnn_threads *threads, int64_t *turns) {
+  threads->run(threads->pool, multiply_add, turns, dnn_threads_count(threads));
+}
+
+typedef struct copy {
+  unsigned char *to;
+  const unsigned char *from;
+  uint64_t bytes;
+  int64_t parts;
+} copy;
+
+static void copy_part(void *argument, int64_t index) {
+  const copy *c = argument;
+  uint64_t first = c->bytes / 64 * (uint64_t)index / (uint64_t)c->parts * 64;
+  uint64_t last = c->bytes / 64 * (uint64_t)(index + 1) / (uint64_t)c->parts * 64;
+  memcpy(c->to + first, c->from + first, last - first);
+}
+
+/* The C library's copy, a part for each thread. */
+void bench_copy(const dnn_threads *threads, copy *c) {
+  c->parts = dnn_threads_count(threads);
+  threads->run(threads->pool, copy_part, c, c->parts);
+}
+
+/* ---- arrays -------------------------------------------------------------------------------- */
+
+/* Numbers of low..high from a seed. */
+void bench_fill_f32(float *x, int64_t count, uint64_t seed, double low, double high) {
+  for (int64_t i = 0; i < count; i++) {
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    x[i] = (float)(low + (high - low) * (double)(seed >> 40) * 0x1p-24);
+  }
+}
+void bench_fill_f64(double *x, int64_t count, uint64_t seed, double low, double high) {
+  for (int64_t i = 0; i < count; i++) {
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    x[i] = low + (high - low) * (double)(seed >> 40) * 0x1p-24;
+  }
+}
+
+/* The largest difference, as a share of the largest magnitude in y; NaN where one has a NaN. */
+#define DIFFERENCE(name, real)                                                                     \
+  double name(const real *x, const real *y, int64_t count) {                                       \
+    double largest = 0, scale = 0;                                                                 \
+    for (int64_t i = 0; i < count; i++) {                                                          \
+      double difference = fabs((double)x[i] - (double)y[i]);                                       \
+      if (!(difference <= largest)) largest = difference;                                          \
+      if (largest != largest) return largest;                                                      \
+      scale = fmax(scale, fabs((double)y[i]));                                                     \
+    }                                                                                              \
+    return largest == 0 ? 0 : largest / scale;                                                     \
+  }
+DIFFERENCE(bench_difference_f32, float)
+DIFFERENCE(bench_difference_f64, double)

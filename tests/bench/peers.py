@@ -1,0 +1,39 @@
+"""What the benchmark compares with, where it is installed (make bench-peers)."""
+import ctypes
+import functools
+import os
+import re
+
+from machine import BUILD
+
+wanted = re.compile("")                      # of their names; others are left out unsaid
+missing = {}                                 # why a peer is not there, by its name
+
+versions = {}                                # of those that are there
+
+
+@functools.cache
+def library_peer(name):
+    """A peer of C, product.h as a shared library; None where it was not built."""
+    if not wanted.search(name):
+        return None
+    path = f"{BUILD}/tests/bench/peer_{name.lower()}.so"
+    if not os.path.exists(path):
+        missing[name] = "not installed when the benchmark was built"
+        return None
+    try:
+        library = ctypes.CDLL(path)
+    except OSError as error:
+        missing[name] = str(error)
+        return None
+    for function in ("peer_convolution_open", "peer_convolution_read", "peer_describe"):
+        if hasattr(library, function):
+            getattr(library, function).restype = ctypes.c_char_p
+
+    def checked(function, task):
+        error = function(ctypes.byref(task))
+        if error:
+            raise RuntimeError(f"{name}: {error.decode()}")
+    library.checked = checked
+    versions[name] = library.peer_describe().decode()
+    return library
