@@ -65,12 +65,28 @@ static void round_reals(tensor *t, const evaluation *e) {
   }
 }
 
+_Static_assert(sizeof(double) == sizeof(int64_t), "reals and ints are copied alike");
+
+/* Where an evaluation has turns that the noted one had not, their values are their own. */
+static void hold(held_values *h, tensor *value) {
+  const size_t bytes = (size_t)type_elements(&value->type) * sizeof(double);
+  if (!h->known) {
+    tensor *kept = tensor_new(h->arena, &value->type);
+    memcpy(kept->reals, value->reals, bytes);
+    arena_push(h->arena, h->values, h->count) = kept;
+  } else if (h->next < h->count) {
+    const tensor *kept = h->values[h->next++];
+    if (type_equal(&kept->type, &value->type)) memcpy(value->reals, kept->reals, bytes);
+  }
+}
+
 static tensor *computed(const evaluation *e, const node *n, tensor *const *values) {
   const tensor **operands = arena_array_of(e->arena, n->operand_count, const tensor *);
   for (int i = 0; i < n->operand_count; i++) operands[i] = values[n->operands[i]->id];
   tensor *result = tensor_new(e->arena, &n->type);
   op_definitions[n->op]->eval(e, n, operands, result);
   round_reals(result, e);
+  if (e->held && n->op == OP_MAP && n->function == SCALAR_STOP) hold(e->held, result);
   return result;
 }
 
@@ -83,7 +99,6 @@ static tensor *copy_value(const evaluation *e, const graph *g, const tensor *val
   memcpy(copy->reals, value->reals, (size_t)type_elements(&n->type) * sizeof(double));
   return copy;
 }
-_Static_assert(sizeof(double) == sizeof(int64_t), "reals and ints are copied alike");
 
 void graph_eval_nodes(const evaluation *e, const graph *g, tensor **values, int count,
                       node *const *wanted) {

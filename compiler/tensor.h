@@ -21,6 +21,15 @@ tensor *tensor_new(arena *a, const tensor_type *type); /* zeros */
 /* Between tensors of one element type; offsets are row-major. */
 void tensor_copy_element(const tensor *from, int64_t from_offset, tensor *to, int64_t to_offset);
 
+/* What stop_gradient gave in one evaluation, in the order of computing, for others of the same graph and
+ * results, in which it gives the same whatever it is given. */
+typedef struct held_values {
+  arena *arena;
+  tensor **values;
+  int count, next;
+  bool known; /* false: they are noted */
+} held_values;
+
 /* What an evaluation depends on besides its inputs. */
 typedef struct evaluation {
   arena *arena;
@@ -30,6 +39,7 @@ typedef struct evaluation {
   int lost_bits; /* above 0: then rather to so many bits fewer than f32 and f64 have, with no limit
                   * of range, for estimates; and f16 and bf16, which are rounded only once a
                   * sum is complete, to half as many fewer */
+  held_values *held; /* NULL: none */
 } evaluation;
 
 /* The value of a slot at the start of the entry; NULL where it is missing (an internal error). */

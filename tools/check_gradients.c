@@ -20,13 +20,14 @@ static const double shake = 0.01;
 /* Of so many elements each is moved by itself, to find the one that is furthest off. */
 enum { SINGLE_ELEMENTS = 64 };
 
-/* An entry at a point: what stop_gradient holds has become inputs. */
+/* An entry at a point: what stop_gradient holds has become inputs, and in loops is held by the evaluation. */
 typedef struct point {
   arena *arena;
   graph *graph;
   const tensor **inputs;
   slot_values slots;
   evaluation evaluation;
+  held_values *held; /* of the output that is being checked; NULL: none */
 } point;
 
 typedef struct parameter {
@@ -72,6 +73,10 @@ static point point_new(arena *a, const graph *entry, slot_values slots,
   tensor **inputs = check_inputs(a, entry, o, r);
   for (int i = 0; i < entry->input_count; i++) p.inputs[i] = inputs[i];
   tensor **held = values_of(a, &p, entry, &slots, stop_count, stops);
+  if (hold) {
+    p.held = arena_new_of(a, held_values);
+    p.held->arena = a;
+  }
 
   p.graph = graph_new(a, NULL, entry->name);
   for (int i = 0; i < entry->input_count; i++) { /* in the entry's order */
@@ -157,6 +162,25 @@ static tensor **gradients_of(const point *p, node *value, const parameter *list,
   return result;
 }
 
+/* The value, with what is held in loops where it is known. */
+static double value_of(const point *p, node *value, const slot_values *slots) {
+  arena *a = arena_new();
+  point held = *p;
+  held.evaluation.held = p->held;
+  if (p->held) p->held->next = 0;
+  double result = values_of(a, &held, p->graph, slots, 1, &value)[0]->reals[0];
+  arena_free(a);
+  return result;
+}
+
+static void note_held(const point *p, node *value) {
+  if (!p->held) return;
+  p->held->known = false;
+  p->held->count = 0;
+  value_of(p, value, &p->slots);
+  p->held->known = true;
+}
+
 /* The value with one parameter moved along a direction. */
 static double value_at(const point *p, node *value, int moved, const double *direction,
                        double distance) {
@@ -168,7 +192,7 @@ static double value_at(const point *p, node *value, int moved, const double *dir
   slot_values slots = {p->slots.program, arena_array_of(a, p->slots.program->slot_count, tensor *)};
   memcpy(slots.values, p->slots.values, sizeof(tensor *) * (size_t)slots.program->slot_count);
   slots.values[moved] = to;
-  double result = values_of(a, p, p->graph, &slots, 1, &value)[0]->reals[0];
+  double result = value_of(p, value, &slots);
   arena_free(a);
   return result;
 }
@@ -321,6 +345,7 @@ static int check_output(const point *p, const graph_value *output, const options
     count = leave_out(p, output, list, count);
     slopes = gradients_of(p, output->node, list, count);
   }
+  note_held(p, output->node);
   for (int i = 0; i < count; i++) {
     subject s = {p, output, list[i].slot, slopes[i]};
     failures += !check_parameter(&s, o, r);

@@ -319,6 +319,31 @@ static void what_has_no_gradient_is_named(void **state) {
   assert_int_equal(counts.gradients, 3);
 }
 
+/* What is stopped in a loop is held, turn by turn, and draws of it too; else it would be seen to move. */
+static void what_is_stopped_in_loops_is_held(void **state) {
+  (void)state;
+  options o = check_options();
+  program *p = elaborated("param w: f32[3] = 0.5\n"
+                          "param v: f32[3] = 0.25\n"
+                          "entry e(xs: f32[4, 3]) -> (y, z) {\n"
+                          "  h = v\n"
+                          "  ys = scan x in xs {\n"
+                          "    repeat 2 { h = h * stop_gradient(tanh(w + x * h)) }\n"
+                          "    emit sum(w * stop_gradient(normal[3]() * h)) + sum(h)\n"
+                          "  }\n"
+                          "  y = sum(ys ** 2)\n"
+                          "  z = sum(sin(h)) + sum(stop_gradient(h) * w)\n"
+                          "}\n", true);
+  for (int hold = 0; hold < 2; hold++) {
+    check_counts counts = {0};
+    random_numbers r = random_new(0, 0);
+    slot_values slots = check_initial(memory, p, 0);
+    int failures = check_entry_gradients(p->entries[0], &slots, &o, &r, hold, &counts);
+    assert_int_equal(counts.gradients, 4);
+    assert_int_equal(failures, hold ? 0 : 4);
+  }
+}
+
 static void random_inputs_keep_to_their_ranges(void **state) {
   (void)state;
   static const int64_t extents[] = {1000, 2};
@@ -382,6 +407,7 @@ int main(void) {
       cmocka_unit_test(noise_is_not_wrong),
       cmocka_unit_test(what_is_wrong_beside_noise_is_caught),
       cmocka_unit_test(what_has_no_gradient_is_named),
+      cmocka_unit_test(what_is_stopped_in_loops_is_held),
       cmocka_unit_test(random_inputs_keep_to_their_ranges),
   };
   return cmocka_run_group_tests_name("check", tests, set_up, tear_down);
