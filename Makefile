@@ -96,7 +96,7 @@ $(FUZZ_TARGETS:%=$(B)/fuzz_%): $(B)/fuzz_%: tests/fuzz/fuzzer.c $(B)/tests/libte
 # WORK=REGEX: of these works only; THREADS="1 2"; CLOCK=cpu: on a machine that others use; ALL=1: slow works too.
 bench: all
 	@$(MAKE) --no-print-directory $(MEASURE) $(PEER_LIBRARIES:%=$(B)/tests/bench/peer_%.so)
-	@BENCH_BUILD=$(B) $(BENCH_PYTHON) tests/bench/bench.py --work '$(WORK)' --threads '$(THREADS)' \
+	@BENCH_BUILD=$(B) $(BENCH_PYTHON) tests/bench/bench.py --work '$(value WORK)' --threads '$(THREADS)' \
 	  --clock $(or $(CLOCK),wall) $(if $(ALL),--all) --output $(B)/bench.json
 bench-peers:
 	@tests/bench/install_peers.sh $(PEERS)

@@ -20,7 +20,7 @@ def arguments():
     parser.add_argument("--threads", default="", help="numbers of threads: 1 2 (default: 1 and all cores)")
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall",
                         help="cpu: processor time, for one thread on a machine that others use too")
-    parser.add_argument("--seconds", type=float, default=0.4, help="for the rounds of a work; at least three are made")
+    parser.add_argument("--seconds", type=float, default=0.4, help="for the rounds of a work")
     parser.add_argument("--all", action="store_true", help="slow works too")
     parser.add_argument("--list", action="store_true", help="print the names of the works")
     parser.add_argument("--output", default="build/bench.json")
@@ -30,7 +30,8 @@ def arguments():
 
 def selected(options):
     import products
-    found = [w for module in (products,) for w in module.works()
+    import rows
+    found = [w for module in (products, rows) for w in module.works()
              if re.search(options.work, w.name) or re.search(options.work, w.group)]
     chosen = [w for w in found if options.all or options.work or not w.slow]
     if not chosen:
@@ -126,11 +127,13 @@ def processor():
 
 def environment(threads, flags):
     """Peers use what the process is pinned to; OpenBLAS is told what the processor can do, since Debian's does not
-    know recent ones; whoever waits goes to sleep soon, so that nobody is timed beside the threads of another."""
+    know recent ones; whoever waits goes to sleep soon, so that nobody is timed beside the threads of another;
+    and the C library keeps the memory of results, since new pages would cost more than what is computed."""
     kernels = "SKYLAKEX" if "avx512vl" in flags else "HASWELL" if "avx2" in flags else None
     settings = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "OPENBLAS_THREAD_TIMEOUT": "20",
                 "XLA_FLAGS": "" if int(threads) > 1 else "--xla_cpu_multi_thread_eigen=false",
-                "OPENBLAS_CORETYPE": kernels, "JAX_PLATFORMS": "cpu", "PYTHONDONTWRITEBYTECODE": "1"}
+                "OPENBLAS_CORETYPE": kernels, "JAX_PLATFORMS": "cpu",
+                "MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(1 << 30), "PYTHONDONTWRITEBYTECODE": "1"}
     return os.environ | {name: value for name, value in settings.items() if value}
 
 

@@ -18,6 +18,7 @@ class Work:
     operations: int = 0        # floating-point ones, and in what; the limit is the peak of multiply-adds,
     element: str = "f32"
     bytes: int = 0             # or a copy of so many bytes, read and written, where that takes longer
+    in_place: bool = False     # what is written was read
     slow: bool = False         # measured with ALL=1 only, or by name
 
 
@@ -112,5 +113,6 @@ def measure(work, machine, clock, budget):
 def limits(work, machine):
     """What bounds a work from below, by name: a contender, and how often it stands in the work."""
     found = {"the peak": machine.multiply_adds(work.operations * (2 if work.element == "f64" else 1))
-             if work.operations else None, "a copy": machine.copy(work.bytes) if work.bytes else None}
+             if work.operations else None, "a copy":
+             machine.copy(work.bytes, work.in_place) if work.bytes else None}
     return {name: limit for name, limit in found.items() if limit}

@@ -110,10 +110,12 @@ class Machine:
         contender = Native(library.bench_multiply_add, self.threads, ctypes.addressof(turns), keep=turns)
         return contender, operations / done
 
-    def copy(self, count):
-        """The limit of what reads and writes so many bytes, all in all: a copy of half of them."""
+    def copy(self, count, in_place=False):
+        """The limit of what reads and writes so many bytes, all in all: a copy of half of them, or, where writing is
+        in place, a change of half of them."""
         half = max(64, count // 2 // 64 * 64)
         source, to = Array([half], "u8"), Array([half], "u8")
         job = Copy(to.pointer, source.pointer, half, 0)
-        contender = Native(library.bench_copy, self.threads, ctypes.addressof(job), keep=(job, source, to))
+        contender = Native(library.bench_update if in_place else library.bench_copy, self.threads,
+                           ctypes.addressof(job), keep=(job, source, to))
         return contender, count / (2 * half)

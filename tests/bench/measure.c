@@ -87,6 +87,24 @@ void bench_copy(const dnn_threads *threads, copy *c) {
   threads->run(threads->pool, copy_part, c, c->parts);
 }
 
+typedef unsigned int words __attribute__((vector_size(32), may_alias));
+
+#if defined __x86_64__ && defined __GNUC__
+__attribute__((target_clones("avx2", "default")))
+#endif
+static void update_part(void *argument, int64_t index) {
+  const copy *c = argument;
+  words *x = (words *)c->to;
+  uint64_t count = c->bytes / sizeof *x, parts = (uint64_t)c->parts, part = (uint64_t)index;
+  for (uint64_t i = count * part / parts; i < count * (part + 1) / parts; i++) x[i] ^= 1;
+}
+
+/* Every byte of c->to is read and written in place, a part for each thread. */
+void bench_update(const dnn_threads *threads, copy *c) {
+  c->parts = dnn_threads_count(threads);
+  threads->run(threads->pool, update_part, c, c->parts);
+}
+
 /* ---- arrays -------------------------------------------------------------------------------- */
 
 /* Numbers of low..high from a seed. */
@@ -117,3 +135,38 @@ void bench_fill_f64(double *x, int64_t count, uint64_t seed, double low, double 
   }
 DIFFERENCE(bench_difference_f32, float)
 DIFFERENCE(bench_difference_f64, double)
+
+/* ---- libm ---------------------------------------------------------------------------------- */
+
+typedef struct map {
+  const void *x;
+  void *y;
+  int64_t count;
+} map;
+
+static float sigmoidf(float x) { return 1 / (1 + expf(-x)); }
+static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
+static float rsqrtf(float x) { return 1 / sqrtf(x); }
+static double rsqrt(double x) { return 1 / sqrt(x); }
+static float powf15(float x) { return powf(x, 1.5f); }
+static double pow15(double x) { return pow(x, 1.5); }
+
+/* As a program calls the C library: one element after the other. */
+#define ELEMENTWISE(name, for_f32, for_f64)                                                        \
+  void libm_##name##_f32(const map *m) {                                                           \
+    for (int64_t i = 0; i < m->count; i++) ((float *)m->y)[i] = for_f32(((const float *)m->x)[i]); \
+  }                                                                                                \
+  void libm_##name##_f64(const map *m) {                                                           \
+    for (int64_t i = 0; i < m->count; i++)                                                         \
+      ((double *)m->y)[i] = for_f64(((const double *)m->x)[i]);                                    \
+  }
+ELEMENTWISE(exp, expf, exp)
+ELEMENTWISE(expm1, expm1f, expm1)
+ELEMENTWISE(log, logf, log)
+ELEMENTWISE(log1p, log1pf, log1p)
+ELEMENTWISE(tanh, tanhf, tanh)
+ELEMENTWISE(sigmoid, sigmoidf, sigmoid)
+ELEMENTWISE(sin, sinf, sin)
+ELEMENTWISE(cos, cosf, cos)
+ELEMENTWISE(rsqrt, rsqrtf, rsqrt)
+ELEMENTWISE(pow15, powf15, pow15)

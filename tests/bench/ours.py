@@ -131,7 +131,8 @@ class Entry:
         arguments = [ctypes.addressof(model.instance.context), 1, ctypes.addressof(of_inputs),
                      ctypes.addressof(of_outputs)]
         self.call = lambda: model.check(call(description.call)(*arguments), description.name.decode())
-        self.contender = Native(description.call, *arguments, keep=(model, of_inputs, of_outputs))
+        keep = (model, self.inputs, self.outputs, of_inputs, of_outputs)
+        self.contender = Native(description.call, *arguments, keep=keep)
 
     def fill(self, **high):
         """Random inputs; of integers, below `high` of their name."""

@@ -1,6 +1,7 @@
 """What the benchmark compares with, where it is installed (make bench-peers)."""
 import ctypes
 import functools
+import importlib
 import os
 import re
 
@@ -37,3 +38,25 @@ def library_peer(name):
     library.checked = checked
     versions[name] = library.peer_describe().decode()
     return library
+
+
+@functools.cache
+def module_peer(name, module):
+    """A peer of Python; None where it cannot be imported."""
+    if not wanted.search(name):
+        return None
+    try:
+        found = importlib.import_module(module)
+    except ImportError as error:
+        missing[name] = str(error)
+        return None
+    versions[name] = getattr(found, "__version__", "?")
+    return found
+
+
+@functools.cache
+def torch(threads):
+    found = module_peer("PyTorch", "torch")
+    if found:
+        found.set_num_threads(threads)
+    return found
