@@ -29,9 +29,10 @@ def arguments():
 
 
 def selected(options):
+    import inference
     import products
     import rows
-    found = [w for module in (products, rows) for w in module.works()
+    found = [w for module in (products, rows, inference) for w in module.works()
              if re.search(options.work, w.name) or re.search(options.work, w.group)]
     chosen = [w for w in found if options.all or options.work or not w.slow]
     if not chosen:

@@ -69,11 +69,11 @@ class Array:
 
 
 class Native:
-    """A function of C with at most four arguments, called in a loop of C."""
+    """A function of C with at most eight arguments, called in a loop of C."""
 
     def __init__(self, function, *arguments, keep=()):
         self.function = function if isinstance(function, int) else address(function)
-        self.arguments = (ctypes.c_void_p * 4)(*arguments)
+        self.arguments = (ctypes.c_void_p * 8)(*arguments)
         self.keep = keep                       # what the arguments point to
 
     def seconds(self, calls, clock):

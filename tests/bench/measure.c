@@ -10,8 +10,9 @@
 
 /* ---- time ---------------------------------------------------------------------------------- */
 
-/* Whatever is timed takes at most four arguments of a register each; what it returns is not looked at. */
-typedef int callee(void *a, void *b, void *c, void *d);
+/* Whatever is timed takes at most eight arguments of a register each; what it returns is not looked at. */
+enum { ARGUMENTS = 8 };
+typedef int callee(void *, void *, void *, void *, void *, void *, void *, void *);
 
 static double seconds_of(clockid_t clock) {
   struct timespec t;
@@ -20,10 +21,9 @@ static double seconds_of(clockid_t clock) {
 }
 
 /* Seconds of one call, the mean of so many. */
-double bench_seconds(callee *function, void *const arguments[4], int64_t calls, int clock) {
+double bench_seconds(callee *function, void *const a[ARGUMENTS], int64_t calls, int clock) {
   double start = seconds_of(clock);
-  for (int64_t i = 0; i < calls; i++)
-    function(arguments[0], arguments[1], arguments[2], arguments[3]);
+  for (int64_t i = 0; i < calls; i++) function(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7]);
   return (seconds_of(clock) - start) / (double)calls;
 }
 

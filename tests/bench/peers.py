@@ -13,6 +13,11 @@ missing = {}                                 # why a peer is not there, by its n
 versions = {}                                # of those that are there
 
 
+def found_missing(name, why):
+    """Notes a peer that is not there; None."""
+    missing[name] = why
+
+
 @functools.cache
 def library_peer(name):
     """A peer of C, product.h as a shared library; None where it was not built."""
@@ -20,13 +25,11 @@ def library_peer(name):
         return None
     path = f"{BUILD}/tests/bench/peer_{name.lower()}.so"
     if not os.path.exists(path):
-        missing[name] = "not installed when the benchmark was built"
-        return None
+        return found_missing(name, "not installed when the benchmark was built")
     try:
         library = ctypes.CDLL(path)
     except OSError as error:
-        missing[name] = str(error)
-        return None
+        return found_missing(name, str(error))
     for function in ("peer_convolution_open", "peer_convolution_read", "peer_describe"):
         if hasattr(library, function):
             getattr(library, function).restype = ctypes.c_char_p
@@ -48,8 +51,7 @@ def module_peer(name, module):
     try:
         found = importlib.import_module(module)
     except ImportError as error:
-        missing[name] = str(error)
-        return None
+        return found_missing(name, str(error))
     versions[name] = getattr(found, "__version__", "?")
     return found
 
