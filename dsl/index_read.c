@@ -413,13 +413,13 @@ static bool gather(reading *r, int axis, int batch, node *places) {
   return r->x;
 }
 
-/* The number of leading axes that the indices of a place share with x, where they are those in order;
- * -1: they are not. */
-static int common_batch(const reading *r, int axis, unsigned indices) {
+/* The number of leading axes that the indices of the places along the axes from first to last share
+ * with x, where they are those in order; -1: they are not. */
+static int common_batch(const reading *r, int first, int last, unsigned indices) {
   int batch = 0;
-  while (batch < axis && r->axes[batch].label >= 0 && shares(&r->axes[batch], indices)) batch++;
+  while (batch < first && r->axes[batch].label >= 0 && shares(&r->axes[batch], indices)) batch++;
   for (int i = batch; i < r->x->type.rank; i++)
-    if (i != axis && shares(&r->axes[i], indices)) return -1;
+    if ((i < first || i > last) && shares(&r->axes[i], indices)) return -1;
   return batch;
 }
 
@@ -448,34 +448,43 @@ static value flat_place(reading *r, int first, int last, const value *places) {
   return operate_select(r->space->e, r->at, inside, flat, value_integer(-1));
 }
 
-/* One read along all axes from the first to the last that the places concern, as one axis. */
-static bool gather_flat(reading *r, unsigned indices, const value *places) {
-  int first = -1, last = -1;
-  for (int i = 0; i < r->x->type.rank; i++) {
-    if (!is_run_time(&r->axes[i]) && !shares(&r->axes[i], indices)) continue;
-    if (first < 0) first = i;
-    last = i;
-  }
+/* One read along the axes from first to last as one axis. */
+static bool gather_flat(reading *r, int first, int last, int batch, const value *places) {
+  if (first == last) return gather(r, first, batch, places[first].node);
   value flat = flat_place(r, first, last, places);
   if (value_is_poison(flat)) return false;
   for (int i = first; i < last; i++)
     if (!merge_axes(r, first, (read_axis){.label = PENDING})) return false;
-  return gather(r, first, 0, flat.node);
+  return gather(r, first, batch, flat.node);
 }
 
+/* The axes whose places are known at run time, with what lies between them. False: there are none. */
+static bool run_time_axes(const reading *r, int *first, int *last) {
+  *first = *last = -1;
+  for (int i = 0; i < r->x->type.rank; i++) {
+    if (!is_run_time(&r->axes[i])) continue;
+    if (*first < 0) *first = i;
+    *last = i;
+  }
+  return *first >= 0;
+}
+
+/* Leading axes that the places have in common with x stay what they are; where others are shared,
+ * all that the places concern is one axis. */
 static bool read_run_time(reading *r) {
   value places[MAX_RANK];
   unsigned indices;
-  int count = 0, axis = 0;
-  for (int i = 0; i < r->x->type.rank; i++)
-    if (is_run_time(&r->axes[i])) {
-      count++;
-      axis = i;
-    }
-  if (!count) return true;
+  int first, last;
+  if (!run_time_axes(r, &first, &last)) return true;
   if (!find_indices(r, places, &indices)) return false;
-  int batch = count == 1 ? common_batch(r, axis, indices) : -1;
-  return batch >= 0 ? gather(r, axis, batch, places[axis].node) : gather_flat(r, indices, places);
+  int batch = common_batch(r, first, last, indices);
+  if (batch >= 0) return gather_flat(r, first, last, batch, places);
+  for (int i = 0; i < r->x->type.rank; i++) {
+    if (!shares(&r->axes[i], indices)) continue;
+    if (i < first) first = i;
+    if (i > last) last = i;
+  }
+  return gather_flat(r, first, last, 0, places);
 }
 
 /* --- all together --------------------------------------------------------------------------- */

@@ -30,6 +30,7 @@ typedef struct trial {
   arena *arena;
   const differential *how;
   graph **graphs; /* of the entries, before the passes */
+  int64_t *bounds; /* of their sizes; 0: they have none */
   graph *initial;
   const module *module;
   module_memory *memory; /* of the loop interpreter */
@@ -131,7 +132,11 @@ static const char *prepare(trial *t, program *p) {
   arena *a = t->arena;
   t->initial = p->initial;
   t->graphs = arena_array_of(a, p->entry_count, graph *);
-  for (int i = 0; i < p->entry_count; i++) t->graphs[i] = p->entries[i];
+  t->bounds = arena_array_of(a, p->entry_count, int64_t);
+  for (int i = 0; i < p->entry_count; i++) {
+    t->graphs[i] = p->entries[i];
+    t->bounds[i] = module_size(p->entries[i]).maximum;
+  }
   diagnostics *d = diag_new(a);
   t->module = compile_module(p, d, &(compile_options){.target_cpu = t->how->target->cpu});
   if (!t->module) return said(a, d, "dnnc");
@@ -151,6 +156,7 @@ typedef struct expectation {
 /* The values around one call: arrays for the loop interpreter, then for C. */
 typedef struct call {
   const graph *graph;
+  int64_t size; /* of the bounded axes; 0: there are none */
   const module_entry *entry;
   const tensor **inputs;
   tensor **slots; /* before the call, one per slot of the module */
@@ -196,17 +202,24 @@ static void add_special_values(tensor *t, uint64_t seed) {
   }
 }
 
+enum { BEHIND = 64, UNTOUCHED = 0xa5 }; /* bytes behind an array that nothing may write */
+
+static void *guarded_array(arena *a, const tensor_type *type) {
+  size_t bytes = (size_t)type_bytes(type) + BEHIND;
+  return memset(arena_alloc(a, bytes), UNTOUCHED, bytes);
+}
+
 static void **output_arrays(arena *a, const graph *g) {
   void **arrays = arena_array_of(a, g->output_count, void *);
   for (int i = 0; i < g->output_count; i++)
-    arrays[i] = arena_alloc(a, (size_t)type_bytes(&g->outputs[i].node->type));
+    arrays[i] = guarded_array(a, &g->outputs[i].node->type);
   return arrays;
 }
 
-static call *call_new(trial *t, const graph *g, const module_entry *e, uint64_t seed) {
+static call *call_new(trial *t, const graph *g, const module_entry *e, int64_t size, uint64_t seed) {
   arena *a = t->arena;
   call *c = arena_new_of(a, call);
-  *c = (call){.graph = g, .entry = e};
+  *c = (call){.graph = g, .entry = e, .size = size};
   c->inputs = arena_array_of(a, g->input_count, const tensor *);
   c->input_arrays = arena_array_of(a, g->input_count, void *);
   for (int i = 0; i < g->input_count; i++) {
@@ -216,7 +229,7 @@ static call *call_new(trial *t, const graph *g, const module_entry *e, uint64_t 
                                   real ? t->how->high : t->how->most);
     if (t->how->special_inputs) add_special_values(drawn, seed + (uint64_t)i);
     c->inputs[i] = rounded(a, drawn);
-    c->input_arrays[i] = arena_alloc(a, (size_t)type_bytes(type));
+    c->input_arrays[i] = guarded_array(a, type);
     compare_to_array(c->inputs[i], c->input_arrays[i]);
   }
   c->slots = arena_array_of(a, t->module->slot_count, tensor *);
@@ -229,6 +242,7 @@ static call *call_new(trial *t, const graph *g, const module_entry *e, uint64_t 
 
 static const char *run_loops(trial *t, const call *c) {
   t->memory->step = t->step;
+  t->memory->size = c->size;
   return run_entry(t->arena, t->module, c->entry, t->memory, c->input_arrays, c->loop_outputs);
 }
 
@@ -237,7 +251,7 @@ static const char *run_c(trial *t, const call *c, const dnn_threads *threads) {
   dnn_context *context = &t->instance.context;
   for (int i = 0; i < t->module->slot_count; i++) compare_to_array(c->slots[i], c_slot(t, i));
   for (int i = 0; i < c->graph->output_count; i++)
-    memset(c->c_outputs[i], 0xa5, (size_t)type_bytes(&c->graph->outputs[i].node->type));
+    memset(c->c_outputs[i], UNTOUCHED, (size_t)type_bytes(&c->graph->outputs[i].node->type));
   if (m->scratch_bytes) memset(context->scratch, 0xff, (size_t)m->scratch_bytes);
   context->threads = threads, context->seed = SEED, context->step = t->step;
   if (c->graph == t->initial) return m->init(context) == DNN_OK ? NULL : "init fails";
@@ -245,7 +259,7 @@ static const char *run_c(trial *t, const call *c, const dnn_threads *threads) {
   const dnn_entry *e = dnn_find_entry(m, c->graph->name);
   if (!e) return "the entry is missing";
   if (status == DNN_OK)
-    status = e->call(context, e->bound, (const void *const *)c->input_arrays, c->c_outputs);
+    status = e->call(context, c->size, (const void *const *)c->input_arrays, c->c_outputs);
   return status == DNN_OK ? NULL : dnn_status_text(status);
 }
 
@@ -346,10 +360,18 @@ static bounded expected_slot(const trial *t, const call *c, int number) {
   return bounded_exact(t->arena, c->slots[number]);
 }
 
+/* Nothing is written behind an array, which ends where the rows of the call do. */
+static const char *check_guard(const unsigned char *array, const tensor_type *type) {
+  for (size_t end = (size_t)type_bytes(type), i = 0; i < BEHIND; i++)
+    if (array[end + i] != UNTOUCHED) return "something is written behind it";
+  return NULL;
+}
+
 static const char *compare_with_graph(const trial *t, const call *c, void *const *outputs) {
   const graph *g = c->graph;
   for (int i = 0; i < g->output_count; i++) {
     const char *wrong = compare_value(t, outputs[i], &c->expected.outputs[i]);
+    if (!wrong) wrong = check_guard(outputs[i], &g->outputs[i].node->type);
     if (wrong) return arena_printf(t->arena, "output %s: %s", g->outputs[i].name, wrong);
   }
   for (int i = 0; i < t->module->slot_count; i++) {
@@ -384,6 +406,7 @@ static const char *compare_with_loops(trial *t, const call *c) {
   for (int i = 0; i < c->graph->output_count && !wrong; i++) {
     const graph_value *v = &c->graph->outputs[i];
     wrong = compare_bits(a, &v->node->type, c->c_outputs[i], c->loop_outputs[i]);
+    if (!wrong) wrong = check_guard(c->c_outputs[i], &v->node->type);
     if (wrong) wrong = arena_printf(a, "output %s: %s", v->name, wrong);
   }
   for (int i = 0; i < t->module->slot_count && !wrong; i++) {
@@ -402,8 +425,9 @@ static const char *check_c(trial *t, const call *c, const dnn_threads *threads) 
   return t->how->ways & LOOPS ? compare_with_loops(t, c) : compare_with_graph(t, c, c->c_outputs);
 }
 
-static const char *check_call(trial *t, const graph *g, const module_entry *e, uint64_t seed) {
-  call *c = call_new(t, g, e, seed);
+static const char *check_call(trial *t, const graph *g, const module_entry *e, int64_t size,
+                              uint64_t seed) {
+  call *c = call_new(t, g, e, size, seed);
   const char *wrong = NULL;
   c->expected = interpret(t, c);
   if (t->how->ways & LOOPS) {
@@ -428,17 +452,32 @@ static void draw_slots(trial *t) {
   }
 }
 
+/* At its bound, or as the program with a fixed size. */
+static const char *check_size(trial *t, int number, const graph *g, int64_t size, uint64_t seed) {
+  const char *wrong = check_call(t, g, &t->module->entries[1 + number], size, seed);
+  t->step += entry_writes(g);
+  return wrong && size ? arena_printf(t->arena, "%s, at size %lld", wrong, (long long)size) : wrong;
+}
+
+static const char *check_entry(trial *t, int number, uint64_t seed) {
+  const int64_t bound = t->bounds[number];
+  const char *wrong = NULL;
+  if (bound == 0 || t->how->fixed_count == 0)
+    return check_size(t, number, t->graphs[number], bound, seed);
+  for (int i = 0; i < t->how->fixed_count && !wrong; i++)
+    wrong = check_size(t, number, t->how->fixed[i]->entries[number], t->how->fixed_size(bound, i),
+                       seed + 1000 * (uint64_t)i);
+  return wrong;
+}
+
 static const char *check_rounds(trial *t) {
   const char *wrong = NULL;
   if (t->how->random_slots) draw_slots(t);
-  else wrong = check_call(t, t->initial, &t->module->entries[0], 0);
+  else wrong = check_call(t, t->initial, &t->module->entries[0], 0, 0);
   t->step = STEP;
   for (int round = 0; round < t->how->rounds; round++)
-    for (int i = 0; i < t->module->entry_count - 1 && !wrong; i++) {
-      wrong = check_call(t, t->graphs[i], &t->module->entries[1 + i],
-                         t->how->seed + 100 * (uint64_t)round);
-      t->step += entry_writes(t->graphs[i]);
-    }
+    for (int i = 0; i < t->module->entry_count - 1 && !wrong; i++)
+      wrong = check_entry(t, i, t->how->seed + 100 * (uint64_t)round);
   return wrong;
 }
 

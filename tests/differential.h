@@ -33,6 +33,12 @@ typedef struct differential {
                     * the propagated ones */
   differential_fault fault;
   differential_counts *counts; /* added to; NULL: not wanted */
+  /* The program again, with the number i, fixed_size(bound, i), in the place of bounded sizes. Entries that
+   * have one are called with each, and mean what that program means. None: they are called at
+   * the bound. */
+  program *const *fixed;
+  int fixed_count;
+  int64_t (*fixed_size)(int64_t bound, int which);
 } differential;
 
 /* Compiles a program whose graphs have seen no pass, runs its entries in rounds, and compares: the

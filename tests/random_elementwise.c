@@ -37,8 +37,8 @@ static const source_form activations[] = {
     {"elu($x, alpha: 0.5)", FLOATS, 0, MOST_RANK, LIKE, AS_X, false},
     {"hard_sigmoid(2 * $x)", FLOATS, 0, MOST_RANK, LIKE, AS_X, false},
     {"hard_tanh(2 * $x)", FLOATS, 0, MOST_RANK, LIKE, AS_X, false},
-    {"dropout($x, 0.25)", REALS, 1, MOST_RANK, LIKE, AS_X, false},
-    {"spatial_dropout($x, 0.25)", 1 << DTYPE_F32, 2, MOST_RANK, LIKE, AS_X, false},
+    {"dropout($x, 0.25)", REALS | SIZE_LEADS, 1, MOST_RANK, LIKE, AS_X, false},
+    {"spatial_dropout($x, 0.25)", 1 << DTYPE_F32 | SIZE_LEADS, 2, MOST_RANK, LIKE, AS_X, false},
 };
 
 /* What is computed in another form than it is written. */
@@ -185,6 +185,6 @@ const construct elementwise_constructs[] = {
     {"truth", FORMS(truths), NULL, truths},
     {"integer", FORMS(integers), NULL, integers},
     {"two integers", 7, build_integer_pair, NULL},
-    {"cast", 9, build_cast, NULL},
+    {"cast", 18, build_cast, NULL},
     {0},
 };

@@ -20,13 +20,13 @@ static void build_loop(generator *g, scope *s, const uint32_t *n) {
       "$x\n  many = for i in 0..18 { emit mean(sin($x)) + i }\n  $y = $y * cos(flat(many)[17])",
       "$x\n  total = 1\n  for i in 0..17 { total = total + mean(cos(i * $x)) }\n  $y = total * $y",
       "$x\n  for i in 1..3 { for turn in 0..i { $y = $y * (0.5 + turn) - $x ** i } }"};
-  operand x = scope_pick(s, n[2], REALS, 0, MOST_RANK);
+  operand x = scope_pick(s, n[2], REALS | SIZE_LEADS, 0, MOST_RANK);
   define_and(g, s, forms[n[1] % FORMS(forms)], &x, x);
 }
 
 /* Loops at run time. Those whose number of turns is not known have no derivative. */
 static const source_form loops[] = {
-    {"0 * $x[0]\n  scan row in $x { $y = 0.5 * $y + sin(row) }", REALS, 1, MOST_RANK, COLUMNS, AS_X,
+    {"0 * max[0]($x)\n  scan row in $x { $y = 0.5 * $y + sin(row) }", REALS, 1, MOST_RANK, COLUMNS, AS_X,
      false},
     {"scan row, turn in $x, 0..$d {\n    held = tanh(row) + f32(turn)\n    emit held * held\n  }",
      REALS, 1, MOST_RANK, LIKE, AS_X, false},
@@ -35,16 +35,16 @@ static const source_form loops[] = {
      REALS, 1, MOST_RANK, LIKE, AS_X, false},
     {"$x\n  two = scan row in $x { emit sin(row), row * mean(row) }\n  $y = two[0] + two[1]",
      REALS, 1, MOST_RANK, LIKE, AS_X, false},
-    {"$x[0]\n  two = ($y, cos($y))\n"
+    {"max[0]($x)\n  two = ($y, cos($y))\n"
      "  scan row in $x { two = (sin(two[1]) + row, 0.5 * two[0]) }\n  $y = two[0] * two[1]",
      REALS, 1, MOST_RANK, COLUMNS, AS_X, false},
-    {"0 * $x[0]\n  record = scan[checkpoint: 2] row in $x { $y = 0.5 * cos($y) + row; emit sin($y) }\n"
-     "  $y = $y + record[-1]", REALS, 1, MOST_RANK, COLUMNS, AS_X, false},
+    {"0 * max[0]($x)\n  record = scan[checkpoint: 2] row in $x { $y = 0.5 * cos($y) + row; emit sin($y) }\n"
+     "  $y = $y + record[-1]", REALS | FIRST_KNOWN, 1, MOST_RANK, COLUMNS, AS_X, false},
     {"$x\n  scan[checkpoint: 3] row, turn in $x, 0..$d while turn < 5 { $y[turn] <- tanh($y[0]) + row }",
-     REALS, 1, MOST_RANK, LIKE, AS_X, false},
-    {"$x[-1]\n  scan row in $x { repeat 2 { $y = tanh($y) * cos(row) } }", REALS, 1, MOST_RANK,
+     REALS | FIRST_KNOWN, 1, MOST_RANK, LIKE, AS_X, false},
+    {"min[0]($x)\n  scan row in $x { repeat 2 { $y = tanh($y) * cos(row) } }", REALS, 1, MOST_RANK,
      COLUMNS, AS_X, false},
-    {"scan turn in 0..$d {\n    emit $x[turn] * bernoulli(0.75)\n  }", REALS, 1, MOST_RANK, LIKE,
+    {"scan turn in 0..$d {\n    emit $x[turn] * bernoulli(0.75)\n  }", REALS | ALL_KNOWN, 1, MOST_RANK, LIKE,
      AS_X, false},
     {"$x\n  left = 2\n  scan row in $x while left > 0 { $y = $y * 0.5 + row; left = left - 1 }",
      REALS, 1, MOST_RANK, LIKE, AS_X, false},
@@ -52,23 +52,23 @@ static const source_form loops[] = {
      false},
     {"$x\n  repeat 3 { $y = tanh($y) + 0.1 * $x }", REALS, 0, MOST_RANK, LIKE, AS_X, false},
     {"$x\n  repeat 2 { repeat 2 { $y = sin($y + $x) } }", REALS, 0, MOST_RANK, LIKE, AS_X, false},
-    {"$x\n  repeat 2 { $y = softmax($y - sort($x)) * sum[-1, keep: true](cos($y)) }", REALS, 1,
+    {"$x\n  repeat 2 { $y = softmax($y - sort($x)) * sum[-1, keep: true](cos($y)) }", REALS | LAST_KNOWN, 1,
      MOST_RANK, LIKE, AS_X, false},
     {"$x\n  repeat 2 { $y = grad(sum(sin($y) * $x), $x) }", REALS, 0, MOST_RANK, LIKE, AS_X, false},
     {"$x\n  repeat abs(c$f) % 4 { $y = 0.5 * cos($y) }", REALS, 0, MOST_RANK, LIKE, AS_X, true},
     {"$x\n  count = 0\n  while count < 3 { $y = 0.5 * $y + uniform[shape($x)](); count = count + 1 }",
-     REALS, 0, MOST_RANK, LIKE, AS_X, true},
+     REALS | SIZE_LEADS, 0, MOST_RANK, LIKE, AS_X, true},
     {"$x\n  repeat 3 { $y = $y * 3 - $x }", INTEGERS, 0, MOST_RANK, LIKE, AS_X, true},
 };
 
 /* Parts that are replaced, at places known and not. */
 static const source_form parts[] = {
-    {"$x\n  $y[-1] <- $x[0]", ANY, 1, MOST_RANK, LIKE, AS_X, false},
-    {"$x\n  $y[c$f % $d, ...] <- 2 * sin($x[0])", REALS, 1, MOST_RANK, LIKE, AS_X, false},
-    {"$x\n  $y[stack(c$f, c$f + 1, 0) % $d] <- 3", ARITHMETIC, 1, MOST_RANK, LIKE, AS_X, false},
-    {"$x\n  record = (a: $y, b: 1)\n  record.a[::2] <- 0\n  record.a[0] <- cos($x[-1])\n  $y = record.a", REALS,
-     1, MOST_RANK, LIKE, AS_X, false},
-    {"$x\n  scan row, turn in $x, 0..$d { $y[turn] <- 0.5 * $y[$d - 1 - turn] + row }", REALS, 1,
+    {"$x\n  $y[-1] <- $x[0]", ANY | FIRST_KNOWN, 1, MOST_RANK, LIKE, AS_X, false},
+    {"$x\n  $y[c$f % $d, ...] <- 2 * sin($x[0])", REALS | FIRST_KNOWN, 1, MOST_RANK, LIKE, AS_X, false},
+    {"$x\n  $y[stack(c$f, c$f + 1, 0) % $d] <- 3", ARITHMETIC | FIRST_KNOWN, 1, MOST_RANK, LIKE, AS_X, false},
+    {"$x\n  record = (a: $y, b: 1)\n  record.a[::2] <- 0\n  record.a[0] <- cos($x[-1])\n  $y = record.a",
+     REALS | FIRST_KNOWN, 1, MOST_RANK, LIKE, AS_X, false},
+    {"$x\n  scan row, turn in $x, 0..$d { $y[turn] <- 0.5 * $y[$d - 1 - turn] + row }", REALS | FIRST_KNOWN, 1,
      MOST_RANK, LIKE, AS_X, false},
 };
 
@@ -112,13 +112,13 @@ static void build_branch(generator *g, scope *s, const uint32_t *n) {
 /* ---- tuples ---------------------------------------------------------------------------------- */
 
 static const source_form tuples[] = {
-    {"flat(0.5 * (a: $x, b: $y))", REALS, 0, MOST_RANK, PAIRS, AS_X, false},
-    {"flat(max((a: $x, b: ($y, $x))[1], $y))", REALS, 1, MOST_RANK, PAIRS, AS_X, false},
+    {"flat(0.5 * (a: $x, b: $y))", REALS | ALL_KNOWN, 0, MOST_RANK, PAIRS, AS_X, false},
+    {"flat(max((a: $x, b: ($y, $x))[1], $y))", REALS | ALL_KNOWN, 1, MOST_RANK, PAIRS, AS_X, false},
     {"(2 * tanh((one: $y, two: ($x * $y, $y)))).two[0]", REALS, 0, MOST_RANK, LIKE, AS_X, false},
     {"($x, $y, $x - 3 * $y)[1:][1]", FLOATS, 0, MOST_RANK, LIKE, AS_X, false},
     {"($x > 0 ? ($x, $y) : (2 * $y, 0))[0]", REALS, 0, MOST_RANK, LIKE, AS_X, false},
-    {"flat(f64((a: $x, b: $y)))", REALS, 0, MOST_RANK, PAIRS, DTYPE_F64, false},
-    {"flat(unflat(sin(flat(($x, $y))), (h: $y, k: $x)))", REALS, 0, MOST_RANK, PAIRS, AS_X, false},
+    {"flat(f64((a: $x, b: $y)))", REALS | ALL_KNOWN, 0, MOST_RANK, PAIRS, DTYPE_F64, false},
+    {"flat(unflat(sin(flat(($x, $y))), (h: $y, k: $x)))", REALS | ALL_KNOWN, 0, MOST_RANK, PAIRS, AS_X, false},
     {"(($x, $y) < (1, 0))[1]", ARITHMETIC, 0, MOST_RANK, LIKE, DTYPE_BOOL, true},
     {"zeros_like((a: $x, b: $y)).b + len(($x, $y, $x))", REALS, 0, MOST_RANK, LIKE, AS_X, true},
 };
@@ -136,11 +136,11 @@ static const struct call_form {
     {{"$x |> helper$f[3](0.5) |> tanh", REALS, 0, MOST_RANK, LIKE, AS_X, false}, HELPER},
     {{"centred$f($x)", 1 << DTYPE_F32, 1, MOST_RANK, LIKE, AS_X, false}, CENTRED},
     {{"parts$f($x).low", REALS, 0, MOST_RANK, LIKE, AS_X, false}, PARTS},
-    {{"flat(parts$f($x))", REALS, 0, MOST_RANK, PAIRS, AS_X, false}, PARTS},
+    {{"flat(parts$f($x))", REALS | ALL_KNOWN, 0, MOST_RANK, PAIRS, AS_X, false}, PARTS},
     {{"twice$f[2](wave$f, $x)", REALS, 0, MOST_RANK, LIKE, AS_X, false}, TWICE},
     {{"power$f[3]($x)", REALS, 0, MOST_RANK, LIKE, AS_X, false}, POWER},
-    {{"noisy$f($x)", REALS, 1, MOST_RANK, LIKE, AS_X, false}, NOISY},
-    {{"noisy$f[training: false]($x)", REALS, 1, MOST_RANK, LIKE, AS_X, false}, NOISY},
+    {{"noisy$f($x)", REALS | SIZE_LEADS, 1, MOST_RANK, LIKE, AS_X, false}, NOISY},
+    {{"noisy$f[training: false]($x)", REALS | SIZE_LEADS, 1, MOST_RANK, LIKE, AS_X, false}, NOISY},
     {{"ruled$f($x)", REALS, 0, MOST_RANK, LIKE, AS_X, false}, RULED},
     {{"ruled$f[-1](sin($x), 0.5)", REALS, 0, MOST_RANK, LIKE, AS_X, false}, RULED},
     {{"chosen$f($x)", REALS, 0, MOST_RANK, LIKE, AS_X, false}, ADAPTED},

@@ -58,45 +58,46 @@ static const struct layer_form {
   int rank, kernel, stride, pad;
   int64_t channels; /* 0: as many */
   helper helper;
+  int axes; /* FIRST_KNOWN: no loop of it runs over a bounded size */
 } layer_forms[] = {
-    {"linear[5]", V, 1, 0, 1, 0, 5, NO_HELPER},
-    {"layer_norm", V, 1, 0, 1, 0, 0, NO_HELPER},
-    {"maxout[3, 2]", X, 2, 0, 1, 0, 3, NO_HELPER},
-    {"tower$f[4]", V, 1, 0, 1, 0, 4, TOWER},
-    {"drawn$f[orthogonal]", V, 1, 0, 1, 0, 3, DRAWN},
-    {"fanned$f", V, 1, 0, 1, 0, 3, FANNED},
-    {"gated$f[2]", V, 1, 0, 1, 0, 2, GATED},
-    {"embedding[5, 3]", K, 0, 0, 1, 0, 3, NO_HELPER},
-    {"conv1d[3, 2]", R, 3, 2, 1, 0, 3, NO_HELPER},
-    {"conv1d[4, 3, pad: 1, stride: 2]", R, 3, 3, 2, 1, 4, NO_HELPER},
-    {"conv2d[3, 2, stride: 2]", P, 4, 2, 2, 0, 3, NO_HELPER},
-    {"depthwise2d[3, pad: 1]", P, 4, 3, 1, 1, 0, NO_HELPER},
-    {"depthwise2d[2, multiplier: 2]", Q, 4, 2, 1, 0, -2, NO_HELPER},
-    {"batch_norm2d", P, 4, 1, 1, 0, 0, NO_HELPER},
-    {"batch_norm", X, 2, 0, 1, 0, 0, NO_HELPER},
-    {"group_norm[1]", P, 4, 1, 1, 0, 0, NO_HELPER},
-    {"conv3d[2, 2, bias: false]", O, 5, 2, 1, 0, 2, NO_HELPER},
-    {"conv_transpose2d[3, 3, pad: 1]", P, 4, 3, 1, 1, 3, NO_HELPER},
-    {"prelu", X, 2, 0, 1, 0, 0, NO_HELPER},
-    {"rnn[3]", R, 3, 0, 1, 0, 3, NO_HELPER},
-    {"gru[2]", R, 3, 0, 1, 0, 2, NO_HELPER},
-    {"lstm[2]", R, 3, 0, 1, 0, 2, NO_HELPER},
-    {"lstm[3, peepholes: true]", R, 3, 0, 1, 0, 3, NO_HELPER},
-    {"final$f[2]", R, 3, 0, 1, 0, 2, FINAL},
-    {"stepped$f", X, 2, 0, 1, 0, 3, STEPPED},
-    {"bidirectional[rnn[2]]", R, 3, 0, 1, 0, 4, NO_HELPER},
-    {"stacked[gru[2], 2, rate: 0.25]", R, 3, 0, 1, 0, 2, NO_HELPER},
-    {"self_attention[1]", R, 3, 0, 1, 0, 0, NO_HELPER},
-    {"aligned$f", R, 3, 0, 1, 0, 0, ALIGNED},
-    {"encoding$f", R, 3, 0, 1, 0, 4, ENCODING},
-    {"decoding$f", R, 3, 0, 1, 0, 4, DECODING},
+    {"linear[5]", V, 1, 0, 1, 0, 5, NO_HELPER, 0},
+    {"layer_norm", V, 1, 0, 1, 0, 0, NO_HELPER, 0},
+    {"maxout[3, 2]", X, 2, 0, 1, 0, 3, NO_HELPER, 0},
+    {"tower$f[4]", V, 1, 0, 1, 0, 4, TOWER, 0},
+    {"drawn$f[orthogonal]", V, 1, 0, 1, 0, 3, DRAWN, 0},
+    {"fanned$f", V, 1, 0, 1, 0, 3, FANNED, 0},
+    {"gated$f[2]", V, 1, 0, 1, 0, 2, GATED, 0},
+    {"embedding[5, 3]", K, 0, 0, 1, 0, 3, NO_HELPER, 0},
+    {"conv1d[3, 2]", R, 3, 2, 1, 0, 3, NO_HELPER, 0},
+    {"conv1d[4, 3, pad: 1, stride: 2]", R, 3, 3, 2, 1, 4, NO_HELPER, 0},
+    {"conv2d[3, 2, stride: 2]", P, 4, 2, 2, 0, 3, NO_HELPER, 0},
+    {"depthwise2d[3, pad: 1]", P, 4, 3, 1, 1, 0, NO_HELPER, 0},
+    {"depthwise2d[2, multiplier: 2]", Q, 4, 2, 1, 0, -2, NO_HELPER, 0},
+    {"batch_norm2d", P, 4, 1, 1, 0, 0, NO_HELPER, 0},
+    {"batch_norm", X, 2, 0, 1, 0, 0, NO_HELPER, 0},
+    {"group_norm[1]", P, 4, 1, 1, 0, 0, NO_HELPER, 0},
+    {"conv3d[2, 2, bias: false]", O, 5, 2, 1, 0, 2, NO_HELPER, 0},
+    {"conv_transpose2d[3, 3, pad: 1]", P, 4, 3, 1, 1, 3, NO_HELPER, 0},
+    {"prelu", X, 2, 0, 1, 0, 0, NO_HELPER, 0},
+    {"rnn[3]", R, 3, 0, 1, 0, 3, NO_HELPER, 0},
+    {"gru[2]", R, 3, 0, 1, 0, 2, NO_HELPER, 0},
+    {"lstm[2]", R, 3, 0, 1, 0, 2, NO_HELPER, 0},
+    {"lstm[3, peepholes: true]", R, 3, 0, 1, 0, 3, NO_HELPER, 0},
+    {"final$f[2]", R, 3, 0, 1, 0, 2, FINAL, FIRST_KNOWN},
+    {"stepped$f", X, 2, 0, 1, 0, 3, STEPPED, 0},
+    {"bidirectional[rnn[2]]", R, 3, 0, 1, 0, 4, NO_HELPER, FIRST_KNOWN},
+    {"stacked[gru[2], 2, rate: 0.25]", R, 3, 0, 1, 0, 2, NO_HELPER, FIRST_KNOWN},
+    {"self_attention[1]", R, 3, 0, 1, 0, 0, NO_HELPER, 0},
+    {"aligned$f", R, 3, 0, 1, 0, 0, ALIGNED, 0},
+    {"encoding$f", R, 3, 0, 1, 0, 4, ENCODING, 0},
+    {"decoding$f", R, 3, 0, 1, 0, 4, DECODING, 0},
 };
 
 static bool takes(const operand *x, const operand *like) {
   if (x->element != like->element || x->rank < like->rank) return false;
   for (int i = 0; i < like->rank; i++)
     if (x->dims[i] < like->dims[i]) return false;
-  return true;
+  return operand_sized_axes(x) <= 1 && operand_has_axes(x, LAST_KNOWN);
 }
 
 static operand layer_output(const operand *x, const struct layer_form *f) {
@@ -115,9 +116,12 @@ static operand layer_input(scope *s, const struct layer_form *f, uint32_t number
   for (int turn = 0; turn < 8; turn++) {
     operand x = scope_pick_where(s, number + (uint32_t)turn, &like, takes, like);
     bool exact = f->kernel || f->rank > 1;
-    if (x.text && x.rank < MOST_RANK && (!exact || x.rank == f->rank)) return x;
+    if (x.text && x.rank < MOST_RANK && (!exact || x.rank == f->rank) &&
+        operand_has_axes(&x, f->axes))
+      return x;
   }
-  return scope_use(s, f->input);
+  return operand_has_axes(&s->values[f->input], f->axes) ? scope_use(s, f->input)
+                                                         : (operand){.text = NULL};
 }
 
 static void call_layer(generator *g, scope *s, int number, const operand *x) {
@@ -134,6 +138,7 @@ static void build_layer(generator *g, scope *s, const uint32_t *n) {
   while (free < MOST_LAYERS && g->layers[free].function) free++;
   if (free == MOST_LAYERS) return;
   operand x = layer_input(s, f, n[2]);
+  if (!x.text) return;
   g->layers[free] = (layer){scope_fill(g, f->function, &x, NULL), x, layer_output(&x, f)};
   g->helpers[f->helper] = true;
   call_layer(g, s, free, &x);
@@ -238,20 +243,24 @@ static void build_instance_gradient(generator *g, scope *s, const uint32_t *n) {
 
 /* Through operators whose derivatives are others. */
 static void build_inner_gradient(generator *g, scope *s, const uint32_t *n) {
-  static const char *const forms[] = {"cumprod[0](cos(%s))",
-                                      "sort[0](%s)",
-                                      "prod[0](tanh(%s))",
-                                      "%s[iota[4]() %% 3]",
-                                      "%s[0:1]",
-                                      "max[0](%s)",
-                                      "concat[0](%s, %s)",
-                                      "min[-1, keep: true](%s)",
-                                      "cumsum[0, exclusive: true](%s)",
-                                      "softmax[0](%s)",
-                                      "top_k[1, 0](%s)[0]",
-                                      "logsumexp[0](%s)"};
-  operand x = scope_pick(s, n[2], 1 << DTYPE_F32, 1, MOST_RANK);
-  const char *inner = TEXT(forms[n[1] % 12], x.text, x.text);
+  static const struct {
+    const char *text;
+    int axes;
+  } forms[] = {{"cumprod[0](cos(%s))", FIRST_KNOWN},
+               {"sort[0](%s)", FIRST_KNOWN},
+               {"prod[0](tanh(%s))", 0},
+               {"%s[iota[4]() %% 3]", FIRST_KNOWN},
+               {"%s[0:1]", FIRST_KNOWN},
+               {"max[0](%s)", 0},
+               {"concat[0](%s, %s)", FIRST_KNOWN},
+               {"min[-1, keep: true](%s)", 0},
+               {"cumsum[0, exclusive: true](%s)", FIRST_KNOWN},
+               {"softmax[0](%s)", 0},
+               {"top_k[1, 0](%s)[0]", FIRST_KNOWN},
+               {"logsumexp[0](%s)", 0}};
+  const int form = (int)(n[1] % FORMS(forms));
+  operand x = scope_pick(s, n[2], 1 << DTYPE_F32 | forms[form].axes, 1, MOST_RANK);
+  const char *inner = TEXT(forms[form].text, x.text, x.text);
   x.from = 0;
   scope_define(g, s, TEXT("grad(sum(sin(%s) ** 2), %s)", inner, x.text), x);
 }
@@ -292,10 +301,10 @@ static void build_directional(generator *g, scope *s, const uint32_t *n) {
 }
 
 static const source_form straight[] = {
-    {"straight_through(hard_threshold($x), hard_sigmoid($x))", 1 << DTYPE_F32, 0, MOST_RANK, LIKE,
+    {"straight_through(hard_threshold($x), hard_sigmoid($x))", 1 << DTYPE_F32 | SIZE_LEADS, 0, MOST_RANK, LIKE,
      AS_X, false},
-    {"straight_through(f32($x > 0), sigmoid($x))", 1 << DTYPE_F32, 0, MOST_RANK, LIKE, AS_X, false},
-    {"straight_through(bernoulli(sigmoid($x)), tanh($x))", 1 << DTYPE_F32, 0, MOST_RANK, LIKE, AS_X,
+    {"straight_through(f32($x > 0), sigmoid($x))", 1 << DTYPE_F32 | SIZE_LEADS, 0, MOST_RANK, LIKE, AS_X, false},
+    {"straight_through(bernoulli(sigmoid($x)), tanh($x))", 1 << DTYPE_F32 | SIZE_LEADS, 0, MOST_RANK, LIKE, AS_X,
      false},
 };
 
@@ -313,26 +322,26 @@ static const source_form attention[] = {
 /* ---- distributions --------------------------------------------------------------------------- */
 
 static const source_form distributions[] = {
-    {"normal_draw(($x, $y))", 1 << DTYPE_F32, 0, MOST_RANK, LIKE, AS_X, false},
-    {"normal_log_probability(($x, tanh($y)), cos($x))", REALS, 0, MOST_RANK, LIKE, AS_X, false},
-    {"normal_entropy(($x, $x + $y))", REALS, 0, MOST_RANK, LIKE, AS_X, false},
-    {"normal_kl(($x, tanh($y)), (sin($y), cos($x)))", REALS, 0, MOST_RANK, LIKE, AS_X, false},
-    {"bernoulli_log_probability($x - $y, bernoulli_draw($y))", 1 << DTYPE_F32, 0, MOST_RANK, LIKE,
+    {"normal_draw(($x, $y))", 1 << DTYPE_F32 | SIZE_LEADS, 0, MOST_RANK, LIKE, AS_X, false},
+    {"normal_log_probability(($x, tanh($y)), cos($x))", REALS | SIZE_LEADS, 0, MOST_RANK, LIKE, AS_X, false},
+    {"normal_entropy(($x, $x + $y))", REALS | SIZE_LEADS, 0, MOST_RANK, LIKE, AS_X, false},
+    {"normal_kl(($x, tanh($y)), (sin($y), cos($x)))", REALS | SIZE_LEADS, 0, MOST_RANK, LIKE, AS_X, false},
+    {"bernoulli_log_probability($x - $y, bernoulli_draw($y))", 1 << DTYPE_F32 | SIZE_LEADS, 0, MOST_RANK, LIKE,
      AS_X, false},
-    {"bernoulli_entropy($x)", REALS, 0, MOST_RANK, LIKE, AS_X, false},
-    {"bernoulli_kl($x, $y) + bernoulli_relaxed($x, 1.5)", REALS, 0, MOST_RANK, LIKE, AS_X,
+    {"bernoulli_entropy($x)", REALS | SIZE_LEADS, 0, MOST_RANK, LIKE, AS_X, false},
+    {"bernoulli_kl($x, $y) + bernoulli_relaxed($x, 1.5)", REALS | SIZE_LEADS, 0, MOST_RANK, LIKE, AS_X,
      false},
-    {"categorical_log_probability($x - $y, categorical_draw($y))", 1 << DTYPE_F32, 1, MOST_RANK, ROWS,
+    {"categorical_log_probability($x - $y, categorical_draw($y))", 1 << DTYPE_F32 | SIZE_LEADS, 1, MOST_RANK, ROWS,
      AS_X, false},
-    {"categorical_entropy($x)", 1 << DTYPE_F32, 1, MOST_RANK, ROWS, AS_X, false},
-    {"categorical_kl($x, $y)", 1 << DTYPE_F32, 1, MOST_RANK, ROWS, AS_X, false},
-    {"$x * logistic[shape($x)]() + gumbel[shape($x)]()", 1 << DTYPE_F32, 0, MOST_RANK, LIKE, AS_X,
+    {"categorical_entropy($x)", 1 << DTYPE_F32 | SIZE_LEADS, 1, MOST_RANK, ROWS, AS_X, false},
+    {"categorical_kl($x, $y)", 1 << DTYPE_F32 | SIZE_LEADS, 1, MOST_RANK, ROWS, AS_X, false},
+    {"$x * logistic[shape($x)]() + gumbel[shape($x)]()", 1 << DTYPE_F32 | SIZE_LEADS, 0, MOST_RANK, LIKE, AS_X,
      false},
-    {"bernoulli_relaxed($x, 0.5)", 1 << DTYPE_F32, 0, MOST_RANK, LIKE, AS_X, false},
-    {"categorical_relaxed($x, 0.75)", 1 << DTYPE_F32, 1, MOST_RANK, LIKE, AS_X, false},
-    {"bernoulli_straight_through($x)", 1 << DTYPE_F32, 0, MOST_RANK, LIKE, AS_X, false},
-    {"categorical_straight_through($x, 0.75)", 1 << DTYPE_F32, 1, MOST_RANK, LIKE, AS_X, false},
-    {"inner_uniform[shape($x)]()", REALS, 0, MOST_RANK, LIKE, DTYPE_F32, true},
+    {"bernoulli_relaxed($x, 0.5)", 1 << DTYPE_F32 | SIZE_LEADS, 0, MOST_RANK, LIKE, AS_X, false},
+    {"categorical_relaxed($x, 0.75)", 1 << DTYPE_F32 | SIZE_LEADS, 1, MOST_RANK, LIKE, AS_X, false},
+    {"bernoulli_straight_through($x)", 1 << DTYPE_F32 | SIZE_LEADS, 0, MOST_RANK, LIKE, AS_X, false},
+    {"categorical_straight_through($x, 0.75)", 1 << DTYPE_F32 | SIZE_LEADS, 1, MOST_RANK, LIKE, AS_X, false},
+    {"inner_uniform[shape($x)]()", REALS | SIZE_LEADS, 0, MOST_RANK, LIKE, DTYPE_F32, true},
 };
 
 /* ---- the table ------------------------------------------------------------------------------- */

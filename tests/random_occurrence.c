@@ -24,6 +24,7 @@ typedef struct family {
 
 enum {
   CONSTRUCTS,
+  SIZES,
   KINDS,
   OPERATORS,
   FUNCTIONS,
@@ -63,7 +64,8 @@ static void add_options(arena *a, family *f, const char *function) {
   }
 }
 
-/* A function of the library without a form is told, but it is no fault: a layer is complete in
+/* What constructs have a bounded size is told, too: some of them can have none, and those that want one
+ * are constructs of their own. A function of the library without a form is told, but it is no fault: a layer is complete in
  * dsl/std. Schedules are for tasks. */
 static void list_library(occurrence *o) {
   arena *a = o->arena;
@@ -86,8 +88,10 @@ static void list_items(occurrence *o) {
   const char **names = NULL;
   int count = 0;
   native_names(a, &names, &count);
-  for (int i = 0; i < source_construct_count(); i++)
+  for (int i = 0; i < source_construct_count(); i++) {
     add(a, &families[CONSTRUCTS], source_construct_name(i));
+    add(a, &families[SIZES], source_construct_name(i));
+  }
   for (int i = 0; i < AST_KIND_COUNT; i++)
     add(a, &families[KINDS], is_left_out((ast_kind)i) ? NULL : ast_kind_words((ast_kind)i));
   for (int i = 0; i < AST_OPERATOR_COUNT; i++)
@@ -105,7 +109,7 @@ static void list_items(occurrence *o) {
 
 occurrence *occurrence_new(arena *a) {
   static const char *const names[] = {
-      "construct",    "syntax",   "operator of the language", "function of the language", "option",
+      "construct",    "with a bounded size:", "syntax",   "operator of the language", "function of the language", "option",
       "element type", "operator", "elementwise function",     "library function"};
   occurrence *o = arena_new_of(a, occurrence);
   o->arena = a;
@@ -173,7 +177,10 @@ void occurrence_count(occurrence *o, const int *built, const char *text, const p
   const ast_file *file = ast_parse(o->arena, diag_new(o->arena), &s);
   for (int i = 0; i < FAMILIES; i++)
     memset(o->families[i].seen, 0, (size_t)o->families[i].count * sizeof(bool));
-  for (int i = 0; i < source_construct_count(); i++) o->families[CONSTRUCTS].seen[i] = built[i] > 0;
+  for (int i = 0, count = source_construct_count(); i < count; i++) {
+    o->families[CONSTRUCTS].seen[i] = built[i] > 0;
+    o->families[SIZES].seen[i] = built[count + i] > 0;
+  }
   for (int i = 0; i < file->items.count; i++) ast_walk(file->items.items[i], see_node, o);
   for (int i = 0; i < p->entry_count; i++) see_graph(o, p->entries[i]);
   see_graph(o, p->initial);
@@ -207,7 +214,7 @@ int occurrence_report(const occurrence *o, int least, bool all) {
   int rare = 0;
   for (int i = 0; i < FAMILIES; i++) {
     int below = report_family(o, &o->families[i], least, all);
-    if (i != LIBRARY) rare += below;
+    if (i != LIBRARY && i != SIZES) rare += below;
   }
   return rare;
 }

@@ -11,6 +11,29 @@ enum { MOST_ELEMENTS = 1500 };
 
 bool operand_is(const operand *v, int elements) { return elements >> v->element & 1; }
 
+uint32_t operand_sized_axes(const operand *v) {
+  uint32_t axes = 0;
+  for (int i = 0; i < v->rank; i++) axes |= (uint32_t)(v->dims[i] >= SIZED) << i;
+  return axes;
+}
+
+bool operand_has_axes(const operand *v, int asked) {
+  uint32_t sized = operand_sized_axes(v);
+  if (asked & FIRST_SIZED) return sized == 1;
+  if (asked & ALL_KNOWN) return sized == 0;
+  if (asked & SIZE_LEADS && sized > 1) return false;
+  return !(asked & FIRST_KNOWN && sized & 1) &&
+         !(asked & LAST_KNOWN && v->rank && sized >> (v->rank - 1));
+}
+
+int operand_known_axis(const operand *v, uint32_t number) {
+  for (int i = 0; i < v->rank; i++) {
+    int axis = (int)((number + (uint32_t)i) % (uint32_t)v->rank);
+    if (v->dims[axis] < SIZED) return axis;
+  }
+  return -1;
+}
+
 operand operand_of(dtype element, int rank, const int64_t *dims) {
   operand v = {.element = element, .rank = rank};
   for (int i = 0; i < rank; i++) v.dims[i] = dims[i];
@@ -21,7 +44,7 @@ operand operand_scalar(dtype element) { return operand_of(element, 0, NULL); }
 
 int64_t operand_elements(const operand *v) {
   int64_t count = 1;
-  for (int i = 0; i < v->rank; i++) count *= v->dims[i];
+  for (int i = 0; i < v->rank; i++) count *= v->dims[i] % SIZED;
   return count;
 }
 
@@ -31,10 +54,14 @@ bool operand_same_shape(const operand *x, const operand *y) {
   return x->rank == y->rank && memcmp(x->dims, y->dims, (size_t)x->rank * sizeof *x->dims) == 0;
 }
 
+static const char *extent_text(arena *a, int64_t extent) {
+  return extent >= SIZED ? "n" : arena_printf(a, "%lld", (long long)extent);
+}
+
 const char *scope_list(arena *a, int count, const int64_t *items) {
   const char *text = "";
   for (int i = 0; i < count; i++)
-    text = arena_printf(a, "%s%s%lld", text, i ? ", " : "", (long long)items[i]);
+    text = arena_printf(a, "%s%s%s", text, i ? ", " : "", extent_text(a, items[i]));
   return text;
 }
 
@@ -55,8 +82,8 @@ static const char *variable(generator *g, char name, const operand *x, const ope
     case 'x': return x->text;
     case 'y': return y->text;
     case 's': return operand_sizes(g, x);
-    case 'd': return TEXT("%lld", (long long)x->dims[0]);
-    case 'n': return TEXT("%lld", (long long)operand_last(x));
+    case 'd': return extent_text(g->arena, x->dims[0]);
+    case 'n': return extent_text(g->arena, operand_last(x));
     case 'f': return g->suffix;
     default: return TEXT("%lld", extents[name - 'a']);
   }
@@ -81,18 +108,19 @@ const char *scope_at_top(generator *g, const char *name) {
   return arena_printf(g->arena, "%s%s", name, g->suffix);
 }
 
-void scope_open(generator *g, scope *s) {
-  const int64_t a = g->rows, b = g->columns, c = g->width;
-  *s = (scope){.count = SOURCES, .body = "", .tail = ""};
+void scope_open(generator *g, scope *s, bool sized) {
+  const int64_t b = g->columns, c = g->width, a = sized ? SIZED + g->bound : g->rows,
+                pictures = sized ? a : 2;
+  *s = (scope){.count = SOURCES, .body = "", .tail = "", .sized = sized};
   put(s, X, "x", operand_of(DTYPE_F32, 2, (int64_t[]){a, b}));
   put(s, Y, "y", operand_of(DTYPE_F32, 2, (int64_t[]){b, c}));
   put(s, V, "v", operand_of(DTYPE_F32, 1, &b));
   put(s, S, "s", operand_scalar(DTYPE_F32));
-  put(s, P, "p", operand_of(DTYPE_F32, 4, (int64_t[]){2, 2, 5, 6}));
+  put(s, P, "p", operand_of(DTYPE_F32, 4, (int64_t[]){pictures, 2, 5, 6}));
   put(s, Q, "q", operand_of(DTYPE_F32, 4, (int64_t[]){4, 2, 2, 3}));
   put(s, R, "r", operand_of(DTYPE_F32, 3, (int64_t[]){a, 2, 7}));
   put(s, O, "o", operand_of(DTYPE_F32, 5, (int64_t[]){1, 2, 3, 4, 5}));
-  put(s, D, "d", operand_of(DTYPE_F64, 1, &b));
+  put(s, D, "d", operand_of(DTYPE_F64, 1, sized ? &a : &b));
   put(s, K, "k", operand_of(DTYPE_I32, 1, &a));
   put(s, L, "l", operand_of(DTYPE_I64, 1, &b));
   put(s, U, "u", operand_of(DTYPE_U8, 2, (int64_t[]){a, b}));
@@ -103,18 +131,20 @@ void scope_open(generator *g, scope *s) {
   put(s, W, scope_at_top(g, "w"), operand_of(DTYPE_F32, 2, (int64_t[]){b, c}));
   put(s, A, scope_at_top(g, "a"), operand_scalar(DTYPE_F32));
   put(s, G, scope_at_top(g, "g"), operand_of(DTYPE_F16, 1, &c));
-  put(s, M, scope_at_top(g, "m"), operand_of(DTYPE_F32, 2, (int64_t[]){a, b}));
+  put(s, M, scope_at_top(g, "m"), operand_of(DTYPE_F32, 2, (int64_t[]){g->rows, b}));
   put(s, C, scope_at_top(g, "c"), operand_scalar(DTYPE_I32));
   put(s, E, scope_at_top(g, "e"), operand_of(DTYPE_I64, 1, &b));
-  put(s, N, scope_at_top(g, "z"), operand_of(DTYPE_BOOL, 1, &a));
+  put(s, N, scope_at_top(g, "z"), operand_of(DTYPE_BOOL, 1, &g->rows));
 }
 
 static bool fits(const operand *v, int elements, int least, int most) {
-  return v->text && operand_is(v, elements) && v->rank >= least && v->rank <= most;
+  return v->text && operand_is(v, elements) && operand_has_axes(v, elements) && v->rank >= least &&
+         v->rank <= most;
 }
 
 operand scope_use(scope *s, int at) {
   s->used[at] = true;
+  s->size_used |= operand_sized_axes(&s->values[at]) > 0;
   return s->values[at];
 }
 
@@ -200,7 +230,7 @@ operand operand_without_axis(operand x, int axis) {
 bool operand_is_picture(const operand *x, const operand *like) {
   (void)like;
   return x->element == DTYPE_F32 && x->rank == 4 && x->dims[1] == 2 && x->dims[2] >= 4 &&
-         x->dims[3] >= 5;
+         x->dims[3] >= 5 && operand_sized_axes(x) <= 1;
 }
 
 /* ---- forms ----------------------------------------------------------------------------------- */
@@ -214,6 +244,7 @@ static operand shaped(operand x, form_shape shape) {
     case COLUMNS: return operand_without_axis(x, 0);
     case FLAT: x.rank = 1, x.dims[0] = elements; return x;
     case PAIRS: x.rank = 1, x.dims[0] = 2 * elements; return x;
+    case SQUARE: x.dims[0] = x.dims[1]; return x;
   }
   internal_error("shape %d", (int)shape);
 }

@@ -77,6 +77,9 @@ typedef enum helper {
 /* Forms of the line that declares an entry. */
 enum { PLAIN, TYPED_RESULTS, STATIC_SIZE, NEVER_TRAINING, NAMED_SIZE, LAST_EXPRESSION, HEADERS };
 
+/* Of an axis whose extent is the entry's bounded size: this and the bound. */
+enum { SIZED = 1 << 20 };
+
 typedef uint64_t source_set;
 
 typedef struct operand {
@@ -94,6 +97,8 @@ typedef struct scope {
   const char *body, *tail; /* statements; those that update slots */
   bool minimized, updated[SOURCES];
   int header; /* in which form the entry is declared */
+  bool sized; /* inputs lead with the bounded size */
+  bool size_used; /* by the block that is being built: an operand had it */
 } scope;
 
 /* An instance of a function of the library. */
@@ -105,7 +110,8 @@ typedef struct layer {
 typedef struct generator {
   arena *arena;
   const char *suffix;
-  int64_t rows, columns, width;
+  int64_t rows, columns, width, bound;
+  const char *size; /* how entries declare the bounded size, "n <= 7" or "n = 4" */
   scope entries[MOST_ENTRIES];
   bool declared[SOURCES], helpers[HELPERS];
   layer layers[MOST_LAYERS];
@@ -118,12 +124,24 @@ enum {
   INTEGERS = 1 << DTYPE_I32 | 1 << DTYPE_I64 | 1 << DTYPE_U8 | 1 << DTYPE_I8,
   ARITHMETIC = FLOATS | INTEGERS,
   TRUTHS = 1 << DTYPE_BOOL,
-  ANY = FLOATS | INTEGERS | TRUTHS
+  ANY = FLOATS | INTEGERS | TRUTHS,
+  /* Beside element types: what is asked of axes. */
+  FIRST_KNOWN = 1 << 16, /* the first has a known extent, where there is one */
+  LAST_KNOWN = 1 << 17,
+  ALL_KNOWN = 1 << 18,
+  FIRST_SIZED = 1 << 19, /* the first has the bounded size, and no other */
+  /* If one has it, that is the first. Draws number elements as at the bound, so they are others than
+   * those of a fixed size elsewhere. */
+  SIZE_LEADS = 1 << 20
 };
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
 bool operand_is(const operand *v, int elements);
+bool operand_has_axes(const operand *v, int asked);
+/* Axes with the bounded size, by bits; and one without it, from number on, -1 where there is none. */
+uint32_t operand_sized_axes(const operand *v);
+int operand_known_axis(const operand *v, uint32_t number);
 operand operand_of(dtype element, int rank, const int64_t *dims);
 operand operand_scalar(dtype element);
 int64_t operand_elements(const operand *v);
@@ -151,7 +169,7 @@ const char *operand_type(generator *g, const operand *v);
 const char *scope_fill(generator *g, const char *text, const operand *x, const operand *y);
 
 /* An entry with nothing but the sources. */
-void scope_open(generator *g, scope *s);
+void scope_open(generator *g, scope *s, bool sized);
 /* A name at top level, with the suffix. */
 const char *scope_at_top(generator *g, const char *name);
 const char *scope_list(arena *a, int count, const int64_t *items);
@@ -182,6 +200,7 @@ typedef enum form_shape {
   COLUMNS, /* without the first */
   FLAT,    /* one axis */
   PAIRS,   /* one axis, of twice the elements */
+  SQUARE,  /* both axes as the last */
 } form_shape;
 
 /* An expression with an operand $x of one of the element types and a rank from least to most, and
@@ -213,5 +232,7 @@ extern const construct tensor_constructs[];      /* random_tensors.c */
 extern const construct function_constructs[];    /* random_functions.c */
 extern const construct network_constructs[];     /* random_networks.c */
 extern const construct training_constructs[];    /* random_training.c */
+enum { SIZE_CONSTRUCTS = 6 };
+extern const construct size_constructs[SIZE_CONSTRUCTS + 1]; /* random_sizes.c */
 
 #endif

@@ -13,7 +13,7 @@ const char source_uses[] =
 
 static const construct *const families[] = {elementwise_constructs, tensor_constructs,
                                             function_constructs, network_constructs,
-                                            training_constructs};
+                                            training_constructs, size_constructs};
 
 static const construct *construct_of(int number) {
   for (int i = 0; i < FORMS(families); i++)
@@ -42,14 +42,57 @@ static int choose(uint32_t number, uint32_t *form) {
   return which;
 }
 
+static bool wants_size(const source_block *block) {
+  uint32_t form;
+  const construct *c = construct_of(choose(block->numbers[0], &form));
+  return c >= size_constructs && c < size_constructs + SIZE_CONSTRUCTS;
+}
+
+bool source_is_sized(const source_blocks *blocks) {
+  for (int i = 0; i < blocks->count; i++)
+    if (wants_size(&blocks->items[i])) return true;
+  return false;
+}
+
+int64_t source_size(int64_t bound, int which) {
+  return (int64_t[SOURCE_SIZES]){1, (bound + 1) / 2, bound}[which];
+}
+
 source_blocks source_blocks_of_seed(arena *a, uint64_t seed) {
   const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
-  source_blocks b = {.count = 4 + (int)(philox_element(key, 0, 21) % 9)};
+  source_blocks b = {.count = 5 + (int)(philox_element(key, 0, 21) % 9)};
   b.items = arena_array_of(a, b.count, source_block);
   for (int i = 0; i < b.count; i++)
     for (int k = 0; k < BLOCK_NUMBERS; k++)
       b.items[i].numbers[k] = philox_element(key, (uint64_t)(i * BLOCK_NUMBERS + k), 22) % 4096;
   return b;
+}
+
+/* x with its axis in front. */
+static void define_with_leading(generator *g, scope *s, operand x, int axis) {
+  int64_t order[MOST_RANK] = {axis};
+  operand v = x;
+  for (int i = 0, count = 1; i < x.rank; i++)
+    if (i != axis) order[count++] = i;
+  for (int i = 0; i < x.rank; i++) v.dims[i] = x.dims[order[i]];
+  scope_define(g, s, TEXT("transpose[%s](%s)", scope_list(g->arena, x.rank, order), x.text), v);
+}
+
+/* A bounded size leads results, and stands in them once. What is not so gets another last reader. */
+static void settle(generator *g, scope *s) {
+  for (int i = SOURCES; i < s->count; i++) {
+    const uint32_t sized = operand_sized_axes(&s->values[i]);
+    int axis = 0;
+    if (s->used[i] || sized <= 1) continue;
+    while (!(sized >> axis & 1)) axis++;
+    operand x = scope_use(s, i), v = operand_without_axis(x, axis);
+    if (sized >> axis == 1) {
+      define_with_leading(g, s, x, axis);
+      continue;
+    }
+    if (x.element == DTYPE_BOOL) v.element = DTYPE_I32;
+    scope_define(g, s, TEXT("sum[%d](%s)", axis, x.text), v);
+  }
 }
 
 /* What nothing reads, or else the last. */
@@ -63,6 +106,7 @@ static const char *outputs_of(generator *g, const scope *s) {
 /* A leading extent by a name, where the entry has one for it. */
 static const char *input_type(generator *g, const scope *s, int input) {
   const operand *v = &s->values[input];
+  if (s->sized) return operand_type(g, v);
   const char *name = s->header == STATIC_SIZE ? "size" : s->header == NAMED_SIZE ? "ROWS$f" : NULL;
   if (!name || v->rank == 0 || (input != X && input != K && input != U)) return operand_type(g, v);
   operand rest = operand_without_axis(*v, 0);
@@ -90,9 +134,11 @@ static const char *results_of(generator *g, const scope *s) {
 static const char *entry_text(generator *g, scope *s, int number) {
   if (s->count == SOURCES && !*s->tail) return "";
   if (s->count == SOURCES) scope_define(g, s, "0.5 * s", scope_use(s, S));
-  const char *results = results_of(g, s), *statics = "";
-  if (s->header == STATIC_SIZE) statics = TEXT("[size = %lld]", (long long)g->rows);
-  if (s->header == NEVER_TRAINING) statics = "[training = false]";
+  settle(g, s);
+  const char *results = results_of(g, s), *statics = s->sized ? TEXT("[%s]", g->size) : "";
+  if (s->header == STATIC_SIZE && !s->sized) statics = TEXT("[size = %lld]", (long long)g->rows);
+  if (s->header == NEVER_TRAINING)
+    statics = s->sized ? TEXT("[%s, training = false]", g->size) : "[training = false]";
   const char *last = *results ? "" : TEXT("  %s\n", outputs_of(g, s));
   return TEXT("entry e%d%s%s(%s)%s {\n%s%s%s}\n\n", number, g->suffix, statics, inputs_of(g, s),
               results, s->body, s->tail, last);
@@ -103,7 +149,7 @@ static const char *entry_text(generator *g, scope *s, int number) {
 static const char *const helpers[HELPERS] = {
     [HELPER] = "fn helper$f[factor = 2](x, shift = 0.5) { tanh(factor * x) + shift }\n",
     [BOTH] = "fn both$f(t) { stack[0](t[0], t[1]) }\n",
-    [CENTRED] = "fn centred$f(x: f32[..., n]) { x - mean[-1, keep: true](x) / n }\n",
+    [CENTRED] = "fn centred$f(x: f32[..., n]) { x - mean[-1, keep: true](x) / f32(n) }\n",
     [PARTS] = "fn parts$f(x) -> (low, high) {\n  low = min(x, 0.5)\n  high = x - low\n}\n",
     [TWICE] =
         "fn wave$f(x) { sin(x) }\n"
@@ -196,11 +242,18 @@ static const char *declarations(generator *g) {
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
+/* What wants a size stands behind the first entry, which has none; with it most of what else there is. */
+static scope *scope_of_block(generator *g, const source_block *block) {
+  const uint32_t number = block->numbers[BLOCK_NUMBERS - 1];
+  const bool sized = wants_size(block) || (g->entries[1].sized && number % 8);
+  return &g->entries[sized ? 1 + number % (MOST_ENTRIES - 1) : number % MOST_ENTRIES];
+}
+
 /* True where the block built something. */
-static bool build_block(generator *g, const uint32_t *numbers, int *which) {
+static bool build_block(generator *g, scope *s, const source_block *block, int *which) {
   uint32_t n[BLOCK_NUMBERS];
-  memcpy(n, numbers, sizeof n);
-  scope *s = &g->entries[n[BLOCK_NUMBERS - 1] % MOST_ENTRIES];
+  memcpy(n, block->numbers, sizeof n);
+  s->size_used = false;
   int before = s->count, header = s->header;
   const char *tail_before = s->tail;
   *which = choose(n[0], &n[1]);
@@ -212,8 +265,8 @@ static bool build_block(generator *g, const uint32_t *numbers, int *which) {
   return s->count > before || s->tail != tail_before || s->header != header;
 }
 
-const char *random_source(arena *a, const char *suffix, const source_blocks *blocks, int *built) {
-  static const int64_t extents[] = {3, 2, 4, 5, 1, 8, 7, 17};
+static generator *generator_new(arena *a, const char *suffix, const source_blocks *blocks, int size) {
+  static const int64_t extents[] = {3, 2, 4, 5, 1, 8, 7, 17}, bounds[] = {7, 3, 2, 17, 5, 9, 4, 20};
   generator *g = arena_new_of(a, generator);
   const uint32_t *first =
       blocks->count ? blocks->items[0].numbers : (const uint32_t[BLOCK_NUMBERS]){0};
@@ -221,12 +274,24 @@ const char *random_source(arena *a, const char *suffix, const source_blocks *blo
                    .suffix = suffix,
                    .rows = extents[first[8] % 8],
                    .columns = extents[first[9] % 8],
-                   .width = extents[first[10] % 6]};
-  for (int i = 0; i < MOST_ENTRIES; i++) scope_open(g, &g->entries[i]);
+                   .width = extents[first[10] % 6],
+                   .bound = bounds[first[7] % 8]};
+  g->size = size == SOURCE_BOUNDED ? TEXT("n <= %lld", (long long)g->bound)
+                                   : TEXT("n = %lld", (long long)source_size(g->bound, size));
+  for (int i = 0; i < MOST_ENTRIES; i++)
+    scope_open(g, &g->entries[i], i > 0 && source_is_sized(blocks));
+  return g;
+}
+
+const char *random_source(arena *a, const char *suffix, const source_blocks *blocks, int size,
+                          int *built) {
+  generator *g = generator_new(a, suffix, blocks, size);
   for (int i = 0; i < blocks->count; i++) {
     int which;
-    bool something = build_block(g, blocks->items[i].numbers, &which);
+    scope *s = scope_of_block(g, &blocks->items[i]);
+    bool something = build_block(g, s, &blocks->items[i], &which);
     if (built) built[which] += something;
+    if (built) built[source_construct_count() + which] += something && s->size_used;
   }
   const char *text = "";
   for (int i = 0; i < MOST_ENTRIES; i++) {

@@ -12,7 +12,7 @@ static void build_slice(generator *g, scope *s, const uint32_t *n) {
   for (int i = 0; i < x.rank; i++) {
     int64_t d = x.dims[i], low = n[3 + i] / 8 % d, high = low + 1 + n[3 + i] / 64 % (d - low);
     const char *part = ":";
-    switch (n[3 + i] % 6) {
+    switch (d >= SIZED ? 0 : n[3 + i] % 6) {
       case 1: part = TEXT("%lld:%lld", (long long)low, (long long)high), d = high - low; break;
       case 2: part = TEXT("%lld", (long long)low), d = 0; break;
       case 3: part = TEXT("%lld::2", (long long)low), d = (d - low + 1) / 2; break;
@@ -30,17 +30,29 @@ static void build_slice(generator *g, scope *s, const uint32_t *n) {
 }
 
 static const source_form subscripts[] = {
-    {"$x[..., 0]", ANY, 1, MOST_RANK, ROWS, AS_X, false},
-    {"$x[-1]", ANY, 1, MOST_RANK, COLUMNS, AS_X, false},
-    {"$x[-1, ...]", ANY, 1, MOST_RANK, COLUMNS, AS_X, false},
-    {"$x[::2][-1]", ANY, 1, MOST_RANK, COLUMNS, AS_X, false},
-    {"$x[..., ::2][..., -1]", ANY, 1, MOST_RANK, ROWS, AS_X, false},
+    {"$x[..., 0]", ANY | LAST_KNOWN, 1, MOST_RANK, ROWS, AS_X, false},
+    {"$x[-1]", ANY | FIRST_KNOWN, 1, MOST_RANK, COLUMNS, AS_X, false},
+    {"$x[-1, ...]", ANY | FIRST_KNOWN, 1, MOST_RANK, COLUMNS, AS_X, false},
+    {"$x[::2][-1]", ANY | FIRST_KNOWN, 1, MOST_RANK, COLUMNS, AS_X, false},
+    {"$x[..., ::2][..., -1]", ANY | LAST_KNOWN, 1, MOST_RANK, ROWS, AS_X, false},
     {"$x[..., new][..., 0]", ANY, 0, MOST_RANK - 1, LIKE, AS_X, false},
-    {"$x[new, ..., 0:$n][0]", ANY, 1, MOST_RANK - 1, LIKE, AS_X, false},
+    {"$x[new, ..., 0:$n][0]", ANY | LAST_KNOWN, 1, MOST_RANK - 1, LIKE, AS_X, false},
 };
+
+/* The bounded size stays an axis by itself. */
+static void build_sized_reshape(generator *g, scope *s, operand x, bool rest) {
+  operand inner = operand_without_axis(x, 0), v = x;
+  v.rank = 2, v.dims[1] = operand_elements(&inner);
+  const char *sizes = rest ? "n, -1" : TEXT("-1, %lld", (long long)v.dims[1]);
+  scope_define(g, s, TEXT("reshape[%s](%s)", sizes, x.text), v);
+}
 
 static void build_reshape(generator *g, scope *s, const uint32_t *n) {
   operand x = scope_pick(s, n[2], ANY, 1, MOST_RANK), v = x;
+  if (operand_sized_axes(&x)) {
+    if (operand_has_axes(&x, FIRST_SIZED)) build_sized_reshape(g, s, x, n[1] % 3 == 0);
+    return;
+  }
   v.rank = 1, v.dims[0] = operand_elements(&x);
   if (n[1] % 3 == 0) {
     scope_define(g, s, TEXT("reshape[-1](%s)", x.text), v);
@@ -67,9 +79,10 @@ static void build_transpose(generator *g, scope *s, const uint32_t *n) {
 
 static void build_joint(generator *g, scope *s, const uint32_t *n) {
   operand x = scope_pick(s, n[2], ANY, 1, MOST_RANK), y = scope_alike(s, n[3], &x), v = x;
-  int axis = (int)(n[4] % (uint32_t)x.rank), form = (int)(n[1] % 4);
+  int axis = operand_known_axis(&x, n[4]), form = (int)(n[1] % 4);
+  if (axis < 0) axis = 0, form = 3;
   v.from = x.from | y.from;
-  if (form < 3 || x.rank == MOST_RANK) {
+  if (form < 3 || (x.rank == MOST_RANK && operand_known_axis(&x, 0) >= 0)) {
     const char *last = form == 2 ? TEXT(", %s", x.text) : "";
     v.dims[axis] *= form == 2 ? 3 : 2;
     scope_define(g, s, TEXT("concat[%d](%s, %s%s)", axis, x.text, y.text, last), v);
@@ -83,14 +96,15 @@ static void build_joint(generator *g, scope *s, const uint32_t *n) {
 
 static bool extends(const operand *y, const operand *x) {
   operand whole = *y;
-  if (y->element != x->element || y->rank != x->rank) return false;
+  if (y->element != x->element || y->rank != x->rank || !operand_has_axes(y, FIRST_KNOWN))
+    return false;
   whole.dims[0] = x->dims[0];
   return operand_same_shape(&whole, x);
 }
 
 /* Along the leading axis, of parts that differ there. */
 static void build_rows(generator *g, scope *s, const uint32_t *n) {
-  operand x = scope_pick(s, n[2], ANY, 1, MOST_RANK), v = x;
+  operand x = scope_pick(s, n[2], ANY | FIRST_KNOWN, 1, MOST_RANK), v = x;
   operand y = scope_pick_where(s, n[3], &x, extends, x);
   v.dims[0] += y.dims[0];
   v.from |= y.from;
@@ -99,7 +113,8 @@ static void build_rows(generator *g, scope *s, const uint32_t *n) {
 
 static void build_split(generator *g, scope *s, const uint32_t *n) {
   operand x = scope_pick(s, n[2], ANY, 1, MOST_RANK), v = x;
-  int axis = (int)(n[3] % (uint32_t)x.rank);
+  int axis = operand_known_axis(&x, n[3]);
+  if (axis < 0) return;
   int64_t d = x.dims[axis], parts = d % 3 == 0 ? 3 : d % 2 == 0 ? 2 : 1;
   v.dims[axis] = d / parts;
   scope_define(
@@ -194,7 +209,8 @@ static void build_running(generator *g, scope *s, const uint32_t *n) {
                                         ", exclusive: true, reverse: true"};
   bool product = n[1] % 2;
   operand x = scope_pick(s, n[2], n[1] % 4 < 2 ? REALS : ANY, 1, MOST_RANK), v = x;
-  int axis = (int)(n[3] % (uint32_t)x.rank);
+  int axis = operand_known_axis(&x, n[3]);
+  if (axis < 0) return;
   const char *inner =
       !dtype_is_float(x.element) ? x.text : TEXT("%s(%s)", product ? "cos" : "tanh", x.text);
   if (x.element == DTYPE_BOOL) v.element = DTYPE_I32;
@@ -205,7 +221,8 @@ static void build_running(generator *g, scope *s, const uint32_t *n) {
 
 static void build_order(generator *g, scope *s, const uint32_t *n) {
   operand x = scope_pick(s, n[2], ARITHMETIC, 1, MOST_RANK), v = x;
-  int axis = (int)(n[3] % (uint32_t)x.rank);
+  int axis = operand_known_axis(&x, n[3]);
+  if (axis < 0) return;
   const char *option = n[4] % 2 ? ", descending: true" : "";
   int64_t k = 1 + n[5] % x.dims[axis];
   int form = (int)(n[1] % 4);
@@ -220,6 +237,11 @@ static void build_order(generator *g, scope *s, const uint32_t *n) {
 
 static void build_reverse(generator *g, scope *s, const uint32_t *n) {
   operand x = scope_pick(s, n[2], ANY, 1, MOST_RANK), v = x;
+  if (operand_sized_axes(&x)) {
+    int axis = operand_known_axis(&x, n[3]);
+    if (axis >= 0) scope_define(g, s, TEXT("reverse[%d](%s)", axis, x.text), x);
+    return;
+  }
   const char *axes = choose_axes(g, n[3], true, &v);
   scope_define(g, s, TEXT("reverse[%s](%s)", axes, x.text), x);
 }
@@ -228,9 +250,10 @@ static void build_reverse(generator *g, scope *s, const uint32_t *n) {
 static void build_gather(generator *g, scope *s, const uint32_t *n) {
   operand x = scope_pick(s, n[2], ANY, 1, MOST_RANK), index = scope_pick(s, n[3], INTEGERS, 0, 2),
           v = x;
-  int axis = (int)(n[1] % (uint32_t)x.rank);
+  const bool sized = operand_sized_axes(&index) > 0; /* such places stand in the first axis only */
+  int axis = sized && operand_has_axes(&x, FIRST_KNOWN) ? 0 : operand_known_axis(&x, n[1]);
   const char *before = "";
-  if (index.rank + x.rank - 1 > MOST_RANK) return;
+  if (axis < 0 || (sized && axis > 0) || index.rank + x.rank - 1 > MOST_RANK) return;
   v.rank = axis;
   for (int i = 0; i < axis; i++) before = TEXT("%s:, ", before);
   for (int i = 0; i < index.rank; i++) v.dims[v.rank++] = index.dims[i];
@@ -342,7 +365,7 @@ static void build_windows(generator *g, scope *s, const uint32_t *n) {
   const struct windowed *w = &windowed[n[1] % FORMS(windowed)];
   operand x = scope_use(s, w->input), v = operand_of(DTYPE_F32, w->rank, w->dims);
   if (n[1] % FORMS(windowed) < 5) x.from |= scope_use(s, Q).from;
-  if (w->input == R) v.dims[0] = g->rows;
+  v.dims[0] = x.dims[0];
   v.from = x.from;
   if (strncmp(w->text, "argmax", 6) == 0) v.element = DTYPE_I32;
   scope_define(g, s, w->text, v);
@@ -356,35 +379,35 @@ static const source_form indexed[] = {
     {"tanh($x)\n  $y[first, second] = sum[third, fourth]($x[first, third] * $y[fourth, third] *\n"
      "    cos($x[fourth, second]))",
      REALS, 2, 2, LIKE, AS_X, false},
-    {"$x\n  $y[first, second] = first <= second ? $x[first, second] : 0.5 * $x[first, -1]", REALS,
+    {"$x\n  $y[first, second] = first <= second ? $x[first, second] : 0.5 * $x[first, -1]", REALS | LAST_KNOWN,
      2, 2, LIKE, AS_X, false},
-    {"$x\n  $y[first] = max[second]($x[first, second] - cos($x[0, second]))", REALS, 2, 2, ROWS,
+    {"$x\n  $y[first] = max[second]($x[first, second] - cos($x[0, second]))", REALS | FIRST_KNOWN, 2, 2, ROWS,
      AS_X, false},
     {"$x\n  $y[first] = any[second]($x[first, second] > 0.5) ? $x[first, 0] :\n"
      "    prod[second](tanh($x[first, second]))",
-     REALS, 2, 2, ROWS, AS_X, false},
+     REALS | LAST_KNOWN, 2, 2, ROWS, AS_X, false},
     {"$x\n  $y[first] = argmax[second]($x[first, second]) + first", FLOATS, 2, 2, ROWS, DTYPE_I32,
      true},
     {"$x\n  $y[second] = logsumexp[first]($x[first, second])", REALS, 2, 2, COLUMNS, AS_X, false},
     {"sum[first, second]($x[first, second] * cos($y[first, second])) + "
      "mean[first]($x[first, 0])",
-     REALS, 2, 2, SCALAR, AS_X, false},
+     REALS | LAST_KNOWN, 2, 2, SCALAR, AS_X, false},
     {"$x\n  $y[first] = $x[first] * mean[second]($x[second])", REALS, 1, 1, LIKE, AS_X, false},
     {"$x\n  $y[second] = sum[first < 3](sin($x[second] * (f32(first) + 0.5)))", REALS, 1, 1, LIKE,
      AS_X, false},
     {"$x\n  $y[first, second, third] = sum[fourth, fifth]($x[first, second, fourth] *\n"
      "    $x[first, fifth, fourth] * $x[first, fifth, third])",
      REALS, 3, 3, LIKE, AS_X, false},
-    {"$x\n  $y[first < $d] = $x[first, first]", REALS, 2, 2, ROWS, AS_X, false},
-    {"$x\n  $y[first, second < $n] = $x[first, second - 1]", ANY, 2, 2, LIKE, AS_X, false},
-    {"$x\n  $y[first < $d] = sum[second < 3](sin($x[first + second - 1]))", REALS, 1, 1, LIKE, AS_X,
+    {"$x\n  $y[first < $d] = $x[first, first]", REALS | ALL_KNOWN, 2, 2, ROWS, AS_X, false},
+    {"$x\n  $y[first, second < $n] = $x[first, second - 1]", ANY | LAST_KNOWN, 2, 2, LIKE, AS_X, false},
+    {"$x\n  $y[first < $d] = sum[second < 3](sin($x[first + second - 1]))", REALS | FIRST_KNOWN, 1, 1, LIKE, AS_X,
      false},
     {"$x\n  $y[first, second < $n] =\n"
      "    sum[third]($x[first, third] * $x[first, (second - third) % $n])",
-     REALS, 2, 2, LIKE, AS_X, false},
-    {"$x\n  $y[first < $d, second < $n] = $x[second % $d, first // 2] + $x[first, second]", REALS,
+     REALS | LAST_KNOWN, 2, 2, LIKE, AS_X, false},
+    {"$x\n  $y[first < $d, second < $n] = $x[second % $d, first // 2] + $x[first, second]", REALS | ALL_KNOWN,
      2, 2, LIKE, AS_X, false},
-    {"argsort($x)\n  $y[first, second] = $x[first, $y[first, second]]", REALS, 2, 2, LIKE, AS_X,
+    {"argsort($x)\n  $y[first, second] = $x[first, $y[first, second]]", REALS | LAST_KNOWN, 2, 2, LIKE, AS_X,
      false},
     {"$x\n  $y[second < $d] = sum[first](i32($x[first] == second))", INTEGERS, 1, 1, LIKE,
      DTYPE_I32, true},
@@ -404,7 +427,7 @@ static void build_fill(generator *g, scope *s, const uint32_t *n) {
       v.element = DTYPE_I32;
       scope_define(g, s, TEXT("iota[%s, axis: %d]()", sizes, (int)(n[3] % (uint32_t)v.rank)), v);
       break;
-    case 3: scope_define(g, s, TEXT("ones[shape(%s)]() / len(%s)", x.text, x.text), v); break;
+    case 3: scope_define(g, s, TEXT("ones[shape(%s)]() / f32(len(%s))", x.text, x.text), v); break;
     case 4: scope_define(g, s, TEXT("zeros[%s]() - 1", sizes), v); break;
     default:
       scope_define(g, s, TEXT("f32(shape(%s)[0]) + zeros[]()", x.text), operand_scalar(DTYPE_F32));
@@ -413,19 +436,19 @@ static void build_fill(generator *g, scope *s, const uint32_t *n) {
 }
 
 static const source_form draws[] = {
-    {"uniform[$s]()", REALS, 1, MOST_RANK, LIKE, DTYPE_F32, true},
-    {"normal[shape($x)]()", REALS, 1, MOST_RANK, LIKE, DTYPE_F32, true},
-    {"bernoulli(sigmoid($x))", FLOATS, 0, MOST_RANK, LIKE, AS_X, true},
-    {"bernoulli[$s](0.5)", REALS, 1, MOST_RANK, LIKE, DTYPE_F32, true},
-    {"randint[$s](5)", REALS, 1, MOST_RANK, LIKE, DTYPE_I32, true},
-    {"randint(abs($x) % 9 + 1)", 1 << DTYPE_I32, 0, MOST_RANK, LIKE, DTYPE_I32, true},
-    {"categorical($x)", REALS, 1, MOST_RANK, ROWS, DTYPE_I32, true},
-    {"sum(categorical[4]($x))", REALS, 1, 1, SCALAR, DTYPE_I32, true},
-    {"uniform() + normal()", REALS, 0, MOST_RANK, SCALAR, DTYPE_F32, true},
-    {"orthogonal[($s)]()", 1 << DTYPE_F32, 2, MOST_RANK, LIKE, AS_X, true},
-    {"flat(orthonormal_rows(stack[0](sin(flat($x)), cos(flat($x)))))", 1 << DTYPE_F32, 1, MOST_RANK,
+    {"uniform[$s]()", REALS | SIZE_LEADS, 1, MOST_RANK, LIKE, DTYPE_F32, true},
+    {"normal[shape($x)]()", REALS | SIZE_LEADS, 1, MOST_RANK, LIKE, DTYPE_F32, true},
+    {"bernoulli(sigmoid($x))", FLOATS | SIZE_LEADS, 0, MOST_RANK, LIKE, AS_X, true},
+    {"bernoulli[$s](0.5)", REALS | SIZE_LEADS, 1, MOST_RANK, LIKE, DTYPE_F32, true},
+    {"randint[$s](5)", REALS | SIZE_LEADS, 1, MOST_RANK, LIKE, DTYPE_I32, true},
+    {"randint(abs($x) % 9 + 1)", 1 << DTYPE_I32 | SIZE_LEADS, 0, MOST_RANK, LIKE, DTYPE_I32, true},
+    {"categorical($x)", REALS | SIZE_LEADS, 1, MOST_RANK, ROWS, DTYPE_I32, true},
+    {"sum(categorical[4]($x))", REALS | ALL_KNOWN, 1, 1, SCALAR, DTYPE_I32, true},
+    {"uniform() + normal()", REALS | SIZE_LEADS, 0, MOST_RANK, SCALAR, DTYPE_F32, true},
+    {"orthogonal[($s)]()", 1 << DTYPE_F32 | ALL_KNOWN, 2, MOST_RANK, LIKE, AS_X, true},
+    {"flat(orthonormal_rows(stack[0](sin(flat($x)), cos(flat($x)))))", 1 << DTYPE_F32 | ALL_KNOWN, 1, MOST_RANK,
      PAIRS, AS_X, false},
-    {"$x[permutation[$d]()]", REALS, 1, MOST_RANK, LIKE, AS_X, false},
+    {"$x[permutation[$d]()]", REALS | FIRST_KNOWN, 1, MOST_RANK, LIKE, AS_X, false},
 };
 
 /* ---- the table ------------------------------------------------------------------------------- */
@@ -439,13 +462,13 @@ const construct tensor_constructs[] = {
     {"concat or stack", 4, build_joint, NULL},
     {"concat of unequal parts", 3, build_rows, NULL},
     {"split", 3, build_split, NULL},
-    {"reduction", 10, build_reduction, NULL},
+    {"reduction", 15, build_reduction, NULL},
     {"reduction of all", FORMS(whole_reductions), NULL, whole_reductions},
     {"count", 10, build_count, NULL},
     {"integer reduction", 4, build_integer_reduction, NULL},
-    {"place", 4, build_place, NULL},
+    {"place", 8, build_place, NULL},
     {"normalisation", 3, build_normalisation, NULL},
-    {"running", 4, build_running, NULL},
+    {"running", 8, build_running, NULL},
     {"order", 8, build_order, NULL},
     {"reverse", 3, build_reverse, NULL},
     {"gather", 4, build_gather, NULL},
@@ -454,7 +477,7 @@ const construct tensor_constructs[] = {
     {"convolution", 3, build_convolution, NULL},
     {"windows", FORMS(windowed), build_windows, NULL},
     {"index notation", FORMS(indexed), NULL, indexed},
-    {"fill", 6, build_fill, NULL},
+    {"fill", 12, build_fill, NULL},
     {"draw", FORMS(draws), NULL, draws},
     {0},
 };

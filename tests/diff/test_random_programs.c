@@ -1,11 +1,12 @@
 /* Random programs of the language: through the front end, and then the graph interpreter, the loop
- * interpreter and compiled C agree on every entry, in f32 and with --real=f64.
+ * interpreter and compiled C agree on every entry, in f32 and with --real=f64; those of bounded size
+ * at several sizes.
  *
  * FUZZ_N programs (default 200) from seed FUZZ_FIRST (default 0), in batches that are one file each
  * and go to the targets in turn, or to DIFF_TARGET; DIFF_LOOPS=1 leaves the C out. Every other
  * batch is in f64; DIFF_STOP=1 stops at the first batch that fails. FUZZ_JOBS processes share the
- * batches. A program that fails is reduced and shown as a .dnn file. `make fuzz N=… SEED=… JOBS=…`
- * runs any number. */
+ * batches; FUZZ_SIZES=1 leaves out programs without bounded sizes. A program that fails is reduced
+ * and shown as a .dnn file. `make fuzz N=… SEED=… JOBS=…` runs any number. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -36,7 +37,7 @@ enum {
 /* ---- one file -------------------------------------------------------------------------------- */
 
 typedef struct file {
-  const char *text;
+  const char *text, *fixed[SOURCE_SIZES]; /* fixed: with each size in place of the bounded one */
   bool real_f64;
   differential how;
 } file;
@@ -62,17 +63,23 @@ static const char *said(arena *a, const diagnostics *d) {
 static const char *check_file(arena *a, void *context) {
   const file *f = context;
   diagnostics *d = diag_new(a);
-  program *p = elaborated(a, d, f->text, f->real_f64);
-  return p ? differential_check(a, p, &f->how) : said(a, d);
+  program *p = elaborated(a, d, f->text, f->real_f64), *fixed[SOURCE_SIZES];
+  if (!p) return said(a, d);
+  for (int i = 0; i < SOURCE_SIZES; i++)
+    if (!(fixed[i] = elaborated(a, d, f->fixed[i], f->real_f64))) return said(a, d);
+  differential how = f->how;
+  how.fixed = fixed, how.fixed_count = SOURCE_SIZES, how.fixed_size = source_size;
+  return differential_check(a, p, &how);
 }
 
-static const char *text_of(arena *a, const source_blocks *b) {
-  return arena_printf(a, "%s%s", source_uses, random_source(a, "", b, NULL));
+static const char *text_of(arena *a, const source_blocks *b, int size) {
+  return arena_printf(a, "%s%s", source_uses, random_source(a, "", b, size, NULL));
 }
 
 static const char *check_blocks(arena *a, const file *like, const source_blocks *b) {
   file alone = *like;
-  alone.text = text_of(a, b);
+  alone.text = text_of(a, b, SOURCE_BOUNDED);
+  for (int i = 0; i < SOURCE_SIZES; i++) alone.fixed[i] = text_of(a, b, i);
   return differential_apart(a, check_file, &alone);
 }
 
@@ -132,26 +139,34 @@ static void report(arena *a, const file *batch, int64_t first, int count,
                    const source_blocks *blocks) {
   reduction r = {.arena = a, .like = batch};
   int i = 0;
-  for (; i < count && !r.wrong; i++) r.wrong = check_blocks(a, batch, &blocks[i]);
+  for (; i < count && !r.wrong; i++)
+    if (blocks[i].count) r.wrong = check_blocks(a, batch, &blocks[i]);
   if (!r.wrong) return;
   r.blocks = blocks[i - 1];
   print_message("seed %lld alone: %s\n", (long long)first + i - 1, r.wrong);
   reduce(&r);
   print_message("reduced: %s\n", r.wrong);
-  fputs(text_of(a, &r.blocks), stderr);
+  fputs(text_of(a, &r.blocks, SOURCE_BOUNDED), stderr);
+}
+
+static const char *text_of_batch(arena *a, const source_blocks *blocks, int count, int size) {
+  const char *text = source_uses;
+  for (int i = 0; i < count; i++)
+    text = arena_printf(a, "%s%s", text,
+                        random_source(a, arena_printf(a, "_%d", i), &blocks[i], size, NULL));
+  return text;
 }
 
 /* One file of `count` programs; false where something differs. */
 static bool check_batch(file *batch, int64_t first, int count, bool shown) {
   arena *a = arena_new();
   source_blocks blocks[BATCH];
-  const char *text = source_uses;
   for (int i = 0; i < count; i++) {
     blocks[i] = source_blocks_of_seed(a, (uint64_t)(first + i));
-    text = arena_printf(a, "%s%s", text,
-                        random_source(a, arena_printf(a, "_%d", i), &blocks[i], NULL));
+    if (differential_number("FUZZ_SIZES", 0) && !source_is_sized(&blocks[i])) blocks[i].count = 0;
   }
-  batch->text = text;
+  batch->text = text_of_batch(a, blocks, count, SOURCE_BOUNDED);
+  for (int i = 0; i < SOURCE_SIZES; i++) batch->fixed[i] = text_of_batch(a, blocks, count, i);
   const char *wrong = differential_apart(a, check_file, batch);
   if (wrong)
     print_message("%s, %s, seeds %lld to %lld: %.400s\n", batch->how.target->cpu,
@@ -286,9 +301,9 @@ static void all_ways_agree(void **state) {
 static bool count_program(occurrence *o, uint64_t seed) {
   arena *a = arena_new();
   source_blocks b = source_blocks_of_seed(a, seed);
-  int *built = arena_array_of(a, source_construct_count(), int);
+  int *built = arena_array_of(a, 2 * source_construct_count(), int);
   diagnostics *d = diag_new(a);
-  const char *text = arena_printf(a, "%s%s", source_uses, random_source(a, "", &b, built));
+  const char *text = arena_printf(a, "%s%s", source_uses, random_source(a, "", &b, SOURCE_BOUNDED, built));
   program *p = elaborated(a, d, text, seed % 2);
   if (p)
     occurrence_count(o, built, text, p);
@@ -323,7 +338,7 @@ static void faults_are_reduced(void **state) {
                     .least = -3,
                     .most = 6,
                     .fault = FAULT_IN_LOOPS}};
-  reduction r = {.arena = a, .like = &f, .blocks = source_blocks_of_seed(a, 3)};
+  reduction r = {.arena = a, .like = &f, .blocks = source_blocks_of_seed(a, 1)};
   r.wrong = check_blocks(a, &f, &r.blocks);
   assert_non_null(r.wrong);
   reduce(&r);
@@ -334,10 +349,30 @@ static void faults_are_reduced(void **state) {
   arena_free(a);
 }
 
+/* A program that means another size than it is called with differs. */
+static void sizes_are_compared(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  file f = {.how = {.target = test_target(a), .ways = LOOPS, .rounds = 1, .low = -2, .high = 2,
+                    .least = -3, .most = 6}};
+  uint64_t seed = 0;
+  source_blocks b = source_blocks_of_seed(a, seed);
+  while (!source_is_sized(&b)) b = source_blocks_of_seed(a, ++seed);
+  f.text = text_of(a, &b, SOURCE_BOUNDED);
+  for (int i = 0; i < SOURCE_SIZES; i++) f.fixed[i] = text_of(a, &b, i);
+  assert_null(differential_apart(a, check_file, &f));
+  f.fixed[0] = f.fixed[1];
+  const char *wrong = differential_apart(a, check_file, &f);
+  assert_non_null(wrong);
+  assert_non_null(strstr(wrong, "at size 1"));
+  arena_free(a);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(all_constructs_occur),
                                      cmocka_unit_test(all_ways_agree),
-                                     cmocka_unit_test(faults_are_reduced)};
+                                     cmocka_unit_test(faults_are_reduced),
+                                     cmocka_unit_test(sizes_are_compared)};
   const struct CMUnitTest agreement[] = {cmocka_unit_test(all_ways_agree)};
   return differential_number("DIFF_STOP", 0) ? cmocka_run_group_tests(agreement, NULL, NULL)
                                              : cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,6 +65,8 @@ static const bounded_case cases[] = {
      "y = table[k] * x\n  z = grad(sum(y ** 2), table)"},
     {"reads within rows", "", "x: f32[n, 5], k: i32[n]",
      "y[b] = x[b, k[b]]\n  z = grad(sum(y ** 2), x)"},
+    {"reads at pairs of places within rows", "", "x: f32[n, 2, 3, 4], i: i32[n, 5], j: i32[n, 5]",
+     "y[b, k, p] = x[b, k, i[b, p], j[b, p]]\n  z = grad(sum(y ** 2), x)"},
     {"running results and order", "", "x: f32[n, 9]", "y = cumsum(x)\n  z = sort(x)"},
     {"running results beside rows", "", "x: f32[n, 4, 6]", "y = cumprod[1](x)\n  z = argsort[1](x)"},
     {"draws", "", "x: f32[n, 3]", "y = x + uniform[n, 3]()\n  z = normal[n]()"},
