@@ -21,7 +21,7 @@ def arguments():
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall",
                         help="cpu: processor time, for one thread on a machine that others use too")
     parser.add_argument("--seconds", type=float, default=0.4, help="for the rounds of a work")
-    parser.add_argument("--all", action="store_true", help="slow works too")
+    parser.add_argument("--all", action="store_true", help="slow works too, and peers that take minutes to compile")
     parser.add_argument("--list", action="store_true", help="print the names of the works")
     parser.add_argument("--output", default="build/bench.json")
     parser.add_argument("--rows", help=argparse.SUPPRESS)      # a child's file
@@ -29,10 +29,12 @@ def arguments():
 
 
 def selected(options):
+    import compilation
     import inference
     import products
     import rows
-    found = [w for module in (products, rows, inference) for w in module.works()
+    import training
+    found = [w for module in (products, rows, inference, training, compilation) for w in module.works()
              if re.search(options.work, w.name) or re.search(options.work, w.group)]
     chosen = [w for w in found if options.all or options.work or not w.slow]
     if not chosen:
@@ -83,7 +85,18 @@ def rate(row):
     return f"{row['bytes'] / row['our_seconds'] * 1e-9:.1f} GB/s" if row["bytes"] else ""
 
 
+def print_facts(group, rows):
+    """A table of what is no contest."""
+    width = max(len(row["work"]) for row in rows)
+    print(f"\n{group}\n\n{'work':{width}}" + "".join(f"  {name:>9}" for name in rows[0]["facts"]))
+    for row in rows:
+        print(f"{row['work']:{width}}" + "".join(f"  {value:9.3g}" if value < 1000 else f"  {value:9.0f}"
+                                                 for value in row["facts"].values()))
+
+
 def print_group(group, rows):
+    if "facts" in rows[0]:
+        return print_facts(group, rows)
     peers = list(dict.fromkeys(r["peer"] for r in rows if r["peer"]))
     by_work = collections.defaultdict(dict)
     for row in rows:
@@ -126,15 +139,18 @@ def processor():
     return (name.group(1) if name else "unknown"), flags
 
 
-def environment(threads, flags):
+def environment(threads, flags, everything):
     """Peers use what the process is pinned to; OpenBLAS is told what the processor can do, since Debian's does not
     know recent ones; whoever waits goes to sleep soon, so that nobody is timed beside the threads of another;
     and the C library keeps the memory of results, since new pages would cost more than what is computed."""
+    build = os.environ.get("BENCH_BUILD", "build")
     kernels = "SKYLAKEX" if "avx512vl" in flags else "HASWELL" if "avx2" in flags else None
     settings = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "OPENBLAS_THREAD_TIMEOUT": "20",
                 "XLA_FLAGS": "" if int(threads) > 1 else "--xla_cpu_multi_thread_eigen=false",
                 "OPENBLAS_CORETYPE": kernels, "JAX_PLATFORMS": "cpu",
-                "MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(1 << 30), "PYTHONDONTWRITEBYTECODE": "1"}
+                "MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
+                "PYTHONDONTWRITEBYTECODE": "1", "BENCH_ALL": "1" if everything else None,
+                "TORCHINDUCTOR_CACHE_DIR": os.path.abspath(f"{build}/bench/inductor")}
     return os.environ | {name: value for name, value in settings.items() if value}
 
 
@@ -156,7 +172,7 @@ def main():
             raise SystemExit("bench: processor time counts threads that wait, so --clock cpu wants --threads 1")
         with tempfile.NamedTemporaryFile("r", suffix=".json") as f:
             subprocess.run([sys.executable, *sys.argv, "--threads", threads, "--rows", f.name],
-                           env=environment(threads, flags), check=True)
+                           env=environment(threads, flags, options.all), check=True)
             found = json.load(f)
         rows += found["rows"]
         messages += found["messages"]

@@ -20,6 +20,7 @@ class Work:
     bytes: int = 0             # or a copy of so many bytes, read and written, where that takes longer
     in_place: bool = False     # what is written was read
     slow: bool = False         # measured with ALL=1 only, or by name
+    measure: Callable = None   # in place of measure() below, for what is no contest
 
 
 @dataclasses.dataclass
@@ -29,7 +30,6 @@ class Field:
     contenders: dict
     check: Callable = lambda name: 0.0
     tolerance: float = 1e-4
-    note: str = ""
 
 
 class Function:
@@ -81,8 +81,17 @@ def spread(values):
     return middle, low, high
 
 
+def row_of(work, machine):
+    """A row of results in which nothing is measured yet."""
+    unknown = ("peer", "ratio", "ratio_low", "ratio_high", "our_seconds", "peer_seconds", "share")
+    return {"work": work.name, "group": work.group, "threads": machine.count, "operations": work.operations,
+            "bytes": work.bytes, "rounds": 1} | dict.fromkeys(unknown)
+
+
 def measure(work, machine, clock, budget):
     """(rows of results, messages) of a work: one row per peer, or one with peer None where there is none."""
+    if work.measure:
+        return work.measure(work, machine, clock, budget)
     field = work.enter(machine)
     for name, contender in field.contenders.items():
         contender.seconds(1, clock)
@@ -97,10 +106,9 @@ def measure(work, machine, clock, budget):
     samples = rounds(contenders | {name: contender for name, (contender, _) in limit.items()}, clock, budget)
     ours = samples["ours"]
     least = [max(times) for times in zip(*([scale * t for t in samples[name]] for name, (_, scale) in limit.items()))]
-    row = {"work": work.name, "group": work.group, "threads": machine.count, "peer": None, "ratio": None,
-           "ratio_low": None, "ratio_high": None, "our_seconds": statistics.median(ours), "peer_seconds": None,
-           "operations": work.operations, "bytes": work.bytes, "rounds": len(ours), "note": field.note,
-           "share": statistics.median(a / b for a, b in zip(least, ours)) if least else None}
+    row = row_of(work, machine) | {
+        "our_seconds": statistics.median(ours), "rounds": len(ours),
+        "share": statistics.median(a / b for a, b in zip(least, ours)) if least else None}
     rows = []
     for name in contenders:
         if name != "ours":

@@ -1,5 +1,6 @@
-"""Networks that are measured whole. Each stands once in a .dnn file of this folder and once here, as a function of the
-operations `o` of a peer (operations_*.py), parameters `p` by the paths that the .dnn file gives them, and the input."""
+"""Networks that are measured whole. Each stands once in a .dnn file of this folder and once here, as a function of
+the operations `o` of a peer (operations_*.py), parameters `p` by the paths that the .dnn file gives them, and the
+input."""
 import dataclasses
 import os
 import subprocess
@@ -61,7 +62,8 @@ def resnet(blocks, bottleneck, side):
 
 def lstm(o, p, x):
     path = "net.lstm_0.lstm_states_0."
-    return o.linear(o.lstm(x, p[path + "w"], p[path + "u"], p[path + "bias"]), p["net.linear_0.w"], p["net.linear_0.b"])
+    hs = o.lstm(x, p[path + "w"], p[path + "u"], p[path + "bias"])
+    return o.linear(hs, p["net.linear_0.w"], p["net.linear_0.b"])
 
 
 def transformer(o, p, text):
@@ -89,7 +91,8 @@ NETWORKS = {
     "MLP": Network("mlp", "f32[B, 784]", "i32[B]", mlp),
     "LeNet-5": Network("lenet5", "f32[B, 1, 28, 28]", "i32[B]", lenet5),
     "ResNet-18": Network("resnet", "f32[B, 3, SIDE, SIDE]", "i32[B]", resnet((2, 2, 2, 2), False, 224)),
-    "ResNet-50": Network("resnet", "f32[B, 3, SIDE, SIDE]", "i32[B]", resnet((3, 4, 6, 3), True, 224), constants=DEEP),
+    "ResNet-50": Network("resnet", "f32[B, 3, SIDE, SIDE]", "i32[B]", resnet((3, 4, 6, 3), True, 224),
+                         constants=DEEP),
     "ResNet-18 for CIFAR": Network("resnet", "f32[B, 3, SIDE, SIDE]", "i32[B]", resnet((2, 2, 2, 2), False, 32),
                                    constants=CIFAR),
     "LSTM": Network("lstm", "f32[128, B, 64]", "i32[128, B]", lstm),
@@ -119,7 +122,8 @@ entry train(x: {network.input}, label: {network.label}, rate: f32) -> (loss) {{
 
 def operations(path):
     """What the only entry of a model computes with, as `dnn info` counts it."""
-    lines = subprocess.run([f"{BUILD}/dnn", "info", path], check=True, capture_output=True, text=True).stdout.split("\n")
+    told = subprocess.run([f"{BUILD}/dnn", "info", path], check=True, capture_output=True, text=True)
+    lines = told.stdout.split("\n")
     heading = next(i for i, line in enumerate(lines) if line.startswith("calls "))
     return int(lines[heading + 1].split()[2])
 

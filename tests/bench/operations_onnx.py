@@ -83,7 +83,8 @@ class Graph:
             return numpy.concatenate([i, o, f, g], -1)
         shifted = bias + numpy.repeat([0, 1, 0, 0], size).astype(bias.dtype)
         both = numpy.concatenate([gates(shifted), numpy.zeros_like(bias)])[None]
-        y = self.node("LSTM", [x, gates(w).T[None].copy(), gates(u).T[None].copy(), both], outputs=3, hidden_size=size)
+        weights = [gates(a).T[None].copy() for a in (w, u)]
+        y = self.node("LSTM", [x, *weights, both], outputs=3, hidden_size=size)
         return self.node("Squeeze", [y, self.integers(1)])
 
     def causal_attention(self, query, key, values, heads):

@@ -67,8 +67,9 @@ class OnnxRuntime:
         values = [self.value(memory, array) for array in (x, y)]
         names = [(ctypes.c_char_p * 1)(n) for n in (b"x", b"y")]
         places = [ctypes.addressof(a) for a in (names[0], values[0], names[1], values[1])]
-        self.contender = Native(self.table[ORT_PLACES["Run"]], session.value, None, places[0], places[1], 1, places[2], 1,
-                                places[3], keep=(values, names, x, y, model, self))
+        keep = (values, names, x, y, model, self)
+        self.contender = Native(self.table[ORT_PLACES["Run"]], session.value, None, places[0], places[1], 1,
+                                places[2], 1, places[3], keep=keep)
         self.call("Run", session, None, names[0], values[0], N(1), names[1], N(1), values[1])
 
     def value(self, memory, array):
