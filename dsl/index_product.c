@@ -5,7 +5,7 @@
 #include "build.h"
 #include "operate.h"
 
-/* A factor: a tensor whose axis i is that of index labels[i], in increasing order. */
+/* A factor: a tensor whose axis i is that of index labels[i]; of contractions in any order. */
 typedef struct factor {
   node *x;
   int labels[MAX_RANK];
@@ -72,20 +72,36 @@ static int summed_by(const product *p, const factor *l, const factor *r, int *in
   return count;
 }
 
+/* The factor with its axes in the order of the indices. */
+static factor ordered(const product *p, const factor *f) {
+  factor r = {0};
+  int64_t order[MAX_RANK];
+  int rank = 0;
+  for (int index = 0; index < p->space->count; index++) {
+    int axis = axis_of(f, index);
+    if (axis < 0) continue;
+    order[rank] = axis;
+    r.labels[rank++] = index;
+  }
+  r.x = build_transpose(p->g, f->x, order);
+  return r;
+}
+
 /* Both as tensors over all indices of either, in order. */
 static void align(const product *p, const factor *l, const factor *r, factor *left, factor *right) {
+  const factor first = ordered(p, l), second = ordered(p, r);
   tensor_type type = {.element = l->x->type.element};
   int64_t axes[2][MAX_RANK];
   for (int index = 0; index < p->space->count; index++) {
-    int a = axis_of(l, index), b = axis_of(r, index);
+    int a = axis_of(&first, index), b = axis_of(&second, index);
     if (a < 0 && b < 0) continue;
     if (a >= 0) axes[0][a] = type.rank;
     if (b >= 0) axes[1][b] = type.rank;
     left->labels[type.rank] = right->labels[type.rank] = index;
     type.dims[type.rank++] = p->space->indices[index].extent;
   }
-  left->x = build_broadcast(p->g, l->x, &type, axes[0]);
-  right->x = build_broadcast(p->g, r->x, &type, axes[1]);
+  left->x = build_broadcast(p->g, first.x, &type, axes[0]);
+  right->x = build_broadcast(p->g, second.x, &type, axes[1]);
 }
 
 static factor multiplied(const product *p, const factor *l, const factor *r) {

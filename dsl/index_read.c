@@ -469,6 +469,33 @@ static bool run_time_axes(const reading *r, int *first, int *last) {
   return *first >= 0;
 }
 
+/* The indices on which the place along an axis may depend where it is computed. */
+static unsigned indices_along(const reading *r, int axis) {
+  const int label = r->axes[axis].label;
+  return label >= 0 ? 1u << label : index_space_named(r->space, r->axes[axis].item);
+}
+
+/* Adds those of the axes from first to last. */
+static unsigned indices_between(const reading *r, int first, int last, unsigned indices) {
+  for (int i = first; i <= last; i++)
+    if (!is_run_time(&r->axes[i])) indices |= indices_along(r, i);
+  return indices;
+}
+
+/* Takes in what shares an index with the places, what lies between, and what shares an index with that. */
+static void take_concerned(const reading *r, unsigned indices, int *first, int *last) {
+  for (bool grown = true; grown;) {
+    grown = false;
+    for (int i = 0; i < r->x->type.rank; i++) {
+      if ((i >= *first && i <= *last) || !(indices_along(r, i) & indices)) continue;
+      grown = true;
+      if (i < *first) *first = i;
+      if (i > *last) *last = i;
+    }
+    indices = indices_between(r, *first, *last, indices);
+  }
+}
+
 /* Leading axes that the places have in common with x stay what they are; where others are shared,
  * all that the places concern is one axis. */
 static bool read_run_time(reading *r) {
@@ -477,13 +504,10 @@ static bool read_run_time(reading *r) {
   int first, last;
   if (!run_time_axes(r, &first, &last)) return true;
   if (!find_indices(r, places, &indices)) return false;
+  indices = indices_between(r, first, last, indices);
   int batch = common_batch(r, first, last, indices);
   if (batch >= 0) return gather_flat(r, first, last, batch, places);
-  for (int i = 0; i < r->x->type.rank; i++) {
-    if (!shares(&r->axes[i], indices)) continue;
-    if (i < first) first = i;
-    if (i > last) last = i;
-  }
+  take_concerned(r, indices, &first, &last);
   return gather_flat(r, first, last, 0, places);
 }
 

@@ -74,20 +74,23 @@ bool index_space_bind(index_space *s, const ast *item) {
 
 typedef struct search {
   const index_space *space;
-  bool found;
+  unsigned found;
 } search;
 
 static bool look(const ast *n, void *context) {
   search *s = context;
-  s->found = s->found || (n->kind == AST_NAME && index_space_find(s->space, n->name) >= 0);
-  return !s->found;
+  int index = n->kind == AST_NAME ? index_space_find(s->space, n->name) : -1;
+  if (index >= 0) s->found |= 1u << index;
+  return true;
 }
 
-bool index_space_enters(const index_space *s, const ast *text) {
-  search found = {s, false};
+unsigned index_space_named(const index_space *s, const ast *text) {
+  search found = {s, 0};
   ast_walk(text, look, &found);
   return found.found;
 }
+
+bool index_space_enters(const index_space *s, const ast *text) { return index_space_named(s, text) != 0; }
 
 typedef struct fixed_value {
   const ast *text;

@@ -33,6 +33,9 @@ bool index_space_measure(index_space *s, int first, const ast *text);
 /* The number of the index of this name, or -1. */
 int index_space_find(const index_space *s, const char *name);
 
+/* The indices that a text names: bit i for index i. */
+unsigned index_space_named(const index_space *s, const ast *text);
+
 /* Whether an index enters the text. */
 bool index_space_enters(const index_space *s, const ast *text);
 

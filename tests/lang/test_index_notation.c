@@ -62,6 +62,8 @@ static const pair pairs[] = {
      "y[i, j] = sum[p, q](l[i, p] * x[p, q] * r[q, j])", "y = l @ x @ r", "(l, x, r)"},
     {"x: f32[A, B], w: f32[B, C], s: f32", "y[i] = sum[j, k, z < 3](s * x[i, j] * w[j, k] * 2)",
      "y = 6 * s * sum[1](x @ w)", "(x, w, s)"},
+    {"a: f32[B, A], b: f32[B, C], c: f32[D]", "y[i, j, k] = sum[s](a[s, k] * b[s, j] * c[i])",
+     "y = c[:, new, new] * (b.T @ a)", "(a, b, c)"},
     {"x: f32[A, B], w: f32[A, B]", "y = sum[i, j](x[i, j] * w[i, j])", "y = sum(x * w)", "(x, w)"},
     {"x: f32[A], w: f32[B]", "y[j, i] = x[i] * w[j]", "y = x * w[:, new]", "(x, w)"},
     {"x: f32[A, C], w: f32[B, C]", "y[i, j] = sum[k]((x[i, k] - w[j, k]) ** 2)",
@@ -144,6 +146,10 @@ static const pair pairs[] = {
      "x"},
     {"x: f32[A, B], i: u8, k: i64[C]", "y[t, d] = x[i, d] * x[k[t] % A, d]",
      "y = x[i] * x[k % A]", "x"},
+    {"x: f32[A, B, C], k: i32[D]", "y[i, j] = x[i, k[j], (i + j) % C]",
+     "p = (iota[A, 1]() + iota[D]()) % C\n"
+     "  on = k[:, new, new] == iota[B, 1]() and p[:, :, new, new] == iota[C]()\n"
+     "  y = sum[2, 3](x[:, new] * f32(on))", "x"},
     {"x: f32[A]", "y[i < B, j < C] = x[i * j]", "y = x[iota[B, 1]() * iota[C]()]", "x"},
     {"x: f32[A, B], n: i32[A]", "y[b, t < C] = t < n[b] ? x[b, n[b] - 1 - t] : -1.0",
      "p = iota[C]()\n  q = n[:, new]\n"
