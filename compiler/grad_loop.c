@@ -319,22 +319,57 @@ static void take_seeds(reversal *r, pieces *p) {
   }
 }
 
-/* The body's own inputs that are read again, and what was kept. */
+/* The part of a stack that belongs to the first turn. Of a bounded number of turns no part is cut out: what
+ * is not of that turn is zero in a sum. */
+static node *first_part(graph *g, node *whole, int64_t turn) {
+  const tensor_type *type = &whole->type;
+  int64_t starts[MAX_RANK] = {turn}, limits[MAX_RANK] = {turn + 1}, steps[MAX_RANK] = {1}, axis = 0;
+  for (int i = 1; i < type->rank; i++) {
+    limits[i] = type->dims[i].maximum;
+    steps[i] = 1;
+  }
+  if (!type->dims[0].symbol)
+    return build_reshape(g, build_slice(g, whole, starts, limits, steps), type->rank - 1, type->dims + 1);
+  node *summed = type->element == DTYPE_BOOL ? build_cast(g, whole, DTYPE_I32) : whole;
+  tensor_type places = *type;
+  places.element = DTYPE_I64;
+  node *is_first = build_map2(g, SCALAR_EQ, build_iota(g, &places, 0),
+                              build_broadcast_to(g, build_int(g, DTYPE_I64, turn), &places));
+  summed = build_map3(g, SCALAR_SELECT, is_first, summed, build_splat(g, &summed->type, 0));
+  return build_cast(g, build_reduce(g, OP_SUM, summed, 1, &axis), type->element);
+}
+
+static int64_t first_turn(const reversal *r) { return r->shape.reverse ? r->shape.turns - 1 : 0; }
+
+/* What a turn reads, as part of a sequence. A turn that did not run computes what the first one did: with
+ * zeros it might give infinities, of which derivatives of this derivative would make NaN. */
+static node *read_part(reversal *r, pieces *p, const char *name, const tensor_type *type, node *whole) {
+  node *part = add_sequence(p, name, type, whole);
+  if (!r->ran) return part;
+  name = arena_printf(r->arena, "first_%s", name);
+  return where_ran(p->body, r->ran, part, add_invariant(p, name, first_part(r->outer, whole, first_turn(r))));
+}
+
+/* The body's own inputs that are read again, and what was kept: first of all, whether the turn ran. */
 static void take_primal(reversal *r, pieces *p, const bool *live, node *forward, node **kept,
                         int kept_count) {
   const loop_shape *s = &r->shape;
   for (int i = 0; i < kept_count; i++) {
     node *whole = build_result(r->outer, forward, s->body->output_count + i);
     const char *name = arena_printf(r->arena, "kept%d", i);
-    node *part = add_sequence(p, name, &kept[i]->type, whole);
-    if (kept[i] == r->ran) r->ran = part;
-    else p->now[kept[i]->id] = part;
+    if (kept[i] != r->ran) {
+      p->now[kept[i]->id] = read_part(r, p, name, &kept[i]->type, whole);
+      continue;
+    }
+    node **turn = &p->now[r->inputs[0]->id];
+    r->ran = add_sequence(p, name, &kept[i]->type, whole);
+    *turn = where_ran(p->body, r->ran, *turn, build_int(p->body, DTYPE_I64, first_turn(r)));
   }
   for (int i = s->carries; i < r->loop->operand_count; i++) {
     node *n = r->inputs[1 + i], *outside = r->loop->operands[i];
     if (!live[n->id] || p->now[n->id]) continue;
     p->now[n->id] = i < s->carries + s->sequences
-                        ? add_sequence(p, node_text(n, 0), &n->type, outside)
+                        ? read_part(r, p, node_text(n, 0), &n->type, outside)
                         : add_invariant(p, node_text(n, 0), outside);
   }
 }

@@ -87,6 +87,9 @@ static const bounded_case cases[] = {
     {"a scan that ends early", "", "x: f32[n]",
      "a = 0.0\n  y = scan v in x while a < 2 {\n    a = a + abs(v)\n    emit a\n  }\n"
      "  z = grad(a + sum(y), x)"},
+    {"second derivatives of a scan that ends early", "", "x: f32[n], s: f32",
+     "h = 1.5 + abs(s)\n  k = 0\n  y = scan v in x while k < 3 {\n    h = h / (1.5 + abs(v))\n    k = k + 1\n"
+     "    emit log(h) * h\n  }\n  z = grad(grad(sum(y) + h, s) ** 2, s)"},
     {"a scan in a scan", "", "x: f32[n, 3], w: f32[3, 3]",
      "h = zeros[3]()\n  y = scan v in x {\n    repeat 2 { h = tanh(h @ w + v) }\n    emit sum(h)\n  }\n"
      "  z = grad(sum(y ** 2), w)"},

@@ -239,6 +239,86 @@ static void test_gradients_of_more_than_one_loop(void **state) {
                "}\n");
 }
 
+/* Gradients of gradients: of tuples that are emitted, of loops in loops, of ones that end early, of blocks
+ * that are computed again, of a gradient in each turn. */
+static void test_second_derivatives(void **state) {
+  (void)state;
+  expect_pairs("param w: f32[3] = 0.7\n"
+               "fn slopes(loss, xs) {\n"
+               "  d = grad(loss, (w, xs))\n"
+               "  e = grad(sum(d[0] ** 2) + sum(d[1] * xs ** 2), (w, xs))\n"
+               "  (d[0], d[1], e[0], e[1])\n"
+               "}\n"
+               "entry e(xs: f32[4, 3], m: f32[4]) -> (p, q, px, qx, p2, q2, px2, qx2) {\n"
+               "  h = xs[0]; s = (a: h, b: 0.5)\n"
+               "  out = scan x, k, t in xs, m, 1..5 {\n"
+               "    h = tanh(w * h + x * k) + s.a\n"
+               "    s = (a: 0.5 * s.a * h, b: s.b + sum(h) * f32(t))\n"
+               "    emit (h * s.b, sum(s.a) + s.b)\n"
+               "  }\n"
+               "  (p, px, p2, px2) = slopes(sum(out[0] ** 3) + sum(out[1] ** 2) + s.b, xs)\n"
+               "  h = xs[0]; a = h; b = 0.5; total = 0.0\n"
+               "  for i in 0..4 {\n"
+               "    h = tanh(w * h + xs[i] * m[i]) + a\n"
+               "    a = 0.5 * a * h\n"
+               "    b = b + sum(h) * (i + 1)\n"
+               "    total = total + sum((h * b) ** 3) + (sum(a) + b) ** 2\n"
+               "  }\n"
+               "  (q, qx, q2, qx2) = slopes(total + b, xs)\n"
+               "}\n");
+  expect_pairs("param w: f32[2] = 0.6\n"
+               "entry e(xs: f32[2, 3, 2], h0: f32[2]) -> (p, q, p2, q2, px, qx) {\n"
+               "  h = h0\n"
+               "  hs = scan row in xs {\n"
+               "    scan x in row { h = tanh(w * h + x) * h }\n"
+               "    repeat 2 { h = h + w * h ** 2 }\n"
+               "    emit h\n"
+               "  }\n"
+               "  p = grad(sum(hs ** 3), w); d = grad(sum(p ** 2), (w, xs)); p2 = d[0]; px = d[1]\n"
+               "  g = h0; total = 0.0\n"
+               "  for i in 0..2 {\n"
+               "    for k in 0..3 { g = tanh(w * g + xs[i, k]) * g }\n"
+               "    for k in 0..2 { g = g + w * g ** 2 }\n"
+               "    total = total + sum(g ** 3)\n"
+               "  }\n"
+               "  q = grad(total, w); d = grad(sum(q ** 2), (w, xs)); q2 = d[0]; qx = d[1]\n"
+               "}\n");
+  expect_pairs("param w: f32[2] = 0.8\n"
+               "entry e(h0: f32[2]) -> (p, q, p2, q2) {\n"
+               "  h = abs(h0) + 1.5; n = 0\n"
+               "  ys = scan t in 0..9 while n < 3 { h = h / w; n = n + 1; emit log(h) * h * f32(t) }\n"
+               "  p = grad(sum(ys) + sum(h), w); p2 = grad(sum(p ** 2), (w, h0)); p2 = p2[0] + p2[1]\n"
+               "  g = abs(h0) + 1.5; total = 0.0\n"
+               "  for t in 0..3 { g = g / w; total = total + sum(log(g) * g * t) }\n"
+               "  q = grad(total + sum(g), w); q2 = grad(sum(q ** 2), (w, h0)); q2 = q2[0] + q2[1]\n"
+               "}\n");
+  expect_pairs("param w: f32[2] = 0.9\n"
+               "entry e(xs: f32[5, 2]) -> (p, q, p2, q2, px, qx) {\n"
+               "  h = zeros[2]()\n"
+               "  ys = scan[checkpoint: 2] x in xs { h = sin(w * h + x); emit h * x }\n"
+               "  p = grad(sum(ys ** 2) + sum(h), w); d = grad(sum(p ** 2), (w, xs)); p2 = d[0]; px = d[1]\n"
+               "  g = zeros[2](); total = 0.0\n"
+               "  for i in 0..5 { g = sin(w * g + xs[i]); total = total + sum((g * xs[i]) ** 2) }\n"
+               "  q = grad(total + sum(g), w); d = grad(sum(q ** 2), (w, xs)); q2 = d[0]; qx = d[1]\n"
+               "}\n");
+  expect_pairs("param w: f32[2] = 0.5\n"
+               "entry e(xs: f32[3, 2]) -> (v, u, p, q, p2, q2) {\n"
+               "  v = w\n" /* a penalty on the slope: a second derivative in each turn */
+               "  scan x in xs {\n"
+               "    slope = grad(sum(tanh(v * x) ** 2), x)\n"
+               "    v = v - 0.1 * grad(sum(slope ** 2) + sum(v ** 2), v)\n"
+               "  }\n"
+               "  u = w\n"
+               "  for i in 0..3 {\n"
+               "    x = xs[i]\n"
+               "    slope = grad(sum(tanh(u * x) ** 2), x)\n"
+               "    u = u - 0.1 * grad(sum(slope ** 2) + sum(u ** 2), u)\n"
+               "  }\n"
+               "  p = grad(sum(v ** 3), (w, xs)); p = flat(p); p2 = flat(grad(sum(p ** 2), (w, xs)))\n"
+               "  q = grad(sum(u ** 3), (w, xs)); q = flat(q); q2 = flat(grad(sum(q ** 2), (w, xs)))\n"
+               "}\n");
+}
+
 /* What a turn drew is drawn again when its derivative is computed. */
 static void test_draws_are_repeated(void **state) {
   (void)state;
@@ -280,6 +360,7 @@ int main(void) {
       cmocka_unit_test(test_gradients),
       cmocka_unit_test(test_lstm),
       cmocka_unit_test(test_gradients_of_more_than_one_loop),
+      cmocka_unit_test(test_second_derivatives),
       cmocka_unit_test(test_draws_are_repeated),
       cmocka_unit_test(test_minimize),
   };
