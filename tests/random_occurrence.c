@@ -177,7 +177,7 @@ void occurrence_count(occurrence *o, const int *built, const char *text, const p
   const ast_file *file = ast_parse(o->arena, diag_new(o->arena), &s);
   for (int i = 0; i < FAMILIES; i++)
     memset(o->families[i].seen, 0, (size_t)o->families[i].count * sizeof(bool));
-  for (int i = 0, count = source_construct_count(); i < count; i++) {
+  for (int i = 0, count = source_construct_count(); built && i < count; i++) {
     o->families[CONSTRUCTS].seen[i] = built[i] > 0;
     o->families[SIZES].seen[i] = built[count + i] > 0;
   }
@@ -217,4 +217,16 @@ int occurrence_report(const occurrence *o, int least, bool all) {
     if (i != LIBRARY && i != SIZES) rare += below;
   }
   return rare;
+}
+
+int occurrence_missing(const occurrence *o) {
+  int missing = 0;
+  for (int i = KINDS; i <= ELEMENTS; i++)
+    for (int k = 0; k < o->families[i].count; k++) {
+      const family *f = &o->families[i];
+      if (!f->items[k] || f->programs[k]) continue;
+      print_message("no program holds the %s %s\n", f->name, f->items[k]);
+      missing++;
+    }
+  return missing;
 }

@@ -1,4 +1,5 @@
-/* Elaboration against files: what a program becomes, and what is said about a faulty one. */
+/* Elaboration against files: what a program becomes, and what is said about a faulty one. The programs hold
+ * all of the language. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 
 #include "../golden.h"
 #include "../model_case.h"
+#include "../random_occurrence.h"
 #include "graph_text.h"
 
 static void print_program(FILE *out, arena *a, const program *p) {
@@ -43,6 +45,28 @@ static void test_programs_become_graphs(void **state) {
   arena_free(a);
 }
 
+static void count_folder(arena *a, occurrence *o, const char *folder) {
+  int count;
+  char **names = golden_names(a, folder, ".dnn", &count);
+  for (int i = 0; i < count; i++) {
+    const char *text = golden_read(a, arena_printf(a, "%s/%s.dnn", folder, names[i]));
+    model *m = model_new(text, NULL);
+    occurrence_count(o, NULL, text, m->program);
+    model_free(m);
+  }
+}
+
+/* Those of index notation among them (test_index_notation.c). */
+static void test_programs_hold_the_language(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  occurrence *o = occurrence_new(a);
+  count_folder(a, o, "tests/lang/elaborate");
+  count_folder(a, o, "tests/lang/index");
+  assert_int_equal(occurrence_missing(o), 0);
+  arena_free(a);
+}
+
 static void test_faulty_programs_are_refused(void **state) {
   (void)state;
   arena *a = arena_new();
@@ -61,6 +85,7 @@ static void test_faulty_programs_are_refused(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_programs_become_graphs),
+      cmocka_unit_test(test_programs_hold_the_language),
       cmocka_unit_test(test_faulty_programs_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
