@@ -479,6 +479,10 @@ static bool take_condition(loop_run *r, const ast *condition) {
                      value_words(e->arena, v));
     return false;
   }
+  if (r->at->kind == AST_WHILE && value_is(v, VALUE_TRUTH) && v.truth) {
+    elaborator_error(e, condition->at, "this loop does not end: the condition is true in every turn");
+    return false;
+  }
   r->condition = operate_tensor(e, condition->at, v, DTYPE_COUNT);
   return r->condition != NULL;
 }
