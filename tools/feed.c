@@ -5,6 +5,7 @@
 #include "element.h"
 #include "feed_cut.h"
 #include "input_range.h"
+#include "module.h"
 
 /* The files of a column; false, with the error at the data set, so that a set that is missing is
  * reported once. */
@@ -79,7 +80,8 @@ static bool column_fits(const array *x, const tensor_type *type) {
 
 /* Columns of one source have as many rows, and inputs take as many at a time. */
 static bool rows_agree(diagnostics *d, feed *f, feed_source *s, const char *column, int64_t rows,
-                       int64_t batch) {
+                       dim leading) {
+  const int64_t batch = leading.maximum;
   bool agree = (!s->extent || rows == s->extent) && (!f->connected || batch == f->batch);
   if (!agree) {
     diag_error(d, f->run->at, "the columns of entry %s differ in their rows", f->entry->name);
@@ -90,6 +92,7 @@ static bool rows_agree(diagnostics *d, feed *f, feed_source *s, const char *colu
   }
   s->extent = rows;
   f->batch = batch;
+  f->bounded = leading.symbol && (f->bounded || !f->connected);
   f->connected = true;
   return true;
 }
@@ -106,7 +109,7 @@ static void connect_column(arena *a, diagnostics *d, data_cache *cache, const pr
   if (!x) return;
   x = input->column = set->entry ? x : array_for(a, x, type.element);
   if (column_fits(x, &type)) {
-    rows_agree(d, f, s, column->name, x->extents[0], type.dims[0].maximum);
+    rows_agree(d, f, s, column->name, x->extents[0], type.dims[0]);
     return;
   }
   diag_error(d, column->at, "column %s does not fit the input of entry %s", column->name, f->entry->name);
@@ -117,7 +120,7 @@ static void connect_column(arena *a, diagnostics *d, data_cache *cache, const pr
 static void connect_lengths(diagnostics *d, feed *f, const feed_input *input) {
   if (!input->lengths) return;
   feed_source *s = &f->sources[input->source];
-  rows_agree(d, f, s, "the column of lengths", s->extent, input->type.dims[0].maximum);
+  rows_agree(d, f, s, "the column of lengths", s->extent, input->type.dims[0]);
 }
 
 static const run_column *find_column(const task_run *run, const char *input) {
@@ -264,6 +267,7 @@ feed *feed_new(arena *a, diagnostics *d, data_cache *cache, const program *p, co
   feed *f = arena_new_of(a, feed);
   *f = (feed){.run = run, .entry = program_entry(p, run->entry), .batch = 1};
   ensure(f->entry);
+  f->bound = module_size(f->entry).maximum;
   f->input_count = f->entry->input_count;
   f->inputs = arena_array_of(a, f->input_count, feed_input);
   f->pointers = arena_array_of(a, f->input_count, const void *);
@@ -280,9 +284,22 @@ feed *feed_new(arena *a, diagnostics *d, data_cache *cache, const program *p, co
   return diag_count(d) == errors ? f : NULL;
 }
 
-int64_t feed_batches(const feed *f) { return f->rows ? f->rows / f->batch : 1; }
+int64_t feed_batches(const feed *f) {
+  if (!f->rows) return 1;
+  return f->rows / f->batch + (f->bounded && f->rows % f->batch);
+}
 
-int64_t feed_remainder(const feed *f) { return f->rows % f->batch; }
+int64_t feed_remainder(const feed *f) { return f->bounded ? 0 : f->rows % f->batch; }
+
+int64_t feed_rows(const feed *f, int64_t call) {
+  if (!f->rows || (!f->pass && !f->bounded)) return f->batch;
+  int64_t left = f->rows - (f->pass ? call : call % feed_batches(f)) * f->batch;
+  return left < f->batch ? left : f->batch;
+}
+
+int64_t feed_size(const feed *f, int64_t call) {
+  return f->bounded ? feed_rows(f, call) : f->bound;
+}
 
 /* A number from 0 to limit - 1. The bias of the product is below limit / 2^64. */
 static int64_t draw_below(const uint32_t key[2], uint64_t index, int64_t limit) {
@@ -323,7 +340,7 @@ void feed_shuffle(arena *a, feed_source *s, uint64_t seed, uint64_t stream, int6
 /* The first of a source's rows for a call, in the order of the pass over it that the call falls into. */
 static int64_t start_of(arena *a, feed *f, int number, int64_t call) {
   feed_source *s = &f->sources[number];
-  int64_t batches = s->rows / f->batch, lap = f->lap;
+  int64_t batches = number ? s->rows / f->batch : feed_batches(f), lap = f->lap;
   bool through = f->pass && number == 0; /* the remainder is no pass of its own */
   if (!through) lap = (f->lap << 20) + call / batches;
   if (f->run->shuffle && s->lap != lap)
@@ -348,7 +365,7 @@ static void copy_row(const feed_source *s, const feed_input *input, int64_t numb
 }
 
 const void *const *feed_batch(arena *a, feed *f, int64_t call, feed_time time) {
-  int64_t left = f->pass ? f->rows - call * f->batch : f->batch;
+  const int64_t rows = feed_rows(f, call);
   for (int i = 0; i < f->input_count; i++) {
     feed_input *input = &f->inputs[i];
     if (input->source < 0) {
@@ -356,7 +373,7 @@ const void *const *feed_batch(arena *a, feed *f, int64_t call, feed_time time) {
       continue;
     }
     int64_t start = start_of(a, f, input->source, call);
-    for (int64_t k = 0; k < f->batch && k < left; k++)
+    for (int64_t k = 0; k < rows; k++)
       copy_row(&f->sources[input->source], input, k, start + k, f->batch);
   }
   return f->pointers;

@@ -59,6 +59,8 @@ typedef struct feed {
   int source_count;
   int64_t rows;        /* of the first source; 0 without data */
   int64_t batch;       /* rows per call; 1 without data */
+  int64_t bound;       /* of the entry's bounded size; 0: it has none */
+  bool bounded;        /* batches are of that size, so the last of a pass may be smaller */
   uint64_t seed, stream; /* of the orders */
   bool connected;      /* batch is known */
   bool pass;           /* one pass over the first source; else passes follow each other */
@@ -75,11 +77,15 @@ typedef struct feed_time {
 feed *feed_new(arena *a, diagnostics *d, data_cache *cache, const program *p, const task *t,
                const task_run *run);
 
-/* Full batches; 1 without data. */
+/* Calls of the entry in a pass: full batches and, of bounded size, a smaller last one; 1 without data. */
 int64_t feed_batches(const feed *f);
 
-/* Rows behind the last full batch. */
+/* Rows behind the last of these calls. */
 int64_t feed_remainder(const feed *f);
+
+/* Rows of call number so-and-so since the beginning, and the size that it gives to a bounded one. */
+int64_t feed_rows(const feed *f, int64_t call);
+int64_t feed_size(const feed *f, int64_t call);
 
 /* Begins a pass of this number, or a phase. Orders are functions of seed, stream and the number of
  * the pass over their source. */
@@ -91,7 +97,7 @@ void feed_shuffle(arena *a, feed_source *s, uint64_t seed, uint64_t stream, int6
 
 /* Fills memory with the rows of call number so-and-so since the beginning, and evaluates the scalars;
  * returns pointers for the entry's call. In a pass the last call may be that on the remainder. Further
- * sources begin again when they are through. */
+ * sources begin again when they have no full batch left. */
 const void *const *feed_batch(arena *a, feed *f, int64_t call, feed_time time);
 
 /* The value of a task's expression. */

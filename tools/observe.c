@@ -75,11 +75,30 @@ static const void *memory_of(const observation *o, const plan_value *v) {
   }
 }
 
+/* A copy, in which what lies behind the size of the call is 0. */
+static tensor *value_at(arena *a, const observation *o, const node *n, const void *memory) {
+  tensor *t = tensor_new(a, &n->type);
+  tensor_load(t, memory);
+  int64_t inner = type_elements(&n->type);
+  for (int axis = 0; axis < n->type.rank; axis++) {
+    const int64_t extent = n->type.dims[axis].maximum, block = inner;
+    inner /= extent;
+    for (int64_t i = 0; n->type.dims[axis].symbol && i < type_elements(&n->type); i++) {
+      if (i % block / inner < o->size) continue;
+      if (t->reals) t->reals[i] = 0;
+      else t->ints[i] = 0;
+    }
+  }
+  return t;
+}
+
 static void look_at(observer *w, int value) {
   const plan_value *v = &w->entry->plan->values[value];
   const void *memory = memory_of(w->observation, v);
-  if (w->observation->levels && memory)
-    w->observation->levels[value] = (unsigned char)finiteness_of_memory(&v->node->type, memory);
+  if (!w->observation->levels || !memory || !dtype_is_float(v->node->type.element)) return;
+  arena *a = arena_new();
+  w->observation->levels[value] = (unsigned char)finiteness_of(value_at(a, w->observation, v->node, memory));
+  arena_free(a);
 }
 
 static void look_at_initial(observer *w) {
@@ -97,9 +116,7 @@ static void keep_inputs(observer *w, capture *c) {
     const plan_value *v = &p->values[s->reads[i]];
     const void *memory = memory_of(w->observation, v);
     if (!memory) continue;
-    tensor *t = tensor_new(w->arena, &v->node->type);
-    tensor_load(t, memory);
-    c->values[v->node->id] = t;
+    c->values[v->node->id] = value_at(w->arena, w->observation, v->node, memory);
   }
 }
 
@@ -125,7 +142,7 @@ bool observe(arena *a, const observed *code, dnn_instance *instance, observation
   ensure(entry && context && function);
   *context = &w;
   *function = before_step;
-  bool called = model_call(instance, entry, entry->bound, o->inputs, o->outputs);
+  bool called = model_call(instance, entry, o->size, o->inputs, o->outputs);
   *function = NULL;
   return called;
 }

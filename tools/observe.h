@@ -35,6 +35,7 @@ typedef struct capture {
 typedef struct observation {
   const dnn_entry *entry;
   const dnn_instance *instance; /* its regions are those of the observed library */
+  int64_t size;                 /* of its bounded axes */
   const void *const *inputs;
   void *const *outputs;
   unsigned char *levels;        /* finiteness by value of the entry's plan: to be filled; or NULL */

@@ -70,7 +70,8 @@ static runner *runner_of(trainer *t, feed *f) {
     r->remainder = dnn_find_entry(model, plan_remainder_entry(t->arena, f));
   r->outputs = model_outputs(t->arena, r->entry);
   r->averages = averages_new(t->arena, r->entry, f->label);
-  r->results = results_new(t->arena, &f->run->picture, r->entry, r->remainder, f->batch, f->rows);
+  r->results = results_new(t->arena, &f->run->picture, r->entry, r->remainder, f->batch,
+                           f->rows, f->bounded);
   arena_push(t->arena, t->runners, t->runner_count) = r;
   return r;
 }
@@ -89,7 +90,7 @@ static bool call(trainer *t, runner *r, const dnn_entry *entry, int64_t batch, f
   const void *const *inputs = feed_batch(t->arena, r->feed, batch, time);
   watch_call(t->watch, r->feed, entry, batch, time);
   if (!entry->writes) context->step = (uint64_t)batch;
-  bool called = model_call(t->instance, entry, entry->bound, inputs, r->outputs);
+  bool called = model_call(t->instance, entry, feed_size(r->feed, batch), inputs, r->outputs);
   if (!entry->writes) context->step = step;
   return called;
 }
@@ -128,6 +129,14 @@ static bool write_results(trainer *t, const runner *r, const stage *s) {
   return written;
 }
 
+/* A call of a pass, whose outputs are taken down. */
+static bool call_in_pass(trainer *t, runner *r, const dnn_entry *entry, int64_t batch, feed_time time) {
+  if (!call(t, r, entry, batch, time)) return false;
+  averages_add(&r->averages, r->outputs, feed_rows(r->feed, batch));
+  results_add(&r->results, r->outputs, feed_rows(r->feed, batch), feed_size(r->feed, batch));
+  return true;
+}
+
 /* A run over all of its rows, in order, the last smaller batch included. */
 static bool run_pass(trainer *t, feed *f, const stage *s, feed_time time) {
   runner *r = runner_of(t, f);
@@ -136,16 +145,9 @@ static bool run_pass(trainer *t, feed *f, const stage *s, feed_time time) {
   averages_clear(&r->averages);
   results_clear(&r->results);
   feed_begin_pass(f, t->instance->context.seed, time.epoch);
-  for (int64_t i = 0; i < batches; i++) {
-    if (!call(t, r, r->entry, i, time)) return false;
-    averages_add(&r->averages, r->outputs, f->batch);
-    results_add(&r->results, r->outputs, f->batch);
-  }
-  if (r->remainder) {
-    if (!call(t, r, r->remainder, batches, time)) return false;
-    averages_add(&r->averages, r->outputs, feed_remainder(f));
-    results_add(&r->results, r->outputs, feed_remainder(f));
-  }
+  for (int64_t i = 0; i < batches; i++)
+    if (!call_in_pass(t, r, r->entry, i, time)) return false;
+  if (r->remainder && !call_in_pass(t, r, r->remainder, batches, time)) return false;
   if (r->averages.count && r->averages.rows > 0) {
     history_add(&t->history, t->place.stage, s ? epochs_done(s, t->place.step) : 0, t->place.step,
                 &r->averages);
@@ -264,10 +266,10 @@ static void show_progress(trainer *t, const stage *s, const runner *r) {
 /* The calls of one run in a step. */
 static bool take_turn(trainer *t, const stage *s, runner *r, feed_time time) {
   int64_t times = r->feed->run->times;
-  for (int64_t i = 0; i < times; i++) {
-    if (!call(t, r, r->entry, time.step * times + i, time)) return false;
+  for (int64_t i = 0, number = time.step * times; i < times; i++, number++) {
+    if (!call(t, r, r->entry, number, time)) return false;
     if (!check_finite(t, s, r, time.step)) return false;
-    averages_add(&r->averages, r->outputs, r->feed->batch);
+    averages_add(&r->averages, r->outputs, feed_rows(r->feed, number));
   }
   return true;
 }

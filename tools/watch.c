@@ -119,6 +119,7 @@ static bool repeat_call(repetition *r, int number, observation o) {
   o.entry = c->entry;
   o.instance = r->watch->instance;
   o.inputs = feed_batch(r->arena, c->feed, c->batch, c->time);
+  o.size = feed_size(c->feed, c->batch);
   o.outputs = model_outputs(r->arena, c->entry);
   if (!c->entry->writes) context->step = (uint64_t)c->batch;
   r->steps[number] = context->step;

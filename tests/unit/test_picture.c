@@ -245,7 +245,7 @@ static void results_are_collected(void **state) {
   const dnn_entry entry = {.name = "e", .output_count = 2, .outputs = outputs};
   const dnn_entry remainder = {.name = "e_1", .output_count = 2, .outputs = fewer};
   run_picture p = form(PICTURE_TABLE, 2);
-  results r = results_new(memory, &p, &entry, &remainder, 4, 9);
+  results r = results_new(memory, &p, &entry, &remainder, 4, 9, false);
   for (int pass = 0; pass < 2; pass++) {
     results_clear(&r);
     for (int call = 0; call < 3; call++) {
@@ -253,7 +253,7 @@ static void results_are_collected(void **state) {
       for (int i = 0; i < 8; i++) y[i] = (float)(8 * call + i + pass);
       for (int i = 0; i < 4; i++) w[i] = (float)(100 * call + i);
       void *pointers[] = {y, w};
-      results_add(&r, pointers, call < 2 ? 4 : 1);
+      results_add(&r, pointers, call < 2 ? 4 : 1, 0);
     }
     assert_int_equal(r.arrays[0].extents[0], 9);
     assert_int_equal(r.arrays[1].extents[0], 4);
@@ -263,7 +263,7 @@ static void results_are_collected(void **state) {
       assert_float_equal(((float *)r.arrays[1].data)[i], (float)(200 + i), 0);
   }
   run_picture grid = form(PICTURE_GRID, 1); /* one image, whatever the batch */
-  r = results_new(memory, &grid, &entry, &remainder, 4, 9);
+  r = results_new(memory, &grid, &entry, &remainder, 4, 9, false);
   assert_int_equal(r.most[0], 0);
 }
 
