@@ -61,8 +61,8 @@ def run_child(options):
         progress(f"{here.count} threads, {number} of {len(works)}: {work.name}")
         try:
             new, said = contest.measure(work, here, contest.CLOCKS[options.clock], options.seconds)
-        except (RuntimeError, MemoryError, subprocess.CalledProcessError) as error:
-            new, said = [], [f"{work.name}: {error}"]
+        except Exception as error:           # the others are measured all the same
+            new, said = [], [f"{work.name}: {type(error).__name__}: {error}"]
         rows += new
         messages += said
     progress("")
@@ -184,7 +184,9 @@ def main():
     for peer, version in versions.items():
         print(f"measured beside: {peer}, {version}")
     for peer, why in missing.items():
-        print(f"left out: {peer}, {why} (make bench-peers)")
+        print(f"left out: {peer}, {why}")
+    if missing:
+        print("make bench-peers installs all peers")
     for message in dict.fromkeys(messages):
         print(f"error: {message}")
     with open(options.output, "w") as f:

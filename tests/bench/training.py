@@ -1,7 +1,7 @@
 """Training steps of whole networks, with Adam, beside PyTorch (eager, compiled) and JAX, from the same weights."""
 import networks
 from contest import Field, Function, Work
-from peers import everything, module_peer, torch
+from peers import everything, found_missing, module_peer, torch
 
 # The batch of each network.
 TRAINING = {"MLP": 64, "LeNet-5": 64, "ResNet-18 for CIFAR": 32, "LSTM": 16, "transformer": 8}
@@ -28,6 +28,14 @@ def peers_of(network, model, entry, threads):
     return found
 
 
+def two_steps(peer, work, training):
+    """The losses before each; None, and the peer is noted as missing, where it fails."""
+    try:
+        return [training.step(), training.step()]
+    except Exception as error:               # whatever a library of others raises
+        return found_missing(f"{peer} in {work}", f"{type(error).__name__}: {str(error).splitlines()[0][:80]}")
+
+
 def running(path):
     """Whether a slot holds statistics of batch normalisation."""
     return path.startswith("net.") and path.endswith((".center", ".spread"))
@@ -43,7 +51,8 @@ def training_work(name, batch):
         entry.inputs["rate"].numbers()[0] = RATE
         peers = peers_of(network, model, entry, machine.count)
         entry.call()
-        losses = {peer: [training.step(), training.step()] for peer, training in peers.items()}
+        losses = {peer: two_steps(peer, work.name, training) for peer, training in peers.items()}
+        peers = {peer: training for peer, training in peers.items() if losses[peer]}
         ours = [entry.outputs["loss"].numbers()[0]]
         entry.call()
         ours.append(entry.outputs["loss"].numbers()[0])
