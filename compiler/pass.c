@@ -5,6 +5,7 @@
 
 #include "concat_split.h"
 #include "contraction.h"
+#include "fission.h"
 #include "reduce_split.h"
 #include "loops.h"
 #include "rewrite.h"
@@ -30,6 +31,8 @@ const graph_pass graph_passes[] = {
     {"intern", pass_intern, "nothing", "every value, bit for bit"},
     {"loops", pass_loops, "interned", "every value, bit for bit; interned"},
     {"simplify", pass_simplify, "nothing", "values, within pass.h's terms; interned"},
+    {"fission", pass_fission, "simplified",
+     "values, but for the order in which sums over turns are formed; simplified"},
     {"widen", pass_widen, "nothing", "values; no contraction or scatter_add is of f16 or bf16"},
     {"split", pass_split, "nothing", "values, but for the order in which terms are combined"},
 };

@@ -5,9 +5,11 @@
 
 #include <cmocka.h>
 
+#include "build.h"
 #include "compile.h"
 #include "model_case.h"
 #include "module.h"
+#include "op.h"
 
 typedef struct count_case {
   const char *name;
@@ -109,6 +111,51 @@ static const update_case update_cases[] = {
     {"an argument", 0, 1, "entry f(x: f32[9, 70], i: i32) -> (y) { y = x\ny[i] <- 1 }"},
 };
 
+/* A step of training a recurrent network: products in the turns of its loops, and around these. */
+typedef struct loop_case {
+  const char *name;
+  int inside, outside;
+  const char *text;
+} loop_case;
+
+#define TRAINING(LAYER, STEP) \
+  "use nn\nuse loss\nuse optim\nuse recurrent\ncell = " LAYER "\nhead = linear[5]\n" \
+  "entry f(xs: f32[9, 8, 20], y: f32[9, 8, 5], rate: f32) -> (loss) {\n" STEP \
+  "  loss = mean((ys - y) ** 2)\n  minimize loss over cell, head with sgd(rate) }"
+
+static const loop_case loop_cases[] = {
+    /* Forward and back by the recurrent weights; x w, the head and its cotangent, three gradients. */
+    {"LSTM layer", 2, 6, TRAINING("lstm[32]", "  ys = head(cell(xs))\n")},
+    {"LSTM cell and head in a scan", 2, 6,
+     TRAINING("lstm_cell[32]", "  h = zeros[8, 32]()\n  c = zeros[8, 32]()\n"
+              "  ys = scan x in xs { s = cell(x, h, c)\n h = s.h\n c = s.c\n emit head(h) }\n")},
+    {"GRU cell and head in a scan", 4, 7,
+     TRAINING("gru_cell[32]", "  h = zeros[8, 32]()\n"
+              "  ys = scan x in xs { h = cell(x, h)\n emit head(h) }\n")},
+};
+
+static int products_of(const graph *g) {
+  int count = 0;
+  for (int id = 0; id < g->node_count; id++) count += op_has(g->nodes[id]->op, CONTRACTION);
+  return count;
+}
+
+static void products_leave_loops(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof loop_cases / sizeof *loop_cases; i++) {
+    const loop_case *c = &loop_cases[i];
+    model *m = model_new(c->text, NULL);
+    assert_true(compile_passes(m->program, diag_new(m->arena), &(compile_options){0}, NULL));
+    const graph *g = m->program->entries[m->program->entry_count - 1];
+    int inside = 0;
+    for (int id = 0; id < g->node_count; id++)
+      if (g->nodes[id]->op == OP_LOOP) inside += products_of(loop_shape_of(g->nodes[id]).body);
+    if (inside != c->inside || products_of(g) != c->outside)
+      fail_msg("%s: %d products in the turns and %d around", c->name, inside, products_of(g));
+    model_free(m);
+  }
+}
+
 static bool changes_memory(const loop_kernel *k) {
   for (int i = 0; i < k->parameter_count; i++)
     if (k->parameters[i]->access == LOOP_INOUT) return true;
@@ -137,6 +184,7 @@ static void parts_are_updated_in_place(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(kernels_are_counted),
+                                     cmocka_unit_test(products_leave_loops),
                                      cmocka_unit_test(parts_are_updated_in_place)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

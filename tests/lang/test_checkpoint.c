@@ -1,4 +1,5 @@
-/* `scan[checkpoint: k]` computes what `scan` does, gradients too, to the bit, with less memory. */
+/* `scan[checkpoint: k]` computes what `scan` does, gradients too, with less memory. Sums over turns may
+ * be formed in another order: behind the loop, or block by block. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -117,7 +118,7 @@ static const tensor **inputs_of(arena *a, const graph *g) {
 typedef struct outcome {
   model *model;
   int count;
-  size_t *bytes;      /* by output */
+  const tensor_type **types; /* by output */
   tensor **values[2]; /* by run: those of the graph, … */
   void **arrays[2];   /* … and of the kernels */
 } outcome;
@@ -128,8 +129,8 @@ static outcome outcome_of(arena *a, const char *text) {
   const graph *g = program_entry(r.model->program, "e");
   const tensor **inputs = inputs_of(a, g);
   outcome o = {.model = r.model, .count = g->output_count};
-  o.bytes = arena_array_of(a, o.count, size_t);
-  for (int i = 0; i < o.count; i++) o.bytes[i] = (size_t)type_bytes(&g->outputs[i].node->type);
+  o.types = arena_array_of(a, o.count, const tensor_type *);
+  for (int i = 0; i < o.count; i++) o.types[i] = &g->outputs[i].node->type;
   for (int i = 0; i < 2; i++) {
     o.values[i] = model_run(r.model, "e", inputs);
     o.arrays[i] = run_kernels(a, &r, g, inputs);
@@ -145,10 +146,12 @@ static void expect_same(const checkpoint_case *c) {
     for (int i = 0; i < 2; i++)
       for (int n = 0; n < plain.count; n++) {
         const char *message =
-            compare_tensors(a, blocks.values[i][n], plain.values[i][n], (tolerance){0, 0});
+            compare_tensors(a, blocks.values[i][n], plain.values[i][n], (tolerance){1e-13, 1e-13});
         if (message) fail_msg("%s, output %d: %s\n%s", c->blocks[k], n, message, c->text);
-        if (memcmp(blocks.arrays[i][n], plain.arrays[i][n], plain.bytes[n]))
-          fail_msg("%s, output %d: kernels give other bits\n%s", c->blocks[k], n, c->text);
+        message = compare_tensors(a, compare_from_array(a, blocks.types[n], blocks.arrays[i][n]),
+                                  compare_from_array(a, plain.types[n], plain.arrays[i][n]),
+                                  (tolerance){1e-5, 1e-5});
+        if (message) fail_msg("%s, output %d of the kernels: %s\n%s", c->blocks[k], n, message, c->text);
       }
     model_free(blocks.model);
   }
@@ -156,7 +159,7 @@ static void expect_same(const checkpoint_case *c) {
   arena_free(a);
 }
 
-static void test_blocks_change_no_bit(void **state) {
+static void test_blocks_change_rounding_only(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) expect_same(&cases[i]);
 }
@@ -203,7 +206,7 @@ static void test_memory_falls(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_blocks_change_no_bit),
+      cmocka_unit_test(test_blocks_change_rounding_only),
       cmocka_unit_test(test_higher_derivatives),
       cmocka_unit_test(test_memory_falls),
   };

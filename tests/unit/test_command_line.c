@@ -253,7 +253,7 @@ static void arguments_are_completed(void **state) {
   words stages = bash_completes(arena_printf(tool_arena(), "%s --emit = \"\"", tool_program("dnnc")));
   const char *passes = strstr(help_of(""), "(PASS: ") + 7, *list = strstr(help_of(""), "print instead: ") + 15;
   int said = 0;
-  for (; *passes != ')'; passes += strspn(passes, ", "), said += 2) {
+  for (; *passes != ')'; passes += strspn(passes, ", \n"), said += 2) {
     size_t length = strcspn(passes, ",)");
     assert_true(holds(&stages, arena_printf(tool_arena(), "graph@%.*s", (int)length, passes)));
     assert_true(holds(&stages, arena_printf(tool_arena(), "dot@%.*s", (int)length, passes)));
