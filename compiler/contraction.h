@@ -86,6 +86,7 @@ typedef struct contraction {
   void (*epilogue)(void *context, const contraction_sums *sums, loop_block *block);
   void *epilogue_context;
   int epilogue_lanes;         /* at most */
+  double epilogue_elements;   /* that it reads and writes for every sum, about */
   bool epilogue_in_registers; /* it is short enough to be written out for every vector */
 } contraction;
 

@@ -181,6 +181,13 @@ static double store_cycles(const contraction *c, const contraction_schedule *s) 
   return (output_collides(c, s) ? colliding_store_cycles : 1) * count + pieces;
 }
 
+/* What the epilogue reads and writes besides the sums lies as they do. */
+static double epilogue_cycles(const contraction *c, const contraction_schedule *s) {
+  const double count = sums(c, s) * fmax(0, c->epilogue_elements - 1);
+  const bool vectors = s->vector_axis >= 0 && !c->axes[s->vector_axis].reduced;
+  return vectors && c->axes[s->vector_axis].stride != 1 ? count * s->lanes * element_copy_cycles : count;
+}
+
 /* Elements copied in one walk over all that an operand depends on. */
 static double copy_cycles(const contraction *c, const contraction_schedule *s, int operand) {
   const contraction_operand *o = &c->operands[operand];
@@ -206,7 +213,8 @@ static double estimate(const contraction *c, const contraction_schedule *s, cons
   for (int i = 0; i < 2; i++) step += far_cycles(c, s, i, t);
   double cycles = tiles(c, s) * (steps(c, s) * step +
                                  blocks(c, s) * (store_cycles(c, s) + tile_cycles) +
-                                 (blocks(c, s) - 1) * (store_cycles(c, s) + block_cycles));
+                                 (blocks(c, s) - 1) * (store_cycles(c, s) + block_cycles) +
+                                 epilogue_cycles(c, s));
   double again = 1;
   for (int a = 0; a < c->axis_count; a++)
     if (s->outer[a] && contraction_depends(&c->operands[s->first], a) && !is_shared(c, a))

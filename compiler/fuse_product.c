@@ -148,7 +148,25 @@ static int holder_of_sums(arena *a, const group *g) {
   return -1;
 }
 
+/* Elements that maps behind the product read and write for every sum. */
+static double epilogue_elements(const group *g) {
+  double count = 0;
+  for (int i = 0; i < g->output_count; i++) count += (double)type_elements(&g->outputs[i]->type);
+  for (int i = 0; i < g->input_count; i++) {
+    bool operand = false;
+    for (int k = 0; k < 2; k++)
+      operand = operand || (g->prologues[k] ? group_input(g->prologues[k], g->inputs[i]) >= 0
+                                            : g->operands[k].root == g->inputs[i]);
+    if (!operand) count += (double)type_elements(&g->inputs[i]->type);
+  }
+  return count / (double)type_elements(&g->heart->type);
+}
+
 void group_complete(const fusion *f, group *g) {
+  contraction *c = arena_new_of(f->arena, contraction);
+  *c = *g->contraction;
+  c->epilogue_elements = epilogue_elements(g);
+  g->contraction = c;
   g->schedule = contraction_schedule_find(g->contraction, f->target);
   if (g->schedule.block_axis < 0) return;
   g->partial_sums = group_output(g, g->heart);

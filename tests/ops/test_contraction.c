@@ -132,6 +132,27 @@ static void test_infinity_beyond_window(void **state) {
   arena_free(a);
 }
 
+/* Sums alone are stored across the rows of the result where vectors fit the product better so; an
+ * epilogue that reads and writes much for each of them, such as a step of Adam, lies along the result. */
+static void test_epilogues_lie_along_the_result(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  const int64_t contracted = 0;
+  const dot_axes axes = {0, 1, NULL, NULL, &contracted, &contracted};
+  graph *g = graph_new(a, NULL, "gradient");
+  tensor_type x = type_of(DTYPE_F32, 2, (int64_t[]){64, 8});
+  tensor_type y = type_of(DTYPE_F32, 2, (int64_t[]){64, 25});
+  const node *n = build_dot(g, graph_add_input(g, "x", &x), graph_add_input(g, "g", &y), &axes);
+  const target *t = target_find(a, "x86-64-v3");
+  contraction c = contraction_case_new(a, n, t, LAYOUT_DENSE, LAYOUT_DENSE)->contraction;
+  const contraction_schedule alone = contraction_schedule_find(&c, t);
+  c.epilogue_elements = 7;
+  const contraction_schedule with = contraction_schedule_find(&c, t);
+  assert_int_not_equal(c.axes[alone.vector_axis].stride, 1);
+  assert_int_equal(c.axes[with.vector_axis].stride, 1);
+  arena_free(a);
+}
+
 /* Compiled code and interpreter agree to the bit. */
 static void compare_compiled(arena *a, const contraction_case *k, const target *t) {
   size_t bytes = (size_t)type_bytes(&k->node->type);
@@ -172,6 +193,7 @@ int main(void) {
       cmocka_unit_test(test_conv_f32), cmocka_unit_test(test_conv_f64),
       cmocka_unit_test(test_conv_i32), cmocka_unit_test(test_large),
       cmocka_unit_test(test_infinity_beyond_window), cmocka_unit_test(test_compiled),
+      cmocka_unit_test(test_epilogues_lie_along_the_result),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
