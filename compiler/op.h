@@ -48,6 +48,9 @@ typedef struct op_definition {
 
   /* How many operations on floating numbers its result takes (op_operations); NULL: none. */
   int64_t (*operations)(const node *n);
+
+  /* How one node computes it for all turns of a loop (batch.h); NULL: none does. */
+  const struct op_batch *batch;
 } op_definition;
 
 /* op_CODE for every row; op_definitions[code] points to them. */

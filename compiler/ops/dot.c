@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "axes.h"
+#include "batch.h"
 #include "build.h"
 #include "contraction.h"
 #include "op.h"
@@ -170,5 +171,64 @@ static int64_t dot_operations(const node *n) {
   return op_times(2 * terms, type_elements(&n->type));
 }
 
+/* A dot's lists of axes: batch and contracted ones, of left and right. */
+typedef struct dot_lists {
+  batch_list left_batch, right_batch, left_contract, right_contract;
+} dot_lists;
+
+/* left, right: the sides whose axes move up. */
+static dot_lists lists_behind(const node *n, bool left, bool right) {
+  dot_lists l = {batch_axes(n, 0), batch_axes(n, 1), batch_axes(n, 2), batch_axes(n, 3)};
+  batch_list *const lists[] = {&l.left_batch, &l.right_batch, &l.left_contract, &l.right_contract};
+  for (int i = 0; i < 4; i++)
+    for (int k = 0; !(i % 2 ? right : left) && k < lists[i]->count; k++) lists[i]->at[k]--;
+  return l;
+}
+
+static node *dot_of(graph *g, node *left, node *right, const dot_lists *l) {
+  const dot_axes all = {l->left_batch.count, l->left_contract.count, l->left_batch.at,
+                        l->right_batch.at, l->left_contract.at, l->right_contract.at};
+  return build_dot(g, left, right, &all);
+}
+
+static node *with_axis_in_front(graph *g, node *x, int axis) {
+  int64_t order[MAX_RANK] = {axis};
+  for (int i = 1; i < x->type.rank; i++) order[i] = i <= axis ? i - 1 : i;
+  return build_transpose(g, x, order);
+}
+
+/* Where both sides vary the turns are a batch. Else they are a free axis of the side that varies, which
+ * is made the left one where it can be, so that the turns come first. */
+static node *dot_turns(graph *g, const node *n, node *const *operands, const bool *varies, dim turns) {
+  (void)turns;
+  dot_lists l = lists_behind(n, varies[0], varies[1]);
+  if (varies[0] && varies[1]) {
+    l.left_batch = batch_with_first(0, l.left_batch);
+    l.right_batch = batch_with_first(0, l.right_batch);
+    return dot_of(g, operands[0], operands[1], &l);
+  }
+  const int batch = l.left_batch.count, contracted = l.left_contract.count;
+  const int lefts = n->operands[0]->type.rank - batch - contracted;
+  if (varies[0]) return with_axis_in_front(g, dot_of(g, operands[0], operands[1], &l), batch);
+  if (batch) return with_axis_in_front(g, dot_of(g, operands[0], operands[1], &l), batch + lefts);
+  const dot_lists swapped = {l.right_batch, l.left_batch, l.right_contract, l.left_contract};
+  node *product = dot_of(g, operands[1], operands[0], &swapped);
+  const int rights = product->type.rank - 1 - lefts;
+  int64_t order[MAX_RANK] = {0};
+  for (int i = 0; i < lefts; i++) order[1 + i] = 1 + rights + i;
+  for (int i = 0; i < rights; i++) order[1 + lefts + i] = 1 + i;
+  return build_transpose(g, product, order);
+}
+
+static node *dot_over_turns(graph *g, const node *n, node *const *operands) {
+  dot_lists l = lists_behind(n, true, true);
+  l.left_contract = batch_with_first(0, l.left_contract);
+  l.right_contract = batch_with_first(0, l.right_contract);
+  return dot_of(g, operands[0], operands[1], &l);
+}
+
+static const op_batch dot_batch = {.turns = dot_turns, .sum = dot_over_turns};
+
 const op_definition op_DOT = {.type = dot_type, .grad = dot_grad, .eval = dot_eval,
-                              .lower = &contraction_lowering, .operations = dot_operations};
+                              .lower = &contraction_lowering, .operations = dot_operations,
+                              .batch = &dot_batch};

@@ -1,6 +1,7 @@
 /* Reads, updates and sums at places that a tensor of indices names: gather, scatter and gather's
  * transpose, scatter_add. */
 #include "axes.h"
+#include "batch.h"
 #include "build.h"
 #include "lower.h"
 #include "lower_opaque.h"
@@ -383,12 +384,42 @@ static const op_lowering scatter_add_lower = {.kernel = scatter_add_kernel};
 
 static int64_t scatter_add_operations(const node *n) { return type_elements(&n->operands[1]->type); }
 
+/* Whole rows of a table. Attributes end with axis and batch. */
+static bool takes_rows(const node *n) {
+  int batches;
+  node_ints(n, n->attribute_count - 1, &batches);
+  return node_int(n, n->attribute_count - 2) == 0 && batches == 0;
+}
+
+static bool gather_takes(const node *n, const bool *varies) { return takes_rows(n) && !varies[0]; }
+
+static node *gather_turns(graph *g, const node *n, node *const *operands, const bool *varies,
+                          dim turns) {
+  (void)n, (void)varies, (void)turns;
+  return build_gather(g, operands[0], operands[1], 0, 0);
+}
+
+static bool scatter_add_takes(const node *n, const bool *varies) {
+  (void)varies;
+  return takes_rows(n);
+}
+
+static node *scatter_add_over_turns(graph *g, const node *n, node *const *operands) {
+  tensor_type type = n->type;
+  type.element = operands[1]->type.element;
+  return build_scatter_add(g, operands[0], operands[1], &type, 0, 0);
+}
+
+static const op_batch gather_batch = {.takes = gather_takes, .turns = gather_turns};
+static const op_batch scatter_add_batch = {.takes = scatter_add_takes, .sum = scatter_add_over_turns};
+
 const op_definition op_GATHER = {
-    .type = gather_type, .grad = gather_grad, .eval = gather_eval, .lower = &gather_lower};
+    .type = gather_type, .grad = gather_grad, .eval = gather_eval, .lower = &gather_lower,
+    .batch = &gather_batch};
 const op_definition op_SCATTER = {
     .type = scatter_type, .grad = scatter_grad, .eval = scatter_eval, .lower = &scatter_lower};
 const op_definition op_SCATTER_ADD = {.type = scatter_add_type,
                                       .grad = scatter_add_grad,
                                       .eval = scatter_add_eval,
-                                      .lower = &scatter_add_lower,
+                                      .lower = &scatter_add_lower, .batch = &scatter_add_batch,
                                       .operations = scatter_add_operations};

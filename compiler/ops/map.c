@@ -1,6 +1,7 @@
 /* Elementwise functions and casts. */
 #include <math.h>
 
+#include "batch.h"
 #include "build.h"
 #include "lower.h"
 #include "op.h"
@@ -149,7 +150,22 @@ static int64_t map_operations(const node *n) {
   return op_times(n->function == SCALAR_FMA ? 2 : 1, type_elements(&n->type));
 }
 
+static node *map_turns(graph *g, const node *n, node *const *operands, const bool *varies,
+                       dim turns) {
+  return build_like(g, n, batch_spread(g, n, operands, varies, turns));
+}
+
+static node *cast_turns(graph *g, const node *n, node *const *operands, const bool *varies,
+                        dim turns) {
+  (void)varies, (void)turns;
+  return build_cast(g, operands[0], n->type.element);
+}
+
+static const op_batch map_batch = {.turns = map_turns};
+static const op_batch cast_batch = {.turns = cast_turns};
+
 const op_definition op_MAP = {.type = map_type, .grad = map_grad, .eval = map_eval,
-                              .lower = &map_lower, .operations = map_operations};
+                              .lower = &map_lower, .operations = map_operations, .batch = &map_batch};
 const op_definition op_CAST = {
-    .type = cast_type, .grad = cast_grad, .eval = cast_eval, .lower = &cast_lower};
+    .type = cast_type, .grad = cast_grad, .eval = cast_eval, .lower = &cast_lower,
+    .batch = &cast_batch};

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "axes.h"
+#include "batch.h"
 #include "build.h"
 #include "lower.h"
 #include "op.h"
@@ -281,15 +282,30 @@ static int64_t reduce_operations(const node *n) {
   return type_elements(&n->operands[0]->type) - type_elements(&n->type);
 }
 
+static node *reduce_turns(graph *g, const node *n, node *const *operands, const bool *varies,
+                          dim turns) {
+  (void)varies, (void)turns;
+  const batch_list axes = batch_axes(n, 0);
+  return build_reduce(g, n->op, operands[0], axes.count, axes.at);
+}
+
+static node *sum_over_turns(graph *g, const node *n, node *const *operands) {
+  const batch_list axes = batch_with_first(0, batch_axes(n, 0));
+  return build_reduce(g, OP_SUM, operands[0], axes.count, axes.at);
+}
+
+static const op_batch sum_batch = {.turns = reduce_turns, .sum = sum_over_turns};
+static const op_batch reduce_batch = {.turns = reduce_turns};
+
 const op_definition op_SUM = {.type = reduce_type, .grad = sum_grad, .eval = reduce_eval,
-                              .lower = &sum_lower, .operations = reduce_operations};
+                              .lower = &sum_lower, .batch = &sum_batch, .operations = reduce_operations};
 const op_definition op_PROD = {.type = reduce_type, .grad = prod_grad, .eval = reduce_eval,
-                               .lower = &prod_lower, .operations = reduce_operations};
+                               .lower = &prod_lower, .batch = &reduce_batch, .operations = reduce_operations};
 const op_definition op_MAX = {.type = reduce_type, .grad = extremum_grad, .eval = reduce_eval,
-                              .lower = &max_lower, .operations = reduce_operations};
+                              .lower = &max_lower, .batch = &reduce_batch, .operations = reduce_operations};
 const op_definition op_MIN = {.type = reduce_type, .grad = extremum_grad, .eval = reduce_eval,
-                              .lower = &min_lower, .operations = reduce_operations};
-const op_definition op_ARGMAX = {.type = place_type, .eval = place_eval, .lower = &argmax_lower,
+                              .lower = &min_lower, .batch = &reduce_batch, .operations = reduce_operations};
+const op_definition op_ARGMAX = {.type = place_type, .eval = place_eval, .lower = &argmax_lower, .batch = &reduce_batch,
                                  .operations = reduce_operations};
-const op_definition op_ARGMIN = {.type = place_type, .eval = place_eval, .lower = &argmin_lower,
+const op_definition op_ARGMIN = {.type = place_type, .eval = place_eval, .lower = &argmin_lower, .batch = &reduce_batch,
                                  .operations = reduce_operations};

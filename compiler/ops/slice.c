@@ -1,5 +1,6 @@
 /* Views that take parts or put them together: slice, pad, concat. */
 #include "axes.h"
+#include "batch.h"
 #include "build.h"
 #include "lower.h"
 #include "op.h"
@@ -242,9 +243,36 @@ static const op_lowering slice_lower = {.access = slice_access, .element = slice
 static const op_lowering pad_lower = {.access = pad_access, .element = lower_inside};
 static const op_lowering concat_lower = {.access = concat_access, .element = concat_element};
 
+static node *slice_turns(graph *g, const node *n, node *const *operands, const bool *varies,
+                         dim turns) {
+  (void)varies;
+  return build_slice(g, operands[0], batch_numbers(n, 0, 0).at, batch_numbers(n, 1, turns.maximum).at,
+                     batch_numbers(n, 2, 1).at);
+}
+
+static node *pad_turns(graph *g, const node *n, node *const *operands, const bool *varies,
+                       dim turns) {
+  (void)varies, (void)turns;
+  return build_pad(g, operands[0], batch_numbers(n, 0, 0).at, batch_numbers(n, 1, 0).at,
+                   batch_numbers(n, 2, 0).at);
+}
+
+static node *concat_turns(graph *g, const node *n, node *const *operands, const bool *varies,
+                          dim turns) {
+  node **parts = batch_spread(g, n, operands, varies, turns);
+  return build_concat(g, n->operand_count, parts, (int)node_int(n, 0) + 1);
+}
+
+static const op_batch slice_batch = {.turns = slice_turns};
+static const op_batch pad_batch = {.turns = pad_turns};
+static const op_batch concat_batch = {.turns = concat_turns};
+
 const op_definition op_SLICE = {
-    .type = slice_type, .grad = slice_grad, .eval = slice_eval, .lower = &slice_lower};
+    .type = slice_type, .grad = slice_grad, .eval = slice_eval, .lower = &slice_lower,
+    .batch = &slice_batch};
 const op_definition op_PAD = {
-    .type = pad_type, .grad = pad_grad, .eval = pad_eval, .lower = &pad_lower};
+    .type = pad_type, .grad = pad_grad, .eval = pad_eval, .lower = &pad_lower,
+    .batch = &pad_batch};
 const op_definition op_CONCAT = {
-    .type = concat_type, .grad = concat_grad, .eval = concat_eval, .lower = &concat_lower};
+    .type = concat_type, .grad = concat_grad, .eval = concat_eval, .lower = &concat_lower,
+    .batch = &concat_batch};

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "axes.h"
+#include "batch.h"
 #include "build.h"
 #include "lower.h"
 #include "op.h"
@@ -232,15 +233,47 @@ static const op_lowering transpose_lower = {.access = transpose_access, .element
 static const op_lowering broadcast_lower = {.access = broadcast_access, .element = view_element};
 static const op_lowering reverse_lower = {.access = reverse_access, .element = view_element};
 
+static node *reshape_turns(graph *g, const node *n, node *const *operands, const bool *varies,
+                           dim turns) {
+  (void)varies;
+  const tensor_type all = batch_type(&n->type, turns);
+  return build_reshape(g, operands[0], all.rank, all.dims);
+}
+
+static node *transpose_turns(graph *g, const node *n, node *const *operands, const bool *varies,
+                             dim turns) {
+  (void)varies, (void)turns;
+  return build_transpose(g, operands[0], batch_with_first(0, batch_axes(n, 0)).at);
+}
+
+static node *broadcast_turns(graph *g, const node *n, node *const *operands, const bool *varies,
+                             dim turns) {
+  (void)varies;
+  const tensor_type all = batch_type(&n->type, turns);
+  return build_broadcast(g, operands[0], &all, batch_with_first(0, batch_axes(n, 1)).at);
+}
+
+static node *reverse_turns(graph *g, const node *n, node *const *operands, const bool *varies,
+                           dim turns) {
+  (void)varies, (void)turns;
+  const batch_list axes = batch_axes(n, 0);
+  return build_reverse(g, operands[0], axes.count, axes.at);
+}
+
+static const op_batch reshape_batch = {.turns = reshape_turns};
+static const op_batch transpose_batch = {.turns = transpose_turns};
+static const op_batch broadcast_batch = {.turns = broadcast_turns};
+static const op_batch reverse_batch = {.turns = reverse_turns};
+
 const op_definition op_RESHAPE = {.type = reshape_type, .grad = reshape_grad,
                                   .eval = reshape_eval,
-                                  .lower = &reshape_lower};
+                                  .lower = &reshape_lower, .batch = &reshape_batch};
 const op_definition op_TRANSPOSE = {.type = transpose_type, .grad = transpose_grad,
                                     .eval = transpose_eval,
-                                    .lower = &transpose_lower};
+                                    .lower = &transpose_lower, .batch = &transpose_batch};
 const op_definition op_BROADCAST = {.type = broadcast_type, .grad = broadcast_grad,
                                     .eval = broadcast_eval,
-                                    .lower = &broadcast_lower};
+                                    .lower = &broadcast_lower, .batch = &broadcast_batch};
 const op_definition op_REVERSE = {.type = reverse_type, .grad = reverse_grad,
                                   .eval = reverse_eval,
-                                  .lower = &reverse_lower};
+                                  .lower = &reverse_lower, .batch = &reverse_batch};
