@@ -21,6 +21,7 @@
 #include "contraction_case.h"
 #include "graph_case.h"
 #include "op.h"
+#include "peak.h"
 
 enum { ROUNDS = 31 };
 
@@ -32,28 +33,12 @@ static double now(void) {
 
 /* ---- the peak ------------------------------------------------------------------------------ */
 
-#define TWELVE(F) F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11)
-#define FMA_512(r) "vfmadd231ps %%zmm14, %%zmm15, %%zmm" #r "\n"
-#define FMA_256(r) "vfmadd231ps %%ymm14, %%ymm15, %%ymm" #r "\n"
-#define MULADD_128(r) "mulps %%xmm14, %%xmm" #r "\n addps %%xmm15, %%xmm" #r "\n"
-#define CLOBBERED                                                                                  \
-  "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11"
-
 /* GFLOP/s of independent multiply-adds of f32 in registers: what a kernel could reach at most. */
 static double peak(int vector_bytes) {
   const int turns = 20000;
   double start = now();
-  for (int i = 0; i < turns; i++) {
-#if defined(__x86_64__)
-    if (vector_bytes == 64)
-      __asm__ volatile(TWELVE(FMA_512)::: CLOBBERED);
-    else if (vector_bytes == 32)
-      __asm__ volatile(TWELVE(FMA_256)::: CLOBBERED);
-    else
-      __asm__ volatile(TWELVE(MULADD_128)::: CLOBBERED);
-#endif
-  }
-  return 2.0 * 12 * turns * (vector_bytes / 4) / (now() - start) * 1e-9;
+  peak_turns(vector_bytes, turns);
+  return 2.0 * PEAK_VECTORS * turns * (vector_bytes / 4) / (now() - start) * 1e-9;
 }
 
 /* ---- kernels ------------------------------------------------------------------------------- */

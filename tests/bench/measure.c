@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "dnn_rt.h"
+#include "peak.h"
 
 /* ---- time ---------------------------------------------------------------------------------- */
 
@@ -29,13 +30,6 @@ double bench_seconds(callee *function, void *const a[ARGUMENTS], int64_t calls, 
 
 /* ---- limits -------------------------------------------------------------------------------- */
 
-#define TWELVE(F) F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11)
-#define FMA_512(r) "vfmadd231ps %%zmm14, %%zmm15, %%zmm" #r "\n"
-#define FMA_256(r) "vfmadd231ps %%ymm14, %%ymm15, %%ymm" #r "\n"
-#define MULADD_128(r) "mulps %%xmm14, %%xmm" #r "\n addps %%xmm15, %%xmm" #r "\n"
-#define CLOBBERED                                                                                  \
-  "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11"
-
 /* Bytes of the processor's widest vectors with multiply-adds; 0 where this file has no code for it. */
 int bench_vector_bytes(void) {
 #if defined __x86_64__
@@ -47,19 +41,7 @@ int bench_vector_bytes(void) {
 
 static void multiply_add(void *turns, int64_t index) {
   (void)index;
-#if defined __x86_64__
-  int bytes = bench_vector_bytes();
-  for (int64_t i = 0; i < *(int64_t *)turns; i++) {
-    if (bytes == 64)
-      __asm__ volatile(TWELVE(FMA_512)::: CLOBBERED);
-    else if (bytes == 32)
-      __asm__ volatile(TWELVE(FMA_256)::: CLOBBERED);
-    else
-      __asm__ volatile(TWELVE(MULADD_128)::: CLOBBERED);
-  }
-#else
-  (void)turns;
-#endif
+  peak_turns(bench_vector_bytes(), *(int64_t *)turns);
 }
 
 /* Independent multiply-adds of f32 in registers, turns times twelve vectors of them on each thread. */
