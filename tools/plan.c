@@ -110,8 +110,8 @@ static void add_specialisation(arena *a, const plan *p, const feed *f, specialis
     arena_push(a, *list, *count) = (specialisation){f->run->entry, constant, rows};
   } else {
     tool_warning("entry %s leaves out the last %lld of %lld rows: give its batches a bounded size, "
-                 "`n <= %lld`, or a constant", f->run->entry, (long long)rows, (long long)f->rows,
-                 (long long)f->batch);
+                 "`entry %s[n <= %lld](…)`, or a constant", f->run->entry, (long long)rows,
+                 (long long)f->rows, f->run->entry, (long long)f->batch);
   }
 }
 
