@@ -207,9 +207,16 @@ static double copy_cycles(const contraction *c, const contraction_schedule *s, i
   return elements * ((runs ? 3.0 / s->lanes : element_copy_cycles) + o->element_cycles);
 }
 
+/* Cycles of one step of a tile of which `busy` keep the busiest units. */
+static double step_cycles(double busy) { return fmax(busy, 0.5 * UNITS_IN_FLIGHT) + 0.25; }
+
+/* Cycles of multiplying and adding alone: no estimate is less, however the operands are copied. */
+static double least_cycles(const contraction *c, const contraction_schedule *s) {
+  return tiles(c, s) * (steps(c, s) * step_cycles(sums(c, s) * 0.5));
+}
+
 static double estimate(const contraction *c, const contraction_schedule *s, const target *t) {
-  double step = fmax(sums(c, s) * 0.5, load_cycles(c, s, 0) + load_cycles(c, s, 1));
-  step = fmax(step, 0.5 * UNITS_IN_FLIGHT) + 0.25;
+  double step = step_cycles(fmax(sums(c, s) * 0.5, load_cycles(c, s, 0) + load_cycles(c, s, 1)));
   for (int i = 0; i < 2; i++) step += far_cycles(c, s, i, t);
   double cycles = tiles(c, s) * (steps(c, s) * step +
                                  blocks(c, s) * (store_cycles(c, s) + tile_cycles) +
@@ -428,7 +435,7 @@ static bool fits(const search *q, const tiling *left, const tiling *right, const
 }
 
 static void consider(search *q, contraction_schedule s) {
-  if (!plan_copies(q->c, &s)) return;
+  if (least_cycles(q->c, &s) >= q->best.cycles || !plan_copies(q->c, &s)) return;
   s.cycles = estimate(q->c, &s, q->target);
   if (!(s.cycles >= q->best.cycles)) q->best = s;
 }
