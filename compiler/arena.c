@@ -5,13 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* With 0 every allocation is a block of its own and of its exact size, so that tools which watch the
- * heap see each overrun (make HOSTILE=1). */
+/* Blocks double up to this size, so that an arena of a few nodes costs no more than they do. With 0
+ * every allocation is a block of its own and of its exact size, so that tools which watch the heap
+ * see each overrun (make HOSTILE=1). */
 #ifndef ARENA_BLOCK_BYTES
 #define ARENA_BLOCK_BYTES (64 * 1024)
 #endif
 
-enum { ALIGNMENT = 16, BLOCK_BYTES = ARENA_BLOCK_BYTES };
+enum { ALIGNMENT = 16, BLOCK_BYTES = ARENA_BLOCK_BYTES, FIRST_BLOCK_BYTES = BLOCK_BYTES / 32 };
 
 typedef struct block {
   struct block *next;
@@ -65,13 +66,18 @@ void arena_free(arena *a) {
   free(a);
 }
 
+static size_t usual_size(const arena *a) {
+  size_t size = a->blocks ? 2 * a->blocks->size : FIRST_BLOCK_BYTES;
+  return size < BLOCK_BYTES ? size : BLOCK_BYTES;
+}
+
 static block *block_new(arena *a, size_t bytes) {
-  size_t size = bytes > BLOCK_BYTES ? bytes : BLOCK_BYTES;
+  size_t usual = usual_size(a), size = bytes > usual ? bytes : usual;
   if (size > SIZE_MAX - sizeof(block)) arena_exhausted(a, bytes);
   block *b = calloc(1, sizeof(block) + size);
   if (!b) arena_exhausted(a, bytes);
   b->size = size;
-  if (a->blocks && size > BLOCK_BYTES) { /* a large one: the current block stays in front */
+  if (a->blocks && size > usual) { /* a large one: the current block stays in front */
     b->next = a->blocks->next;
     a->blocks->next = b;
   } else {
@@ -81,10 +87,17 @@ static block *block_new(arena *a, size_t bytes) {
   return b;
 }
 
+/* Where the next allocation begins in the current block, and how many bytes are left from there. */
+static size_t next_start(const block *b, size_t *room) {
+  size_t start = b ? (b->used + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT : 0;
+  *room = BLOCK_BYTES && b && start < b->size ? b->size - start : 0;
+  return start;
+}
+
 void *arena_alloc(arena *a, size_t bytes) {
   block *b = a->blocks;
-  size_t start = b ? (b->used + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT : 0;
-  if (!b || b->size < start || b->size - start < bytes || !BLOCK_BYTES) {
+  size_t room, start = next_start(b, &room);
+  if (room < bytes || room == 0) {
     b = block_new(a, bytes);
     start = 0;
   }
@@ -113,12 +126,17 @@ char *arena_text_n(arena *a, const char *text, size_t length) {
 
 char *arena_text(arena *a, const char *text) { return arena_text_n(a, text, strlen(text)); }
 
+/* Printed at once to where it will lie, which is cleared again where the room is too short. */
 char *arena_vprintf(arena *a, const char *format, va_list arguments) {
   va_list again;
   va_copy(again, arguments);
-  int length = vsnprintf(NULL, 0, format, arguments);
-  char *text = arena_alloc(a, (size_t)(length < 0 ? 0 : length) + 1);
-  if (length > 0) vsnprintf(text, (size_t)length + 1, format, again);
+  size_t room, start = next_start(a->blocks, &room);
+  char *place = room ? (char *)a->blocks->bytes + start : NULL;
+  int length = vsnprintf(place, room, format, arguments);
+  size_t bytes = (size_t)(length < 0 ? 0 : length) + 1;
+  if (room && bytes > room) memset(place, 0, room);
+  char *text = arena_alloc(a, bytes);
+  if (bytes > room && bytes > 1) vsnprintf(text, bytes, format, again);
   va_end(again);
   return text;
 }

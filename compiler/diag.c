@@ -35,7 +35,6 @@ struct diagnostics {
 diagnostics *diag_new(arena *a) {
   diagnostics *d = arena_new_of(a, diagnostics);
   d->arena = a;
-  d->errors = arena_array_of(a, KEPT, error);
   return d;
 }
 
@@ -69,8 +68,9 @@ void diag_error(diagnostics *d, location at, const char *format, ...) {
   if (already_recorded(d, at, message)) return;
   int order = d->total++;
   if (d->error_count == KEPT) return;
-  d->last = &d->errors[d->error_count++];
-  *d->last = (error){.at = at, .file = file_rank(d, at.source), .order = order, .message = message};
+  arena_push(d->arena, d->errors, d->error_count) =
+      (error){.at = at, .file = file_rank(d, at.source), .order = order, .message = message};
+  d->last = &d->errors[d->error_count - 1];
 }
 
 void diag_note(diagnostics *d, const char *format, ...) {
