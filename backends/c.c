@@ -88,16 +88,54 @@ static const char *source_head(arena *a, const module *m, const char *header_nam
   return w.text;
 }
 
-bool c_emit(const module *m, const char *header_name, FILE *header, FILE *text) {
+/* Kernels into the source that is the shortest so far. */
+static void write_kernels(c_unit *units, int count, const module *m) {
+  for (int i = 0; i < m->kernel_count; i++) {
+    int shortest = 0;
+    for (int k = 1; k < count; k++)
+      if (units[k].kernels.length < units[shortest].kernels.length) shortest = k;
+    c_kernel(&units[shortest], m->kernels[i]);
+    if (shortest > 0) c_declare_kernel(&units[0], m->kernels[i]);
+  }
+}
+
+static c_unit *new_units(const module *m, int count) {
+  c_unit *units = arena_array_of(m->math->arena, count, c_unit);
+  for (int i = 0; i < count; i++) {
+    units[i] = c_unit_new(m->math->arena, m->target);
+    units[i].shares_kernels = count > 1;
+  }
+  return units;
+}
+
+/* header, header_name: both NULL where the header's text goes into the sources. */
+static bool write_sources(const module *m, const char *header_name, FILE *header, int count,
+                          FILE *const *texts) {
   arena *a = m->math->arena;
-  c_unit u = c_unit_new(a, m->target);
+  c_unit *units = new_units(m, count);
   writer declarations = writer_new(a), rest = writer_new(a);
-  c_write_header(&declarations, &u, m);
-  for (int i = 0; i < m->kernel_count; i++) c_kernel(&u, m->kernels[i]);
-  c_write_entries(&rest, &u, m);
-  c_write_table(&rest, &u, m);
-  if (!header) header_name = NULL;
-  if (header_name) fputs(declarations.text, header);
+  c_write_header(&declarations, units, m);
+  write_kernels(units, count, m);
+  c_write_entries(&rest, units, m);
+  c_write_table(&rest, units, m);
+  if (header) fputs(declarations.text, header);
   const char *head = source_head(a, m, header_name, declarations.text);
-  return c_unit_write(&u, text, head, rest.text) && !(header && ferror(header));
+  bool good = !(header && ferror(header));
+  for (int i = 0; i < count; i++) good = c_unit_write(&units[i], texts[i], head, i ? "" : rest.text) && good;
+  return good;
+}
+
+bool c_emit(const module *m, const char *header_name, FILE *header, FILE *text) {
+  bool headed = header && header_name;
+  return write_sources(m, headed ? header_name : NULL, headed ? header : NULL, 1, &text);
+}
+
+bool c_emit_parts(const module *m, int count, FILE *const *texts) {
+  return write_sources(m, NULL, NULL, count, texts);
+}
+
+int c_part_count(const module *m) {
+  enum { KERNELS = 16, MOST = 8 };
+  int count = m->kernel_count / KERNELS;
+  return count < 1 ? 1 : count < MOST ? count : MOST;
 }

@@ -20,6 +20,13 @@ enum { C_OBSERVED_END = INT32_MAX };
  * written (errno). */
 bool c_emit(const module *m, const char *header_name, FILE *header, FILE *text);
 
+/* Writes a model as so many sources of one library, which can be compiled at the same time: the first has
+ * the entries, and its share of the kernels as the others. False where one could not be written. */
+bool c_emit_parts(const module *m, int count, FILE *const *texts);
+
+/* How many sources are worth it. Depends on nothing but the module, so that its library's bytes do not. */
+int c_part_count(const module *m);
+
 /* Writes a source with one kernel, for tests and measurements, and one external function
  *   void kernel_call(const dnn_threads *threads, void *const *arguments)
  * which passes one pointer per parameter of the kernel. math gives the memory and is where the

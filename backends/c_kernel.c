@@ -353,6 +353,8 @@ static const char *pointer_to(arena *a, const loop_buffer *p) {
                       c_element(p->type.element));
 }
 
+static const char *linkage(const c_unit *u) { return u->shares_kernels ? "" : "static "; }
+
 static const char *parameter_list(const c_body *b, const loop_kernel *k) {
   arena *a = b->unit->arena;
   const char *list = "";
@@ -406,7 +408,8 @@ static void write_driver(c_body *b, const loop_kernel *k, const loop_stmt *task)
   writer_line(w, "%s_part(%s%s);", k->name, scaled, fields);
   writer_close(w, "");
   writer_gap(w);
-  writer_open(w, "static void %s(const dnn_threads *threads, %s)", k->name, parameter_list(b, k));
+  writer_open(w, "%svoid %s(const dnn_threads *threads, %s)", linkage(b->unit), k->name,
+              parameter_list(b, k));
   writer_line(w, "struct %s_arguments arguments = {%s};", k->name, values);
   writer_line(w, "run_tasks(threads, %s_task, &arguments, %lld);", k->name, count);
   writer_close(w, "");
@@ -429,7 +432,7 @@ void c_kernel(c_unit *u, const loop_kernel *k) {
   writer_gap(b.out);
   describe(&b, k);
   if (!task) {
-    writer_open(b.out, "static __attribute__((noinline)) void %s(%s)", k->name, list);
+    writer_open(b.out, "%s__attribute__((noinline)) void %s(%s)", linkage(u), k->name, list);
     write_body(&b, k, &k->body);
     return;
   }
@@ -447,4 +450,12 @@ void c_kernel(c_unit *u, const loop_kernel *k) {
   write_body(&b, k, &task->body);
   b.name_count = outer;
   write_driver(&b, k, task);
+}
+
+void c_declare_kernel(c_unit *u, const loop_kernel *k) {
+  const char *list = c_has_tasks(k) ? "const dnn_threads *" : "";
+  for (int i = 0; i < k->parameter_count; i++)
+    list = arena_printf(u->arena, "%s%s%s__restrict", list, *list ? ", " : "",
+                        pointer_to(u->arena, k->parameters[i]));
+  writer_line(&u->kernels, "void %s(%s);", k->name, *list ? list : "void");
 }

@@ -19,6 +19,7 @@ typedef struct c_type {
 typedef struct c_unit {
   arena *arena;
   const target *target;
+  bool shares_kernels; /* with other sources of the same library: they are hidden, not static */
   writer types, helpers, kernels;
   const char **known; /* names of types and helpers that are defined */
   int known_count;
@@ -121,6 +122,9 @@ void c_function(c_unit *u, const loop_function *f);
 /* ---- kernels (c_kernel.c) ---- */
 
 void c_kernel(c_unit *u, const loop_kernel *k);
+
+/* Declares a kernel that another source of the library defines. */
+void c_declare_kernel(c_unit *u, const loop_kernel *k);
 
 /* Whether calls of the kernel pass threads as their first argument. */
 bool c_has_tasks(const loop_kernel *k);

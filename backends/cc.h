@@ -21,4 +21,9 @@ typedef struct cc_options {
 bool cc_compile(arena *a, diagnostics *d, const cc_options *options, const char *text,
                 const char *output);
 
+/* Makes a shared library of several sources, of which as many are compiled at a time as the machine has
+ * processors. objects: a path for each source's object, which are left. Otherwise as cc_compile. */
+bool cc_compile_parts(arena *a, diagnostics *d, const cc_options *options, int count,
+                      const char *const *texts, const char *const *objects, const char *output);
+
 #endif

@@ -73,15 +73,15 @@ static void report(arena *a, diagnostics *d, const char *program, int status, in
   }
 }
 
-static int wait_for(pid_t child) {
+static int wait_for(pid_t process) {
   int status;
-  while (waitpid(child, &status, 0) < 0)
+  while (waitpid(process, &status, 0) < 0)
     if (errno != EINTR) return -1;
   return status;
 }
 
 /* Starts a program with these files as its standard input, output and errors. 0, or errno's number. */
-static int start(const char *const *arguments, int input, int output, int errors, pid_t *child) {
+static int start(const char *const *arguments, int input, int output, int errors, pid_t *process) {
   posix_spawn_file_actions_t actions;
   int error = posix_spawn_file_actions_init(&actions);
   if (error) return error;
@@ -89,35 +89,60 @@ static int start(const char *const *arguments, int input, int output, int errors
   if (!error) error = posix_spawn_file_actions_adddup2(&actions, output, 1);
   if (!error) error = posix_spawn_file_actions_adddup2(&actions, errors, 2);
   if (!error)
-    error = posix_spawnp(child, arguments[0], &actions, NULL, (char *const *)arguments, environ);
+    error = posix_spawnp(process, arguments[0], &actions, NULL, (char *const *)arguments, environ);
   posix_spawn_file_actions_destroy(&actions);
   return error;
 }
 
-/* files: standard input, output and errors. */
-static bool run(arena *a, diagnostics *d, const char *const *arguments, const int *files) {
-  pid_t child;
-  int status = 0, error = start(arguments, files[0], files[1], files[2], &child);
-  if (error == ENOMEM) arena_exhausted(a, 0);
-  if (error) {
-    errno = error;
-    return failed(d, "run", arguments[0]);
-  }
-  status = wait_for(child);
-  if (status) report(a, d, arguments[0], status, files[2]);
-  return status == 0;
+struct child {
+  arena *arena;
+  diagnostics *diagnostics;
+  const char *program;
+  child_output *output;
+  int files[3]; /* standard input, output and errors; the last two may be one */
+  pid_t process;
+};
+
+static void close_files(const child *c) {
+  for (int i = 0; i < 3; i++)
+    if (c->files[i] >= 0 && (i != 1 || c->files[1] != c->files[2])) close(c->files[i]);
+}
+
+static bool open_files(child *c, const char *text) {
+  c->files[0] = nameless_file(text);
+  c->files[2] = c->files[0] >= 0 ? nameless_file("") : -1;
+  c->files[1] = c->files[2] < 0 ? -1 : c->output ? nameless_file("") : c->files[2];
+  return c->files[1] >= 0 || failed(c->diagnostics, "make a temporary file for", c->program);
+}
+
+static bool start_with_files(child *c, const char *const *arguments) {
+  int error = start(arguments, c->files[0], c->files[1], c->files[2], &c->process);
+  if (error == ENOMEM) arena_exhausted(c->arena, 0);
+  errno = error;
+  return error == 0 || failed(c->diagnostics, "run", c->program);
+}
+
+child *child_start(arena *a, diagnostics *d, const char *const *arguments, const char *text,
+                   child_output *output) {
+  child *c = arena_new_of(a, child);
+  *c = (child){.arena = a, .diagnostics = d, .program = arguments[0], .output = output};
+  if (open_files(c, text) && start_with_files(c, arguments)) return c;
+  close_files(c);
+  return NULL;
+}
+
+bool child_wait(child *c) {
+  int status = wait_for(c->process);
+  if (status) report(c->arena, c->diagnostics, c->program, status, c->files[2]);
+  bool good = status == 0;
+  if (good && c->output && !read_back(c->arena, c->files[1], SIZE_MAX, c->output))
+    good = failed(c->diagnostics, "read what was printed by", c->program);
+  close_files(c);
+  return good;
 }
 
 bool child_run(arena *a, diagnostics *d, const char *const *arguments, const char *text,
                child_output *output) {
-  int files[3] = {nameless_file(text), -1, -1};
-  if (files[0] >= 0) files[2] = nameless_file("");
-  if (files[2] >= 0) files[1] = output ? nameless_file("") : files[2];
-  bool good = files[1] >= 0 ? run(a, d, arguments, files)
-                            : failed(d, "make a temporary file for", arguments[0]);
-  if (good && output && !read_back(a, files[1], SIZE_MAX, output))
-    good = failed(d, "read what was printed by", arguments[0]);
-  for (int i = 0; i < 3; i++)
-    if (files[i] >= 0 && (i != 1 || files[1] != files[2])) close(files[i]);
-  return good;
+  child *c = child_start(a, d, arguments, text, output);
+  return c && child_wait(c);
 }

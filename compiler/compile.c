@@ -166,27 +166,47 @@ static bool write_text(diagnostics *d, const char *text, const char *staged, con
   return staging_write(staged, text, strlen(text)) || not_written(d, path);
 }
 
-/* A model as text: to be compiled alone, or beside its header. */
+/* A model as text: sources to be compiled, or one beside its header. */
 typedef struct model_text {
-  const char *whole, *source, *header;
+  int count;
+  const char **parts;
+  const char *source, *header;
 } model_text;
 
+static const char **emit_parts(arena *a, const module *m, int count) {
+  text_stream *streams = arena_array_of(a, count, text_stream);
+  FILE **files = arena_array_of(a, count, FILE *);
+  const char **texts = arena_array_of(a, count, const char *);
+  for (int i = 0; i < count; i++) {
+    text_stream_open(&streams[i], a);
+    files[i] = streams[i].out;
+  }
+  c_emit_parts(m, count, files);
+  for (int i = 0; i < count; i++) texts[i] = text_stream_close(&streams[i]);
+  return texts;
+}
+
 static model_text emit(arena *a, const module *m, const output_kind *kind, const char *header_name) {
-  text_stream whole, code, header;
-  text_stream_open(&whole, a);
+  model_text t = {.count = kind->kind == CC_SHARED ? c_part_count(m) : 1};
+  if (kind->compiled) t.parts = emit_parts(a, m, t.count);
+  if (!kind->headed) return t;
+  text_stream code, header;
   text_stream_open(&code, a);
   text_stream_open(&header, a);
-  if (kind->compiled) c_emit(m, NULL, NULL, whole.out);
-  if (kind->headed) c_emit(m, header_name, header.out, code.out);
-  return (model_text){text_stream_close(&whole), text_stream_close(&code),
-                      text_stream_close(&header)};
+  c_emit(m, header_name, header.out, code.out);
+  t.source = text_stream_close(&code);
+  t.header = text_stream_close(&header);
+  return t;
 }
 
 static bool compile_text(arena *a, diagnostics *d, const module *m, const compile_options *options,
-                         cc_output kind, const char *text, staging *s, const char *staged) {
+                         cc_output kind, const model_text *text, staging *s, const char *staged) {
   cc_options how = {.program = options->cc, .target = m->target, .kind = kind};
   how.object = staging_path(s, arena_printf(a, "%s.o", m->program->name));
-  return cc_compile(a, d, &how, text, staged);
+  if (text->count == 1) return cc_compile(a, d, &how, text->parts[0], staged);
+  const char **objects = arena_array_of(a, text->count, const char *);
+  for (int i = 0; i < text->count; i++) objects[i] = staging_path(s, arena_printf(a, "%d.o", i));
+  return cc_compile_parts(a, d, &how, text->count, text->parts, objects, staged);
 }
 
 static bool write_model(arena *a, diagnostics *d, const module *m, const compile_options *options,
@@ -198,7 +218,7 @@ static bool write_model(arena *a, diagnostics *d, const module *m, const compile
   if (!s) return not_written(d, output);
   const staged_file files[] = {{staging_path(s, base_name(output)), output, kind->mode},
                                {staging_path(s, base_name(header)), header, 0666}};
-  bool good = kind->compiled ? compile_text(a, d, m, options, kind->kind, text.whole, s,
+  bool good = kind->compiled ? compile_text(a, d, m, options, kind->kind, &text, s,
                                             files[0].staged)
                              : write_text(d, text.source, files[0].staged, output);
   if (kind->headed) good = good && write_text(d, text.header, files[1].staged, header);
@@ -221,11 +241,11 @@ bool compile_program(program *p, diagnostics *d, const compile_options *options,
 
 bool compile_library(arena *a, const module *m, diagnostics *d, const compile_options *options,
                      const char *folder, bool (*use)(void *context, const char *path), void *context) {
-  const char *text = emit(a, m, kind_of(".so"), NULL).whole;
+  model_text text = emit(a, m, kind_of(".so"), NULL);
   staging *s = staging_new(a, folder);
   if (!s) return not_written(d, folder);
   const char *path = staging_path(s, "model.so");
-  bool good = compile_text(a, d, m, options, CC_SHARED, text, s, path) && use(context, path);
+  bool good = compile_text(a, d, m, options, CC_SHARED, &text, s, path) && use(context, path);
   staging_remove(s);
   return good;
 }

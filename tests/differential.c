@@ -68,22 +68,41 @@ static const char *said(arena *a, const diagnostics *d, const char *what) {
   return message;
 }
 
-static const char *load(trial *t) {
+/* A shared library of the module in the folder, of as many sources as dnnc makes of it. */
+static bool compile(trial *t, diagnostics *d, const char *folder, const char *output) {
   arena *a = t->arena;
-  char *text = NULL, folder[] = "/tmp/dnnc-diff-XXXXXX", message[DNN_MESSAGE_BYTES];
+  int count = c_part_count(t->module);
+  FILE **files = arena_array_of(a, count, FILE *);
+  char **texts = arena_array_of(a, count, char *);
+  const char **objects = arena_array_of(a, count, const char *);
   size_t length;
-  FILE *out = open_memstream(&text, &length);
-  bool written = c_emit(t->module, NULL, NULL, out);
-  fclose(out);
-  if (!written || !mkdtemp(folder)) return "the program could not be written";
-  const char *path = arena_printf(a, "%s/test.so", folder);
-  diagnostics *d = diag_new(a);
+  for (int i = 0; i < count; i++) {
+    files[i] = open_memstream(&texts[i], &length);
+    objects[i] = arena_printf(a, "%s/%d.o", folder, i);
+  }
+  bool good = c_emit_parts(t->module, count, files);
+  for (int i = 0; i < count; i++) good = fclose(files[i]) == 0 && good;
   cc_options options = {.program = t->how->compiler,
                         .target = with_flags(a, t->module->target, t->how->flags),
                         .kind = CC_SHARED};
-  bool compiled = cc_compile(a, d, &options, text, path);
+  const char *const *sources = (const char *const *)texts;
+  good = good && (count == 1 ? cc_compile(a, d, &options, sources[0], output)
+                             : cc_compile_parts(a, d, &options, count, sources, objects, output));
+  for (int i = 0; i < count; i++) {
+    free(texts[i]);
+    unlink(objects[i]);
+  }
+  return good;
+}
+
+static const char *load(trial *t) {
+  arena *a = t->arena;
+  char folder[] = "/tmp/dnnc-diff-XXXXXX", message[DNN_MESSAGE_BYTES];
+  if (!mkdtemp(folder)) return "no folder could be made";
+  const char *path = arena_printf(a, "%s/test.so", folder);
+  diagnostics *d = diag_new(a);
+  bool compiled = compile(t, d, folder, path);
   bool loaded = compiled && dnn_load(&t->library, path, message);
-  free(text);
   unlink(path);
   rmdir(folder);
   if (!loaded) return compiled ? arena_text(a, message) : said(a, d, "cc");

@@ -1,14 +1,19 @@
 #!/bin/sh
 # A C compiler that remembers, for programs that compile the same text many times: cc "$@", whose
-# result is kept under CC_RESULTS by the text, which is standard input, and the kind of output.
+# result is kept under CC_RESULTS by the text, which is standard input, that of objects, and the kind of output.
 set -eu
-key=$CC_RESULTS/$(tee "$CC_RESULTS/text.$$" | cksum | tr ' ' -)
-trap 'rm -f "$CC_RESULTS/text.$$"' EXIT
-output=
+text=$CC_RESULTS/text.$$
+trap 'rm -f "$text"' EXIT
+cat >"$text"
+output= objects= kind=.o
 for argument in "$@"; do
-  [ "$output" = - ] && output=$argument
-  [ "$argument" = -o ] && output=-
-  [ "$argument" = -shared ] && key=$key.so
+  if [ "$output" = - ]; then output=$argument; continue; fi
+  case $argument in
+    -o) output=- ;;
+    -shared) kind=.so ;;
+    *.o) objects="$objects $argument" ;;
+  esac
 done
-[ -f "$key" ] || { cc "$@" <"$CC_RESULTS/text.$$" && cp "$output" "$key"; }
+key=$CC_RESULTS/$(cat "$text" $objects | cksum | tr ' ' -)$kind
+[ -f "$key" ] || { cc "$@" <"$text" && cp "$output" "$key"; }
 [ -f "$output" ] || cp "$key" "$output"
