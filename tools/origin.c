@@ -113,8 +113,9 @@ void origin_report(arena *a, diagnostics *d, const origin *o) {
     diag_error(d, n->at, "%s of %s gives %s", name_of(n), operands_text(a, o), value);
   else
     diag_error(d, n->at, "%s gives %s", name_of(n), value);
-  diag_note(d, "  in its element %s of %s", element_place_text(a, &o->value->type, o->element),
-            type_text(a, &o->value->type));
+  if (o->value->type.rank)
+    diag_note(d, "  in its element %s of %s", element_place_text(a, &o->value->type, o->element),
+              type_text(a, &o->value->type));
   for (int i = 0; i < n->operand_count; i++)
     if (o->operands[i]) diag_note(d, "  operand %d: %s", i + 1, range_text(a, o->operands[i]));
   if (o->not_a_number)

@@ -62,6 +62,15 @@ static void logarithm_of_zero(void **state) {
                "  in kernel k");
   expect(text, " of entry train, at step 1\n");
   assert_true(file_exists(path_of("out/checkpoint.safetensors")));
+  text = train("param w: f32 = 1\n" /* a scalar has no place */
+               "entry train(rate: f32) -> (loss) {\n"
+               "  loss = log(w)\n"
+               "  minimize loss over w with sgd(rate)\n"
+               "}\n", "rate: 1.0), steps: 10)");
+  expect(text, "m.dnn:4:10: error: log of 0 gives -inf\n"
+               "    loss = log(w)\n"
+               "           ^~~~~~\n"
+               "  operand 1: f32, from 0 to 0\n");
 }
 
 /* The overflow is in the range of f32 only; NaN comes of it later. */
