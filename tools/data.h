@@ -30,6 +30,7 @@ typedef struct data_request {
   const reader_setting *settings;
   int setting_count;
   tensor_type type;   /* of the input */
+  const char *name;   /* of several arrays in a file the one that is meant where no setting tells; or NULL */
 } data_request;
 
 /* The request with these files, whose arrays have one element type and rows of one shape. */
@@ -59,10 +60,10 @@ array *idx_read(arena *a, const char *path, const char **error);
  * order. */
 array *npy_read(arena *a, const char *path, const char **error);
 
-/* One array of an npz file: `array`, or the only one. */
+/* One array of an npz file: `array`, or the only one, or the one of the request's name. */
 array *npz_read(arena *a, const data_request *r, const char *path, const char **error);
 
-/* One tensor of a safetensors file: `tensor`, or the only one. */
+/* One tensor of a safetensors file: `tensor`, or likewise. */
 array *tensor_read(arena *a, const data_request *r, const char *path, const char **error);
 
 /* Records of one size behind a header: row i of the input, dense, row-major and little-endian,

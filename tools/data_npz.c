@@ -52,11 +52,12 @@ static const char *names_of(arena *a, zip_t *archive) {
   return arena_printf(a, "%s%s", names, count > SHOWN ? ", \xe2\x80\xa6" : "");
 }
 
-/* The array that is asked for, or the only one. -1 with a fault. */
+/* The array that is asked for, or the only one, or that of the request's name. -1 with a fault. */
 static zip_int64_t find_member(arena *a, const data_request *r, zip_t *archive, const char **fault) {
   const char *name = data_text(r, "array");
   zip_int64_t count = zip_get_num_entries(archive, 0);
   if (!name && count == 1) return 0;
+  if (!name) name = r->name;
   zip_int64_t found = name ? zip_name_locate(archive, arena_printf(a, "%s.npy", name), 0) : -1;
   if (found < 0 && count == 0) *fault = "the archive holds no array";
   else if (found < 0)

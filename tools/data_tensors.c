@@ -16,6 +16,7 @@ static const char *choose(arena *a, const data_request *r, const safetensors *fi
   const char *name = data_text(r, "tensor");
   if (name) *found = safetensors_find(file, name);
   else if (file->tensor_count == 1) *found = &file->tensors[0];
+  else if (r->name) *found = safetensors_find(file, name = r->name);
   if (*found && (*found)->bytes) return NULL;
   if (*found) return arena_printf(a, "the tensor %.200s is empty", (*found)->name);
   if (!file->tensor_count) return "the file holds no tensor";

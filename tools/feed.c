@@ -61,8 +61,9 @@ static const array *cached(arena *a, diagnostics *d, data_cache *cache, const da
                            const data_column *column, const tensor_type *type) {
   const char *error = NULL, **paths = arena_array_of(a, column->file_count, const char *);
   if (!find_files(a, d, cache, set, column, paths)) return NULL;
-  data_request r = {column->reader, paths, column->file_count, column->settings,
-                    column->setting_count, *type};
+  const data_request r = {.reader = column->reader, .paths = paths, .path_count = column->file_count,
+                          .settings = column->settings, .setting_count = column->setting_count,
+                          .type = *type};
   for (int i = 0; i < cache->count; i++)
     if (same_request(&cache->entries[i].request, &r)) return cache->entries[i].array;
   array *x = data_read(a, &r, &error);

@@ -123,7 +123,7 @@ static bool take_input(arena *a, const options *o, entry_run *run, int index) {
                type.rank == 0 ? "number or a " : "", text);
     return false;
   }
-  const data_request request = {.paths = &text, .path_count = 1, .type = type};
+  const data_request request = {.paths = &text, .path_count = 1, .type = type, .name = t->name};
   const array *x = data_read(a, &request, &error);
   if (!x) {
     tool_error("%s", error);

@@ -176,7 +176,6 @@ static const char *content_of(const char *name) {
   return text;
 }
 
-/* Files of every kind go in, and come out as their ends say. */
 /* The rows of the files are the size. */
 static void runs_at_a_size(void **state) {
   (void)state;
@@ -211,6 +210,7 @@ static void runs_at_a_size(void **state) {
   expect(arena_printf(memory, "%s by=%s", run, path_of("by4.npy")), 1, "has rows for 2 calls");
 }
 
+/* Files of every kind go in, and come out as their ends say. */
 static void runs_on_files(void **state) {
   (void)state;
   write_file("files.dnn",
@@ -238,6 +238,30 @@ static void runs_on_files(void **state) {
          "/nowhere/x.png");
 }
 
+/* Of several arrays in one file the one with the input's name is meant, of one that one. */
+static void runs_on_one_of_several(void **state) {
+  (void)state;
+  const char *error = NULL, *model = path_of("several.dnn"), *tensors = path_of("several.safetensors");
+  const char *arrays = path_of("several.npz"), *one = path_of("one.npz");
+  write_file("several.dnn", "entry double(x: f32[1, 3], y: u8[2]) -> (z, w) { z = 2 * x; w = y }\n"
+                            "entry other(v: f32[1, 3]) -> (z) { z = -v }\n");
+  safetensors file = {0};
+  const float x[] = {7, 8, 9};
+  const uint8_t y[] = {5, 6};
+  safetensors_add(memory, &file, (safetensor){"x", DTYPE_F32, 2, {1, 3}, x, sizeof x});
+  safetensors_add(memory, &file, (safetensor){"y", DTYPE_U8, 1, {2}, y, sizeof y});
+  assert_true(safetensors_write(memory, tensors, &file, &error));
+  if (system(arena_printf(memory, "cp tests/fuzz/seeds/npz/stored %s && cp tests/fuzz/seeds/npz/deflated %s",
+                          arrays, one)))
+    fail();
+  expect(arena_printf(memory, "run %s double x=%s y=%s", model, arrays, tensors), 0,
+         "z: f32[2, 3]\n    0 2 4\n    6 8 10\nw: u8[4]\n    5 6 5 6\n");
+  expect(arena_printf(memory, "run %s double x=%s y=%s", model, tensors, arrays), 0,
+         "z: f32[1, 3]\n    14 16 18\nw: u8[2]\n    1 2\n");
+  expect(arena_printf(memory, "run %s other v=%s", model, one), 0, "z: f32[2, 3]\n");
+  expect(arena_printf(memory, "run %s other v=%s", model, arrays), 1, "there is no array v among x, y\n");
+  expect(arena_printf(memory, "run %s other v=%s", model, tensors), 1, "there is no tensor v among x, y\n");
+}
 
 /* Arrays and weights of f16 and bf16: read from their own files or rounded from f32, and written as f2,
  * or as f4 where npy has no such type. */
@@ -312,6 +336,7 @@ int main(void) {
       cmocka_unit_test(runs_an_entry),
       cmocka_unit_test(runs_at_a_size),
       cmocka_unit_test(runs_on_files),
+      cmocka_unit_test(runs_on_one_of_several),
       cmocka_unit_test(sixteen_bits_through_files),
   };
   return cmocka_run_group_tests_name("tool", tests, set_up, tear_down);
