@@ -80,6 +80,28 @@ static void attention_is_its_equations(void **state) {
                "}\n", -1, 1);
 }
 
+/* Weights over the rows of a memory by content and by location. */
+static void addresses_are_their_equations(void **state) {
+  (void)state;
+  expect_equal("entry e(k: f32[2, 3], m: f32[2, 4, 3]) -> (a, b) {\n"
+               "  a = cosines(k, m)\n"
+               "  rows = for i in 0..4 {\n"
+               "    r = m[:, i]\n"
+               "    emit sum[1](r * k) / (sqrt(sum[1](r ** 2)) * sqrt(sum[1](k ** 2)) + 1e-6)\n"
+               "  }\n"
+               "  b = stack[1](rows)\n"
+               "}\n", -1, 1);
+  expect_equal("entry e(w: f32[2, 5], s: f32[2, 3]) -> (a, b) {\n"
+               "  a = shifted(w, s)\n"
+               "  b = s[:, :1] * concat[1](w[:, 4:], w[:, :4]) + s[:, 1:2] * w + s[:, 2:] * concat[1](w[:, 1:], w[:, :1])\n"
+               "}\n", 0, 1);
+  expect_equal("entry e(w: f32[2, 5], p: f32[2, 1]) -> (a, b) {\n"
+               "  a = sharpened(w, 1 + p)\n"
+               "  y = (w + 1e-6) ** (1 + p)\n"
+               "  b = y / sum[1, keep: true](y)\n"
+               "}\n", 0, 1);
+}
+
 static void blocks_are_their_equations(void **state) {
   (void)state;
   expect_equal("entry e() -> (a, b) {\n"
@@ -131,6 +153,9 @@ static void gradients_are_differences(void **state) {
                                                .extents = {2, 3, 4}, .training = i % 2 == 1});
   library_check_gradient(&(library_gradient){.layer = "additive_weights", .expression = "layer(x[:, 0], x)",
                                              .rank = 3, .extents = {2, 3, 4}});
+  library_check_gradient(&(library_gradient){
+      .expression = "shifted(softmax(1.5 * cosines(x[:, 0], x)), softmax(x[:, 1, :3])) |> sharpened(1 + x[:, 0, :1] ** 2)",
+      .rank = 3, .extents = {2, 3, 4}});
   library_check_gradient(&(library_gradient){.layer = "decoder[1, 2, 5]", .rank = 3, .extents = {2, 3, 4},
                                              .expression = "layer(x, 2 * x, causal[3]())"});
 }
@@ -140,6 +165,7 @@ int main(void) {
       cmocka_unit_test(weights_are_a_softmax_where_the_mask_is_true),
       cmocka_unit_test(gradients_of_masked_weights),
       cmocka_unit_test(attention_is_its_equations),
+      cmocka_unit_test(addresses_are_their_equations),
       cmocka_unit_test(blocks_are_their_equations),
       cmocka_unit_test(causal_networks_do_not_look_ahead),
       cmocka_unit_test(gradients_are_differences),
