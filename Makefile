@@ -55,7 +55,7 @@ JOBS             ?= 2
 
 # The benchmark's libraries of C: its own, and one for each peer that is installed.
 MEASURE          := $(B)/tests/bench/libmeasure.so
-peer_header       = $(shell echo '\#include <$1>' | $(CC) -E -x c - >/dev/null 2>&1 && echo yes)
+peer_header       = $(shell $(CC) -E -include $1 -x c /dev/null >/dev/null 2>&1 && echo yes)
 PEER_LIBRARIES    = $(if $(call peer_header,cblas.h),$(if $(call peer_header,openblas_config.h),openblas)) \
                     $(if $(call peer_header,dnnl.h),onednn)
 PEERS            ?= build/peers

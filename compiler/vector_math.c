@@ -21,7 +21,10 @@ typedef struct maker {
   dtype bits;      /* the integer type of the same size */
   int mantissa;    /* stored bits of the significand */
   int64_t bias;    /* of the exponent */
+  bool narrow;     /* f64 on the way to an f32 result: its series are shorter */
 } maker;
+
+static const loop_function *function_of(math_library *m, scalar_function f, loop_type type, bool narrow);
 
 static bool is_single(const maker *m) { return m->type.element == DTYPE_F32; }
 
@@ -66,7 +69,7 @@ static expr let(maker *m, const char *name, expr value) {
 
 static expr call(maker *m, scalar_function f, loop_type type, expr x, expr y) {
   const loop_expr *arguments[2] = {x, y};
-  return loop_call(m->arena, math_function(m->library, f, type), arguments);
+  return loop_call(m->arena, function_of(m->library, f, type, m->narrow), arguments);
 }
 
 /* Horner's rule; the highest coefficient last. */
@@ -114,7 +117,7 @@ static reduced reduce_exp(maker *m, expr x) {
 /* (e^r - 1 - r) / r² for |r| ≤ log 2 / 2: its Taylor series. */
 static expr exp_tail(maker *m, expr r) {
   double coefficients[16], factorial = 2;
-  int count = is_single(m) ? 6 : 12;
+  int count = is_single(m) ? 6 : m->narrow ? 7 : 12;
   for (int i = 0; i < count; factorial *= i + 3, i++) coefficients[i] = 1 / factorial;
   return polynomial(m, r, count, coefficients);
 }
@@ -123,11 +126,13 @@ static expr clamp(maker *m, expr x, double low, double high) {
   return let(m, "x", op2(m, SCALAR_MAXIMUM, op2(m, SCALAR_MINIMUM, x, real(m, high)), real(m, low)));
 }
 
-/* e^x = 2^n e^r, scaled in two steps, so that results below the normal numbers round once. */
+/* e^x = 2^n e^r, scaled in two steps, so that results below the normal numbers round once; f32's are far
+ * from those of f64. */
 static expr make_exp(maker *m, expr x) {
-  x = is_single(m) ? clamp(m, x, -110, 100) : clamp(m, x, -760, 720);
+  x = is_single(m) ? clamp(m, x, -110, 100) : m->narrow ? clamp(m, x, -160, 160) : clamp(m, x, -760, 720);
   reduced z = reduce_exp(m, x);
   expr p = let(m, "p", add(m, real(m, 1), fused(m, mul(m, z.r, z.r), exp_tail(m, z.r), z.r)));
+  if (m->narrow) return mul(m, p, power_of_two(m, z.n));
   expr even = add(m, z.n, integer(m, 4096)); /* not negative, so that the shift halves it */
   expr half = let(m, "half", sub(m, op2(m, SCALAR_SHR, even, integer(m, 1)), integer(m, 2048)));
   expr scaled = mul(m, p, power_of_two(m, half));
@@ -175,7 +180,7 @@ static expr make_log(maker *m, expr x) {
   expr s = let(m, "s", quotient(m, f, add(m, real(m, 2), f)));
   expr s2 = let(m, "s2", mul(m, s, s));
   double coefficients[12];
-  int count = is_single(m) ? 5 : 11;
+  int count = is_single(m) ? 5 : m->narrow ? 6 : 11;
   for (int i = 0; i < count; i++) coefficients[i] = 2.0 / (2 * i + 3);
   expr series = let(m, "series", mul(m, s2, polynomial(m, s2, count, coefficients)));
   expr half_square = let(m, "half_square", mul(m, mul(m, real(m, 0.5), f), f));
@@ -220,12 +225,13 @@ static expr make_sigmoid(maker *m, expr x) {
 
 static expr series_of_sine(maker *m, expr square, int first) {
   double coefficients[8], factorial = first == 1 ? 6 : 24;
-  for (int i = 0; i < 8; i++) {
+  int count = m->narrow ? 4 : 8;
+  for (int i = 0; i < count; i++) {
     coefficients[i] = (i % 2 == (first == 1) ? 1 : -1) / factorial;
     int next = 2 * i + (first == 1 ? 4 : 5);
     factorial *= next * (next + 1);
   }
-  return polynomial(m, square, 8, coefficients);
+  return polynomial(m, square, count, coefficients);
 }
 
 /* x = n·π/2 + r, |r| ≤ π/4, with π/2 in three parts of which the first two have 33 bits; then the
@@ -250,12 +256,31 @@ static expr sine(maker *m, expr x, int64_t shift) {
   return choose(m, upper, value, op1(m, SCALAR_NEG, value));
 }
 
-/* f32 goes through f64, where the reduction is easy and the result rounds once more. */
-static expr through_double(maker *m, scalar_function f, expr x, expr y) {
-  loop_type wide = loop_vector(DTYPE_F64, m->type.lanes);
-  expr y_wide = y ? loop_cast(m->arena, y, DTYPE_F64) : NULL;
-  expr result = call(m, f, wide, loop_cast(m->arena, x, DTYPE_F64), y_wide);
-  return loop_cast(m->arena, result, DTYPE_F32);
+static expr lanes_from(maker *m, expr x, int first, int count) {
+  if (count == x->type.lanes) return x;
+  int picks[LOOP_MAX_LANES];
+  for (int i = 0; i < count; i++) picks[i] = first + i;
+  return loop_shuffle(m->arena, x, x, count, picks);
+}
+
+static expr joined(maker *m, expr low, expr high) {
+  int picks[LOOP_MAX_LANES];
+  for (int i = 0; i < m->type.lanes; i++) picks[i] = i;
+  return loop_shuffle(m->arena, low, high, m->type.lanes, picks);
+}
+
+/* An f32 function by that of f64, where arguments are reduced easily and the result rounds once more. In
+ * halves, since f64 takes twice the room, and compilers take vectors apart that no register holds. */
+static expr through_double(maker *m, scalar_function f, bool narrow, expr x, expr y) {
+  int lanes = m->type.lanes, count = lanes < 4 ? lanes : lanes / 2;
+  const loop_function *wide = function_of(m->library, f, loop_vector(DTYPE_F64, count), narrow);
+  expr parts[2];
+  for (int i = 0; i * count < lanes; i++) {
+    expr arguments[2] = {loop_cast(m->arena, lanes_from(m, x, i * count, count), DTYPE_F64)};
+    if (y) arguments[1] = loop_cast(m->arena, lanes_from(m, y, i * count, count), DTYPE_F64);
+    parts[i] = let(m, "part", loop_cast(m->arena, loop_call(m->arena, wide, arguments), DTYPE_F32));
+  }
+  return count == lanes ? parts[0] : joined(m, parts[0], parts[1]);
 }
 
 /* ---- pairs of f64, twice as exact (Dekker, 1971) --------------------------------------------- */
@@ -337,17 +362,17 @@ static expr pair_power(maker *m, expr x, expr y) {
   return choose(m, within, add(m, size, mul(m, size, power.low)), size);
 }
 
-/* The same for f32, in f64. */
+/* The same on the way to f32. */
 static expr plain_power(maker *m, expr x, expr y) {
   expr power = mul(m, y, call(m, SCALAR_LOG, m->type, x, NULL));
   return call(m, SCALAR_EXP, m->type, power, NULL);
 }
 
 /* |x|^y with the sign of x where y is odd; NaN for a root of a negative number. */
-static expr make_pow(maker *m, expr x, expr y, bool narrow) {
+static expr make_pow(maker *m, expr x, expr y) {
   expr zero = real(m, 0), one = real(m, 1);
   expr magnitude = let(m, "magnitude", op1(m, SCALAR_ABS, x));
-  expr size = narrow ? plain_power(m, magnitude, y) : pair_power(m, magnitude, y);
+  expr size = is_single(m) ? through_double(m, SCALAR_POW, true, magnitude, y) : pair_power(m, magnitude, y);
   size = let(m, "power", choose(m, op2(m, SCALAR_EQ, magnitude, one), one, size));
   expr whole = let(m, "whole", op2(m, SCALAR_EQ, call(m, SCALAR_FLOOR, m->type, y, NULL), y));
   expr half = let(m, "half", mul(m, y, real(m, 0.5)));
@@ -360,14 +385,6 @@ static expr make_pow(maker *m, expr x, expr y, bool narrow) {
   expr unknown = choose(m, op2(m, SCALAR_EQ, y, y), result, real(m, NAN));
   expr is_one = op2(m, SCALAR_OR, op2(m, SCALAR_EQ, y, zero), op2(m, SCALAR_EQ, x, one));
   return choose(m, is_one, one, unknown);
-}
-
-static expr narrow_pow(maker *m, expr x, expr y) {
-  maker wide = *m;
-  wide.type = loop_vector(DTYPE_F64, m->type.lanes);
-  wide.bits = DTYPE_I64, wide.mantissa = 52, wide.bias = 1023;
-  expr x_wide = let(m, "x", loop_cast(m->arena, x, DTYPE_F64)), y_wide = let(m, "y", loop_cast(m->arena, y, DTYPE_F64));
-  return loop_cast(m->arena, make_pow(&wide, x_wide, y_wide, true), DTYPE_F32);
 }
 
 /* ---- rounding and signs -------------------------------------------------------------------- */
@@ -423,9 +440,8 @@ static expr make_mod(maker *m, expr x, expr y) {
 /* ---- the library --------------------------------------------------------------------------- */
 
 static expr make(maker *m, scalar_function f, expr x, expr y) {
-  bool narrow = is_single(m) && (f == SCALAR_SIN || f == SCALAR_COS || f == SCALAR_MOD);
-  if (narrow) return through_double(m, f, x, y);
-  if (is_single(m) && f == SCALAR_POW) return narrow_pow(m, x, y);
+  if (is_single(m) && (f == SCALAR_SIN || f == SCALAR_COS || f == SCALAR_MOD))
+    return through_double(m, f, f != SCALAR_MOD, x, y);
   switch (f) {
     case SCALAR_FLOOR: return make_floor(m, x);
     case SCALAR_FLOORDIV: return make_floordiv(m, x, y);
@@ -440,7 +456,7 @@ static expr make(maker *m, scalar_function f, expr x, expr y) {
     case SCALAR_SIGMOID: return make_sigmoid(m, x);
     case SCALAR_SIN: return sine(m, x, 0);
     case SCALAR_COS: return sine(m, x, 1);
-    case SCALAR_POW: return make_pow(m, x, y, false);
+    case SCALAR_POW: return m->narrow ? plain_power(m, x, y) : make_pow(m, x, y);
     default: internal_error("no own %s", scalar_infos[f].name);
   }
 }
@@ -482,9 +498,9 @@ static const loop_function *finish(math_library *m, loop_function *f, expr resul
   return f;
 }
 
-const loop_function *math_function(math_library *m, scalar_function f, loop_type type) {
-  if (!math_covers(f, type.element)) return NULL;
-  const char *name = function_name(m->arena, scalar_infos[f].name, type);
+static const loop_function *function_of(math_library *m, scalar_function f, loop_type type, bool narrow) {
+  const char *name = scalar_infos[f].name;
+  name = function_name(m->arena, narrow ? arena_printf(m->arena, "%s_narrow", name) : name, type);
   loop_function *function = find(m, name);
   if (function) return function;
   int operands = scalar_infos[f].operands;
@@ -492,10 +508,14 @@ const loop_function *math_function(math_library *m, scalar_function f, loop_type
   bool single = type.element == DTYPE_F32;
   maker k = {.library = m, .arena = m->arena, .function = function, .type = type,
              .bits = single ? DTYPE_I32 : DTYPE_I64, .mantissa = single ? 23 : 52,
-             .bias = single ? 127 : 1023};
+             .bias = single ? 127 : 1023, .narrow = narrow};
   expr x = loop_var(m->arena, function->parameters[0]);
   expr y = operands > 1 ? loop_var(m->arena, function->parameters[1]) : NULL;
   return finish(m, function, make(&k, f, x, y));
+}
+
+const loop_function *math_function(math_library *m, scalar_function f, loop_type type) {
+  return math_covers(f, type.element) ? function_of(m, f, type, false) : NULL;
 }
 
 /* ---- Philox -------------------------------------------------------------------------------- */

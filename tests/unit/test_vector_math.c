@@ -183,6 +183,21 @@ static void test_special_values(void **state) {
       }
 }
 
+/* Where the logarithm is small and the exponent large, an error of the one shows in the other's size. */
+static void test_powers_near_one(void **state) {
+  (void)state;
+  for (int i = 1; i < 400; i++) {
+    bench *b = bench_new();
+    float x = 1 + (float)ldexp(i % 2 ? i : -i, i % 3 ? -23 : -12);
+    float y = (float)((i % 5 ? 80 : -80) * (i / 400.0) / log(x));
+    const loop_function *own = math_function(&b->library, SCALAR_POW, loop_vector(DTYPE_F32, LANES));
+    double got = run_single(b, own, i % 7 ? &with_fma : &without_fma, x, y);
+    double error = distance(got, reference(SCALAR_POW, x, y), true);
+    if (!(error <= 1)) fail_msg("pow(%a, %a) is %a: %g units", (double)x, (double)y, got, error);
+    arena_free(b->arena);
+  }
+}
+
 static void test_philox_agrees(void **state) {
   (void)state;
   for (uint64_t i = 0; i < 200; i++) {
@@ -217,7 +232,8 @@ static void test_other_functions_are_not_own(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_f32_errors), cmocka_unit_test(test_f64_errors),
-      cmocka_unit_test(test_special_values), cmocka_unit_test(test_philox_agrees),
+      cmocka_unit_test(test_special_values), cmocka_unit_test(test_powers_near_one),
+      cmocka_unit_test(test_philox_agrees),
       cmocka_unit_test(test_other_functions_are_not_own)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
