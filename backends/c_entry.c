@@ -101,20 +101,50 @@ static void write_call(writer *w, const c_signature *s, const graph *g, const ke
 
 static void write_code(writer *w, const c_signature *s, const graph *g, const module_code *code);
 
+static const char *turns_text(arena *a, const c_signature *s, const module_loop *l) {
+  return l->bounded ? s->size : arena_printf(a, "%lld", (long long)l->turns);
+}
+
+/* Leaves the innermost loop where the condition has this truth. */
+static void write_condition(writer *w, const c_signature *s, const graph *g, const module_loop *l,
+                            bool truth) {
+  write_code(w, s, g, &l->condition);
+  writer_line(w, "if (%s*(const %s *)%s) break;", truth ? "" : "!", c_element(DTYPE_BOOL),
+              base_text(w->arena, s, g, &l->goes_on, "const "));
+}
+
+/* The last turn first; with a condition from the first turn on for which it holds. */
+static void write_reverse_loop(writer *w, const c_signature *s, const graph *g, const module_loop *l) {
+  const char *turn = s->turns[l->depth], *turns = turns_text(w->arena, s, l);
+  if (!l->conditional) {
+    writer_open(w, "for (int64_t %s = %s - 1; %s >= 0; %s--)", turn, turns, turn, turn);
+    write_code(w, s, g, &l->body);
+    writer_close(w, "");
+    return;
+  }
+  writer_line(w, "{");
+  w->indent++;
+  writer_line(w, "int64_t %s = %s - 1;", turn, turns);
+  writer_open(w, "for (; %s >= 0; %s--)", turn, turn);
+  write_condition(w, s, g, l, true);
+  writer_close(w, "");
+  writer_open(w, "for (; %s >= 0; %s--)", turn, turn);
+  write_code(w, s, g, &l->body);
+  writer_close(w, "");
+  writer_close(w, "");
+}
+
 static void write_loop(writer *w, const c_signature *s, const graph *g, const module_loop *l) {
-  const char *turn = s->turns[l->depth], *turns = arena_printf(w->arena, "%lld", (long long)l->turns);
-  if (l->bounded) turns = s->size;
+  const char *turn = s->turns[l->depth];
+  if (l->reverse) {
+    write_reverse_loop(w, s, g, l);
+    return;
+  }
   if (!l->turns)
     writer_open(w, "for (int64_t %s = 0;; %s++)", turn, turn);
-  else if (l->reverse)
-    writer_open(w, "for (int64_t %s = %s - 1; %s >= 0; %s--)", turn, turns, turn, turn);
   else
-    writer_open(w, "for (int64_t %s = 0; %s < %s; %s++)", turn, turn, turns, turn);
-  if (l->conditional) {
-    write_code(w, s, g, &l->condition);
-    writer_line(w, "if (!*(const %s *)%s) break;", c_element(DTYPE_BOOL),
-                base_text(w->arena, s, g, &l->goes_on, "const "));
-  }
+    writer_open(w, "for (int64_t %s = 0; %s < %s; %s++)", turn, turn, turns_text(w->arena, s, l), turn);
+  if (l->conditional) write_condition(w, s, g, l, false);
   if (!l->turns) writer_line(w, "if (%s == %d) return DNN_ENDLESS;", turn, LOOP_MOST_TURNS);
   write_code(w, s, g, &l->body);
   writer_close(w, "");

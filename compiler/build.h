@@ -106,7 +106,7 @@ typedef struct loop_shape {
   int carries, sequences, invariants;
   bool reverse;  /* the last turn first */
   bool recompute; /* the derivative of a loop around it may run it again, instead of keeping what it gives */
-  const graph *condition, *body; /* condition NULL: none */
+  const graph *condition, *body; /* condition NULL: none; of a reverse loop it says where to begin */
 } loop_shape;
 enum { LOOP_MOST_TURNS = 1 << 24 }; /* of a loop that only its condition ends: then it is endless */
 loop_shape loop_shape_of(const node *loop);

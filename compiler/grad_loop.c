@@ -44,7 +44,8 @@ typedef struct reversal {
   node **slopes;    /* by operand: its cotangent of one turn; NULL: none is wanted, or zero */
   bool *is_primal;  /* by id: does not depend on cotangents */
   bool *is_kept;    /* by id: stacked by the turns, read by those of the reverse loop */
-  node *ran;        /* true, where the turns that run may be fewer; else NULL */
+  node *ran;        /* true, where the turns that run may be fewer; else NULL. In the reverse loop a part of
+                       its stack */
 } reversal;
 
 /* Carries whose cotangent may differ from zero in some turn and is needed: those that depend on what
@@ -274,15 +275,6 @@ static node *add_invariant(pieces *p, const char *name, node *outside) {
   return n;
 }
 
-/* The value where the turn ran, else the other, which is NULL for zero. */
-static node *where_ran(graph *g, node *ran, node *value, node *other) {
-  if (!ran) return value;
-  if (!other) other = build_splat(g, &value->type, 0);
-  tensor_type like = value->type;
-  like.element = DTYPE_BOOL;
-  return build_map3(g, SCALAR_SELECT, build_broadcast_to(g, ran, &like), value, other);
-}
-
 /* Sums over turns are of f32 at least. */
 static tensor_type sum_type(const tensor_type *type) {
   tensor_type sum = *type;
@@ -319,57 +311,22 @@ static void take_seeds(reversal *r, pieces *p) {
   }
 }
 
-/* The part of a stack that belongs to the first turn. Of a bounded number of turns no part is cut out: what
- * is not of that turn is zero in a sum. */
-static node *first_part(graph *g, node *whole, int64_t turn) {
-  const tensor_type *type = &whole->type;
-  int64_t starts[MAX_RANK] = {turn}, limits[MAX_RANK] = {turn + 1}, steps[MAX_RANK] = {1}, axis = 0;
-  for (int i = 1; i < type->rank; i++) {
-    limits[i] = type->dims[i].maximum;
-    steps[i] = 1;
-  }
-  if (!type->dims[0].symbol)
-    return build_reshape(g, build_slice(g, whole, starts, limits, steps), type->rank - 1, type->dims + 1);
-  node *summed = type->element == DTYPE_BOOL ? build_cast(g, whole, DTYPE_I32) : whole;
-  tensor_type places = *type;
-  places.element = DTYPE_I64;
-  node *is_first = build_map2(g, SCALAR_EQ, build_iota(g, &places, 0),
-                              build_broadcast_to(g, build_int(g, DTYPE_I64, turn), &places));
-  summed = build_map3(g, SCALAR_SELECT, is_first, summed, build_splat(g, &summed->type, 0));
-  return build_cast(g, build_reduce(g, OP_SUM, summed, 1, &axis), type->element);
-}
-
-static int64_t first_turn(const reversal *r) { return r->shape.reverse ? r->shape.turns - 1 : 0; }
-
-/* What a turn reads, as part of a sequence. A turn that did not run computes what the first one did: with
- * zeros it might give infinities, of which derivatives of this derivative would make NaN. */
-static node *read_part(reversal *r, pieces *p, const char *name, const tensor_type *type, node *whole) {
-  node *part = add_sequence(p, name, type, whole);
-  if (!r->ran) return part;
-  name = arena_printf(r->arena, "first_%s", name);
-  return where_ran(p->body, r->ran, part, add_invariant(p, name, first_part(r->outer, whole, first_turn(r))));
-}
-
-/* The body's own inputs that are read again, and what was kept: first of all, whether the turn ran. */
+/* The body's own inputs that are read again, and what was kept. */
 static void take_primal(reversal *r, pieces *p, const bool *live, node *forward, node **kept,
                         int kept_count) {
   const loop_shape *s = &r->shape;
   for (int i = 0; i < kept_count; i++) {
     node *whole = build_result(r->outer, forward, s->body->output_count + i);
     const char *name = arena_printf(r->arena, "kept%d", i);
-    if (kept[i] != r->ran) {
-      p->now[kept[i]->id] = read_part(r, p, name, &kept[i]->type, whole);
-      continue;
-    }
-    node **turn = &p->now[r->inputs[0]->id];
-    r->ran = add_sequence(p, name, &kept[i]->type, whole);
-    *turn = where_ran(p->body, r->ran, *turn, build_int(p->body, DTYPE_I64, first_turn(r)));
+    node *part = add_sequence(p, name, &kept[i]->type, whole);
+    if (kept[i] == r->ran) r->ran = part;
+    else p->now[kept[i]->id] = part;
   }
   for (int i = s->carries; i < r->loop->operand_count; i++) {
     node *n = r->inputs[1 + i], *outside = r->loop->operands[i];
     if (!live[n->id] || p->now[n->id]) continue;
     p->now[n->id] = i < s->carries + s->sequences
-                        ? read_part(r, p, node_text(n, 0), &n->type, outside)
+                        ? add_sequence(p, node_text(n, 0), &n->type, outside)
                         : add_invariant(p, node_text(n, 0), outside);
   }
 }
@@ -384,12 +341,16 @@ static bool is_read_by(const graph *g, const node *value, const node *reader) {
   return true;
 }
 
+static int input_uses(const graph *g, int input) {
+  return g ? graph_uses(g, g->arena)[g->inputs[input].node->id] : 0;
+}
+
 /* True where a loop only adds to a carry in each turn. */
 static bool is_sum(const loop_shape *s, int carry) {
   const node *before = s->body->inputs[1 + carry].node, *after = s->body->outputs[carry].node;
-  if (s->condition || after->op != OP_MAP || after->function != SCALAR_ADD) return false;
+  if (after->op != OP_MAP || after->function != SCALAR_ADD) return false;
   if (after->operands[0] != before && after->operands[1] != before) return false;
-  return graph_uses(s->body, s->body->arena)[before->id] == 1;
+  return input_uses(s->body, 1 + carry) == 1 && input_uses(s->condition, 1 + carry) == 0;
 }
 
 /* The value in the turn that an inner loop sums up to be an invariant's slope, and nothing else reads: the
@@ -430,9 +391,9 @@ static node *next_sum(reversal *r, pieces *p, int operand, node *slope) {
   graph *g = p->body;
   node *sum = p->sums[operand];
   const node *inside = summed_inside(r, operand);
-  if (inside) return where_ran(g, r->ran, p->now[inside->id], sum);
+  if (inside) return p->now[inside->id];
   if (slope->type.element != sum->type.element) slope = build_cast(g, slope, sum->type.element);
-  return build_map2(g, SCALAR_ADD, sum, where_ran(g, r->ran, slope, NULL));
+  return build_map2(g, SCALAR_ADD, sum, slope);
 }
 
 /* What each operand's cotangent becomes in one turn: of carries the next one, of sequences a part, of
@@ -447,11 +408,9 @@ static void give_slopes(reversal *r, pieces *p) {
     if (i < s->carries && r->seeds[i]) {
       node *before = p->now[r->seeds[i]->id];
       if (!slope) slope = build_splat(g, &before->type, 0);
-      arena_push(a, p->carried, p->carried_count) =
-          (graph_value){name, where_ran(g, r->ran, slope, before)};
+      arena_push(a, p->carried, p->carried_count) = (graph_value){name, slope};
     } else if (slope && i < s->carries + s->sequences) {
-      arena_push(a, p->stacked, p->stacked_count) =
-          (graph_value){name, where_ran(g, r->ran, slope, NULL)};
+      arena_push(a, p->stacked, p->stacked_count) = (graph_value){name, slope};
     } else if (slope) {
       arena_push(a, p->carried, p->carried_count) = (graph_value){name, next_sum(r, p, i, slope)};
     }
@@ -460,6 +419,17 @@ static void give_slopes(reversal *r, pieces *p) {
 
 static void list(graph *g, const graph_value *values, int count) {
   for (int i = 0; i < count; i++) arena_push(g->arena, g->inputs, g->input_count) = values[i];
+}
+
+/* Only turns that ran are gone back through. */
+static const graph *reverse_condition(const reversal *r, const graph *body) {
+  if (!r->ran) return NULL;
+  graph all = *body;
+  graph_value ran = {"ran", r->ran};
+  all.name = "condition";
+  all.outputs = &ran;
+  all.output_count = 1;
+  return rewrite_graph(&all, NULL);
 }
 
 static node *build_reverse_loop(reversal *r, pieces *p, node *turn) {
@@ -483,7 +453,8 @@ static node *build_reverse_loop(reversal *r, pieces *p, node *turn) {
   const loop_shape s = {.turns = r->shape.turns, .size = r->shape.size, .carries = p->carry_count,
                         .sequences = p->sequence_count, .invariants = p->invariant_count,
                         .reverse = !r->shape.reverse,
-                        .recompute = r->shape.recompute, .body = rewrite_graph(g, NULL)};
+                        .recompute = r->shape.recompute, .condition = reverse_condition(r, g),
+                        .body = rewrite_graph(g, NULL)};
   return build_loop(r->outer, &s, operands);
 }
 

@@ -53,7 +53,8 @@ typedef struct module_code {
 } module_code;
 
 /* A loop runs its body for the turns 0 to turns - 1, or, in reverse, turns - 1 to 0; before each turn its
- * condition, if there is one, after which the bool at `goes_on` tells whether to go on. */
+ * condition, if there is one, after which the bool at `goes_on` tells whether to go on, or, in reverse, whether
+ * to begin with this turn, after which it is asked no more. */
 struct module_loop {
   int depth;     /* the number of loops around it */
   int64_t turns; /* 0: until the condition is false */

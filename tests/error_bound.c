@@ -641,14 +641,17 @@ static void know_no_result(const loop_shape *s, bounded *results) {
 static bounded *loop_results(const evaluation *e, const node *n, const bounded *operands) {
   loop_shape s = loop_shape_of(n);
   bounded *results = results_new(e, &s, operands);
-  bool certain = true;
+  bool certain = true, asks = s.condition != NULL;
   for (int64_t k = 0; s.turns == 0 || k < s.turns; k++) {
     int64_t turn = s.reverse ? s.turns - 1 - k : k;
     bounded *inputs = turn_inputs(e, &s, turn, operands, results), goes_on;
-    if (s.condition) {
+    if (asks) {
       walk(e, s.condition, inputs, NULL, NULL, &goes_on, NULL);
       certain = certain && goes_on.error[0] == 0;
-      if (!goes_on.value->ints[0]) break;
+      const bool holds = goes_on.value->ints[0];
+      if (!holds && !s.reverse) break;
+      if (!holds) continue;
+      asks = !s.reverse;
     }
     bounded *outputs = arena_array_of(e->arena, s.body->output_count, bounded);
     walk(e, s.body, inputs, NULL, NULL, outputs, NULL);

@@ -72,12 +72,16 @@ static const char *run_code(run *r, const module_code *code);
 
 static const char *run_loop(run *r, const module_loop *l) {
   const int64_t turns = l->bounded ? r->context[CONTEXT_SIZE] : l->turns;
+  bool asks = l->conditional;
   for (int64_t k = 0; turns == 0 || k < turns; k++) {
     ensure(l->depth < 16 && k <= LOOP_MOST_TURNS);
     r->turns[l->depth] = l->reverse ? turns - 1 - k : k;
-    const char *fault = l->conditional ? run_code(r, &l->condition) : NULL;
+    const char *fault = asks ? run_code(r, &l->condition) : NULL;
     if (fault) return fault;
-    if (l->conditional && !*(const unsigned char *)argument(r, &l->goes_on)) return NULL;
+    const bool runs = !asks || *(const unsigned char *)argument(r, &l->goes_on);
+    if (!runs && !l->reverse) return NULL;
+    if (!runs) continue;
+    asks = asks && !l->reverse;
     fault = run_code(r, &l->body);
     if (fault) return fault;
   }

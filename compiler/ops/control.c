@@ -161,15 +161,15 @@ static const tensor **turn_inputs(arena *a, const loop_shape *s, int64_t turn,
   return inputs;
 }
 
-/* One turn, in memory of its own; false where the condition ends the loop. */
-static bool run_turn(const evaluation *e, const loop_shape *s, int64_t turn,
+/* One turn, in memory of its own, where the condition, if it is asked, holds; else false. */
+static bool run_turn(const evaluation *e, const loop_shape *s, bool asks, int64_t turn,
                      const tensor *const *operands, tensor *const *results) {
   arena *scratch = arena_new();
   evaluation own = *e;
   own.arena = scratch;
   const tensor **inputs = turn_inputs(scratch, s, turn, operands, results);
   tensor *goes_on = NULL;
-  if (s->condition) graph_eval(&own, s->condition, inputs, NULL, NULL, &goes_on, NULL);
+  if (asks) graph_eval(&own, s->condition, inputs, NULL, NULL, &goes_on, NULL);
   bool runs = !goes_on || goes_on->ints[0];
   if (runs) {
     tensor **outputs = arena_array_of(scratch, s->body->output_count, tensor *);
@@ -193,8 +193,13 @@ static void loop_eval(const evaluation *e, const node *n, const tensor *const *o
   result->results = results;
   for (int i = 0; i < s.carries; i++) put_part(results[i], 0, operands[i]);
   const int64_t turns = s.turns ? s.turns : LOOP_MOST_TURNS;
-  for (int64_t k = 0; k < turns; k++)
-    if (!run_turn(e, &s, s.reverse ? s.turns - 1 - k : k, operands, results)) return;
+  bool asks = s.condition != NULL;
+  for (int64_t k = 0; k < turns; k++) {
+    const int64_t turn = s.reverse ? s.turns - 1 - k : k;
+    const bool ran = run_turn(e, &s, asks, turn, operands, results);
+    if (!ran && !s.reverse) return;
+    asks = asks && !(ran && s.reverse);
+  }
 }
 
 static void other_eval(const evaluation *e, const node *n, const tensor *const *operands,

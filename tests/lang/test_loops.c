@@ -292,6 +292,18 @@ static void test_second_derivatives(void **state) {
                "  for t in 0..3 { g = g / w; total = total + sum(log(g) * g * t) }\n"
                "  q = grad(total + sum(g), w); q2 = grad(sum(q ** 2), (w, h0)); q2 = q2[0] + q2[1]\n"
                "}\n");
+  /* no turn runs, or none of a bounded number, though zeros would give infinities */
+  for (int bounded = 0; bounded < 2; bounded++) {
+    arena *a = arena_new();
+    expect_pairs(arena_printf(a, "param w: f32[2] = 0.8\n"
+                 "entry e%s(h0: f32[2], most: i32) -> (p, q, p2, q2, ph, qh) {\n"
+                 "  h = h0; k = 0; most = min(most, 0)\n"
+                 "  ys = scan t in 0..%s while k < most { h = log(h / w) / h; k = k + 1; emit log(h) * f32(t) }\n"
+                 "  p = grad(sum(ys) + sum(h ** 3 * w), w); d = grad(sum(p ** 2), (w, h0)); p2 = d[0]; ph = d[1]\n"
+                 "  q = h0 ** 3; q2 = zeros[2](); qh = 6 * h0 ** 5\n"
+                 "}\n", bounded ? "[n <= 9]" : "", bounded ? "n" : "9"));
+    arena_free(a);
+  }
   expect_pairs("param w: f32[2] = 0.9\n"
                "entry e(xs: f32[5, 2]) -> (p, q, p2, q2, px, qx) {\n"
                "  h = zeros[2]()\n"

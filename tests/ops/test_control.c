@@ -58,6 +58,19 @@ static void a_condition_ends_the_loop(void **state) {
       "  %5 = constant ints=[1, 2, 6, 0, 0, 0]: i32[6] return a = %2, b = %4, c = %3, d = %5 }");
 }
 
+/* The last turn first: it begins with the first one for which the condition holds, and then asks no more. */
+static void a_condition_begins_a_reverse_loop(void **state) {
+  (void)state;
+  expect_pairs(
+      "entry f() { %0 = constant ints=[5]: i32 "
+      "  %1 = constant ints=[0, 1, 0, 1, 0, 0]: bool[6] %2 = constant ints=[3, 9, 7, 2, 6, 1]: i32[6] "
+      "  %3 = loop %0, %1, %2 turns=[6] carries=[1] sequences=[2] reverse=[1] "
+      "  condition=(t: i64, h: i32, runs: bool, x: i32) { return runs = %2 } "
+      "  body=(t: i64, h: i32, runs: bool, x: i32) { %4 = add %1, %3: i32 return h = %4, y = %4 }: i32 "
+      "  %4 = result %3 number=[1]: i32[6] %5 = constant ints=[26]: i32 "
+      "  %6 = constant ints=[26, 23, 14, 7, 0, 0]: i32[6] return a = %3, b = %5, c = %4, d = %6 }");
+}
+
 /* The next carries are computed of the present ones, all together; the inner loop runs t turns. */
 static void loops_nest(void **state) {
   (void)state;
@@ -207,6 +220,7 @@ static void dependence_follows_the_turns(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(turns_run_either_way),   cmocka_unit_test(a_condition_ends_the_loop),
+      cmocka_unit_test(a_condition_begins_a_reverse_loop),
       cmocka_unit_test(loops_nest),             cmocka_unit_test(passes_reach_bodies),
       cmocka_unit_test(the_verifier_enters_bodies), cmocka_unit_test(deep_loops_are_refused),
       cmocka_unit_test(loops_become_kernels),  cmocka_unit_test(derivatives_of_endless_loops_are_refused),
