@@ -17,9 +17,9 @@ loop_block *opaque_loop(arena *a, loop_block *block, const char *name, const loo
   return &loop_for(a, block, LOOP_SEQ, v, low, high, step)->body;
 }
 
-opaque_size opaque_leading(const loop_buffer *context, const tensor_type *type) {
-  bool leads = type->rank > 0 && type->dims[0].symbol;
-  return (opaque_size){context, leads ? type->dims[0].maximum : 0};
+opaque_size opaque_bounded(const loop_buffer *context, const tensor_type *type, int64_t axis) {
+  bool bounded = axis < type->rank && type->dims[axis].symbol;
+  return (opaque_size){context, bounded ? type->dims[axis].maximum : 0};
 }
 
 const loop_expr *opaque_count(arena *a, loop_block *block, opaque_size size, int64_t count) {

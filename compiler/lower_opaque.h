@@ -14,15 +14,16 @@ const loop_expr *opaque_divided(arena *a, scalar_function f, const loop_expr *x,
 loop_block *opaque_loop(arena *a, loop_block *block, const char *name, const loop_expr *low,
                         const loop_expr *high, int64_t step, const loop_expr **variable);
 
-/* A bounded size that leads a tensor: the kernel's context, and the bound; 0 where none leads it. */
+/* A bounded size as an axis of a tensor: the kernel's context, and the bound; 0 where the axis has none, or
+ * does not exist. */
 typedef struct opaque_size {
   const loop_buffer *context;
   int64_t bound;
 } opaque_size;
 
-opaque_size opaque_leading(const loop_buffer *context, const tensor_type *type);
+opaque_size opaque_bounded(const loop_buffer *context, const tensor_type *type, int64_t axis);
 
-/* The part of `count` things, as many for each row of a tensor, that a call's size leaves. */
+/* The part of `count` things, as many for each place of the axis, that a call's size leaves. */
 const loop_expr *opaque_count(arena *a, loop_block *block, opaque_size size, int64_t count);
 
 /* The whole body of a kernel: a loop over independent units, as many for each row that the size leads,

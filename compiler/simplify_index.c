@@ -78,6 +78,7 @@ static node *gather_at_known_places(graph *g, node *n) {
   if (n->op != OP_GATHER || batch_of(n) > 0 || !find_progression(n->operands[1], &p)) return NULL;
   node *x = n->operands[0];
   int64_t axis = node_int(n, 0), extent = x->type.dims[axis].maximum;
+  if (x->type.dims[axis].symbol) return NULL;
   bool single = n->operands[1]->type.rank == 0;
   if (single && (p.first < 0 || p.first >= extent)) return build_splat(g, &n->type, 0);
   if (!lies_within(&p, extent)) return NULL;
@@ -102,6 +103,7 @@ static node *scatter_at_known_places(graph *g, node *n) {
     return NULL;
   node *x = n->operands[1];
   int64_t axis = node_int(n, 1), extent = n->type.dims[axis].maximum;
+  if (n->type.dims[axis].symbol) return NULL;
   bool single = n->operands[0]->type.rank == 0;
   if (single && (p.first < 0 || p.first >= extent)) return build_splat(g, &n->type, 0);
   if (!lies_within(&p, extent)) return NULL;

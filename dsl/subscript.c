@@ -115,6 +115,12 @@ static bool index_axis(elaborator *e, const ast *n, value v, const tensor_type *
   return true;
 }
 
+static bool refuse_part(elaborator *e, const ast *item, dim size) {
+  elaborator_error(e, item->at, "an axis of the bounded size %s is taken whole, or at places known at run time "
+                   "only, as x[%s - 1]", size.symbol, size.symbol);
+  return false;
+}
+
 static bool select_item(elaborator *e, const ast *item, const tensor_type *type, int skipped,
                         selection *s) {
   if (is_new_axis(e, item)) return add_axis(e, item, s, dim_fixed(1));
@@ -132,6 +138,7 @@ static bool select_item(elaborator *e, const ast *item, const tensor_type *type,
   s->limits[s->axis] = t.limit;
   s->steps[s->axis] = t.step;
   s->cut[s->axis] = t.start != 0 || t.limit != extent || t.step != 1;
+  if (s->cut[s->axis] && type->dims[s->axis].symbol) return refuse_part(e, item, type->dims[s->axis]);
   s->slices = s->slices || s->cut[s->axis];
   dim left = s->cut[s->axis] ? dim_fixed((t.limit - t.start + t.step - 1) / t.step)
                              : type->dims[s->axis];
@@ -182,14 +189,16 @@ value subscript_transpose_last(elaborator *e, location at, value base) {
 
 /* --- parts that are replaced ---------------------------------------------------------------- */
 
-static int64_t taken_count(const selection *s, int axis) {
-  if (s->places[axis]) return type_elements(&s->places[axis]->type);
-  return (s->limits[axis] - s->starts[axis] + s->steps[axis] - 1) / s->steps[axis];
+static dim taken_count(const selection *s, int axis) {
+  const node *places = s->places[axis];
+  if (places && places->type.rank == 1) return places->type.dims[0];
+  if (places) return dim_fixed(type_elements(&places->type));
+  return dim_fixed((s->limits[axis] - s->starts[axis] + s->steps[axis] - 1) / s->steps[axis]);
 }
 
 /* One place of an axis, which then vanishes. */
 static bool is_single(const selection *s, int axis) {
-  return s->cut[axis] && taken_count(s, axis) == 1;
+  return s->cut[axis] && taken_count(s, axis).maximum == 1;
 }
 
 /* The shape of a part without the axes of which one place is taken. */
@@ -197,14 +206,14 @@ static tensor_type part_type(const tensor_type *whole, const selection *s) {
   tensor_type type = {.element = whole->element};
   for (int axis = 0; axis < whole->rank; axis++)
     if (!is_single(s, axis))
-      type.dims[type.rank++] = s->cut[axis] ? dim_fixed(taken_count(s, axis)) : whole->dims[axis];
+      type.dims[type.rank++] = s->cut[axis] ? taken_count(s, axis) : whole->dims[axis];
   return type;
 }
 
 /* The places of an axis that are taken: a vector or, of one place, a scalar. */
 static node *places_along(graph *g, const selection *s, int axis) {
   tensor_type type = {.element = s->limits[axis] <= INT32_MAX ? DTYPE_I32 : DTYPE_I64,
-                      .rank = !is_single(s, axis), .dims = {dim_fixed(taken_count(s, axis))}};
+                      .rank = !is_single(s, axis), .dims = {taken_count(s, axis)}};
   if (s->places[axis]) return build_reshape(g, s->places[axis], type.rank, type.dims);
   node *first = build_splat(g, &type, (double)s->starts[axis]);
   if (type.rank == 0) return first;

@@ -232,7 +232,7 @@ extern const construct tensor_constructs[];      /* random_tensors.c */
 extern const construct function_constructs[];    /* random_functions.c */
 extern const construct network_constructs[];     /* random_networks.c */
 extern const construct training_constructs[];    /* random_training.c */
-enum { SIZE_CONSTRUCTS = 6 };
+enum { SIZE_CONSTRUCTS = 7 };
 extern const construct size_constructs[SIZE_CONSTRUCTS + 1]; /* random_sizes.c */
 
 #endif

@@ -49,6 +49,16 @@ static const source_form products[] = {
      false},
 };
 
+/* Places known at run time along the size, and beside it. */
+static const source_form places[] = {
+    {"$x[n - 1]", FIRST_REALS, 1, MOST_RANK, COLUMNS, AS_X, false},
+    {"$x[iota[n]() * 3 % n] - $x", FIRST_REALS, 1, MOST_RANK, LIKE, AS_X, false},
+    {"$x\n  $y[n // 2] <- sin($x[n - 1])\n  $y[iota[3]() - 1] <- 0.5", FIRST_REALS, 1, MOST_RANK, LIKE, AS_X, false},
+    {"$x.T[n % 3]", FIRST_REALS, 2, 2, ROWS, AS_X, false},
+    {"$x.T\n  $y[n % 2] <- tanh($x[:, 0])\n  $y = $y.T", FIRST_REALS, 2, 2, LIKE, AS_X, false},
+    {"grad(sum(sin($x[iota[n]() // 2]) * $x) + sum($x[n - 1] ** 2), $x)", FIRST_REALS, 1, MOST_RANK, LIKE, AS_X, false},
+};
+
 /* Loops over as many turns as the size. */
 static const source_form loops[] = {
     {"sum[0]($x)\n  scan row in $x { $y = 0.5 * $y + sin(row) }", FIRST_REALS, 1, MOST_RANK,
@@ -96,6 +106,7 @@ const construct size_constructs[SIZE_CONSTRUCTS + 1] = {
     {"mask along the size", FORMS(masks), NULL, masks},
     {"reduction along the size", FORMS(along), NULL, along},
     {"product along the size", FORMS(products), NULL, products},
+    {"places along the size", FORMS(places), NULL, places},
     {"loop over the size", FORMS(loops), NULL, loops},
     {"gradient along the size", FORMS(gradients), NULL, gradients},
     {0},

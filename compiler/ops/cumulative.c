@@ -244,7 +244,7 @@ static loop_kernel *cumulative_kernel(lowering *l, const group *g) {
   arena *a = w.arena;
   bool beside = w.shape.inner > 1;
   int lanes = beside ? l->target->vector_bytes / (int)dtype_size(w.computed) : 1;
-  const opaque_size size = opaque_leading(lower_context(l, g, kernel), &w.node->type);
+  const opaque_size size = opaque_bounded(lower_context(l, g, kernel), &w.node->type, 0);
   int64_t across = beside ? w.shape.inner : w.shape.outer,
           width = beside ? VECTORS * lanes : size.bound ? 1 : ROWS;
   int64_t blocks = (across + width - 1) / width, rest = across % width;

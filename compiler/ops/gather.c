@@ -51,9 +51,6 @@ static const char *part_type(arena *a, const node *n, const tensor_type *whole,
   if (index->element != DTYPE_I32 && index->element != DTYPE_I64)
     return arena_printf(a, "%s C2: the indices are %s", name, type_text(a, index));
   int at = (int)axis->ints[0];
-  if (whole->dims[at].symbol)
-    return arena_printf(a, "%s C3: axis %d has the bounded size %s", name, at,
-                        whole->dims[at].symbol);
   if (!batch_fits(n, whole, index, at))
     return arena_printf(a, "%s C5: no batch that %s and the indices %s share", name,
                         type_text(a, whole), type_text(a, index));
@@ -73,8 +70,7 @@ static const char *part_type(arena *a, const node *n, const tensor_type *whole,
 /* gather, scatter, scatter_add
  *   C1  one axis, within the rank of the tensor that is indexed
  *   C2  the indices are i32 or i64
- *   C3  the axis has a fixed size, and so have those of the indices that take its place, but for one
- *       that leads the result
+ *   C3  the axes of the indices that take its place have fixed sizes, but for one that leads the result
  *   C4  the indices' axes in place of the axis give no rank above 8
  *   C5  at most one number of batch axes, at least 1; they stand before the axis, and the indices
  *       begin with the same ones */
@@ -133,13 +129,24 @@ static bool are_apart(const node *index, int64_t batch) {
   return index->function == SCALAR_ADD || (index->function == SCALAR_MUL && by != 0);
 }
 
+/* A number for each of the indices, which grows in row-major order. */
+static node *numbers_of(graph *g, const node *index) {
+  tensor_type type = index->type;
+  type.element = DTYPE_I32;
+  node *numbers = build_iota(g, &type, 0);
+  for (int axis = 1; axis < type.rank; axis++) {
+    node *by = build_splat(g, &type, (double)type.dims[axis].maximum);
+    numbers = build_map2(g, SCALAR_ADD, build_map2(g, SCALAR_MUL, numbers, by), build_iota(g, &type, axis));
+  }
+  return numbers;
+}
+
 /* Which of the indices name a place that no later one does. */
 static node *last_at_place(graph *g, node *index, const tensor_type *whole, int axis, int batch) {
-  tensor_type numbers = {.element = DTYPE_I32}, row = numbers;
+  tensor_type numbers = {.element = DTYPE_I32};
   for (int i = 0; i < batch; i++) numbers.dims[numbers.rank++] = whole->dims[i];
   numbers.dims[numbers.rank++] = whole->dims[axis];
-  row.dims[row.rank++] = dim_fixed(type_elements(&index->type));
-  node *own = build_reshape(g, build_iota(g, &row, 0), index->type.rank, index->type.dims);
+  node *own = numbers_of(g, index);
   node *latest = build_scatter(g, build_splat(g, &numbers, 0), index, own, batch, batch);
   return build_map2(g, SCALAR_EQ, build_gather(g, latest, index, batch, batch), own);
 }
@@ -231,7 +238,8 @@ typedef struct kernel_writer {
   loop_kernel *kernel;
   indexed_shape shape;
   const loop_buffer *context; /* NULL: no bounded sizes */
-  int lanes; /* divides shape.inner */
+  opaque_size outer, along, inner; /* bounded sizes that lead the outer places, are the axis, lead a row */
+  int lanes; /* divides shape.inner, or what it has for each place of a bounded size */
   loop_buffer *first, *from, *index, *to; /* first: of operand 0 */
 } kernel_writer;
 
@@ -248,12 +256,15 @@ static kernel_writer writer_of(lowering *l, const group *g, int from, int index,
   loop_buffer **buffers = arena_array_of(l->arena, g->input_count + g->output_count, loop_buffer *);
   kernel_writer w = {.arena = l->arena, .kernel = lower_parameters(l, g, buffers)};
   w.shape = shape_around(n, whole, axis, &n->operands[index]->type);
-  w.lanes = lanes_of(l->target, n->type.element, w.shape.inner);
   w.first = buffers[group_input(g, group_root(n->operands[0]))];
   w.from = buffers[group_input(g, group_root(n->operands[from]))];
   w.index = buffers[group_input(g, group_root(n->operands[index]))];
   w.to = buffers[g->input_count];
   w.context = lower_context(l, g, w.kernel);
+  if (axis > 0) w.outer = opaque_bounded(w.context, whole, 0);
+  w.along = opaque_bounded(w.context, whole, axis);
+  w.inner = opaque_bounded(w.context, whole, axis + 1);
+  w.lanes = lanes_of(l->target, n->type.element, w.shape.inner / (w.inner.bound ? w.inner.bound : 1));
   return w;
 }
 
@@ -268,14 +279,15 @@ static const loop_expr *place_at(kernel_writer *w, loop_block *block, const loop
   const loop_expr *place = loop_let(
       a, block, "place", loop_cast(a, loop_load(a, w->index, &k, 1, NULL), DTYPE_I64));
   const loop_expr *above = loop_op(a, SCALAR_GE, place, loop_int(a, 0), NULL);
-  const loop_expr *below = loop_op(a, SCALAR_LT, place, loop_int(a, w->shape.extent), NULL);
+  const loop_expr *extent = opaque_count(a, block, w->along, w->shape.extent);
+  const loop_expr *below = loop_op(a, SCALAR_LT, place, extent, NULL);
   *inside = loop_let(a, block, "inside", loop_op(a, SCALAR_AND, above, below, NULL));
   return place;
 }
 
 /* The indices of one batch, of which a bounded size may lead all. */
 static const loop_expr *indices_in_use(kernel_writer *w, loop_block *block, const node *index) {
-  opaque_size size = opaque_leading(w->context, &index->type);
+  opaque_size size = opaque_bounded(w->context, &index->type, 0);
   if (w->shape.batch > 1) size.bound = 0; /* it leads the batches */
   return opaque_count(w->arena, block, size, w->shape.indices);
 }
@@ -287,20 +299,29 @@ static loop_kernel *gather_kernel(lowering *l, const group *g) {
   arena *a = w.arena;
   indexed_shape s = w.shape;
   const loop_expr *row, *i, *inside;
-  loop_block *body = opaque_units(a, w.kernel, opaque_leading(w.context, &n->type),
-                                  s.batch * s.outer * s.indices, s.inner, &row);
+  const opaque_size rows =
+      w.outer.bound ? w.outer : opaque_bounded(w.context, &n->operands[1]->type, 0);
+  loop_block *body =
+      opaque_units(a, w.kernel, rows, s.batch * s.outer * s.indices, s.inner, &row);
   const loop_expr *outer =
       loop_let(a, body, "outer", opaque_divided(a, SCALAR_FLOORDIV, row, s.indices));
   const loop_expr *k = opaque_divided(a, SCALAR_MOD, row, s.indices);
   const loop_expr *place = place_at(&w, body, outer, k, &inside);
   const loop_expr *from_row =
       loop_let(a, body, "from_row", opaque_affine(a, outer, s.extent, place));
-  body = opaque_loop(a, body, "i", loop_int(a, 0), loop_int(a, s.inner), w.lanes, &i);
+  body = opaque_loop(a, body, "i", loop_int(a, 0), opaque_count(a, body, w.inner, s.inner), w.lanes, &i);
   const loop_expr *from = opaque_affine(a, from_row, s.inner, i);
   const loop_expr *to = opaque_affine(a, row, s.inner, i);
   const loop_expr *value = loop_load(a, w.from, &from, w.lanes, loop_splat(a, inside, w.lanes));
   loop_store(a, body, w.to, &to, value, NULL);
   return w.kernel;
+}
+
+/* The block for columns of a row that are in use. */
+static loop_block *columns_in_use(kernel_writer *w, loop_block *block, const loop_expr *column) {
+  if (!w->inner.bound) return block;
+  const loop_expr *count = opaque_count(w->arena, block, w->inner, w->shape.inner / w->lanes);
+  return &loop_if(w->arena, block, loop_op(w->arena, SCALAR_LT, column, count, NULL))->body;
 }
 
 /* A unit is one vector of inner elements at one outer index, for which it runs through all indices
@@ -313,15 +334,16 @@ static loop_kernel *scatter_add_kernel(lowering *l, const group *g) {
   int64_t columns = s.inner / w.lanes;
   const loop_expr *unit, *row, *k, *inside, *zero = loop_constant(a, n->type.element, 0, 0);
   loop_block *body =
-      opaque_units(a, w.kernel, opaque_leading(w.context, &n->type), s.batch * s.outer * columns,
+      opaque_units(a, w.kernel, w.outer, s.batch * s.outer * columns,
                    (s.extent + s.indices) * w.lanes, &unit);
   const loop_expr *outer =
       loop_let(a, body, "outer", opaque_divided(a, SCALAR_FLOORDIV, unit, columns));
   const loop_expr *column = opaque_divided(a, SCALAR_MOD, unit, columns);
+  body = columns_in_use(&w, body, column);
   const loop_expr *i =
       loop_let(a, body, "i", opaque_affine(a, column, w.lanes, loop_int(a, 0)));
-  loop_block *clear =
-      opaque_loop(a, body, "row", loop_int(a, 0), loop_int(a, s.extent), 1, &row);
+  const loop_expr *extent = opaque_count(a, body, w.along, s.extent);
+  loop_block *clear = opaque_loop(a, body, "row", loop_int(a, 0), extent, 1, &row);
   const loop_expr *to = opaque_affine(a, opaque_affine(a, outer, s.extent, row), s.inner, i);
   loop_store(a, clear, w.to, &to, loop_splat(a, zero, w.lanes), NULL);
   body = opaque_loop(a, body, "k", loop_int(a, 0), indices_in_use(&w, body, n->operands[0]), 1, &k);
@@ -340,9 +362,9 @@ static loop_kernel *scatter_add_kernel(lowering *l, const group *g) {
 static void copy_rows(kernel_writer *w, loop_block *block, const target *t, const loop_expr *outer) {
   arena *a = w->arena;
   const int64_t elements = w->shape.extent * w->shape.inner;
-  const int lanes = lanes_of(t, w->to->type.element, elements);
-  const loop_expr *i;
-  block = opaque_loop(a, block, "i", loop_int(a, 0), loop_int(a, elements), lanes, &i);
+  const int lanes = lanes_of(t, w->to->type.element, w->along.bound ? w->shape.inner : elements);
+  const loop_expr *i, *count = opaque_count(a, block, w->along, elements);
+  block = opaque_loop(a, block, "i", loop_int(a, 0), count, lanes, &i);
   const loop_expr *at = opaque_affine(a, outer, elements, i);
   loop_store(a, block, w->to, &at, loop_load(a, w->first, &at, lanes, NULL), NULL);
 }
@@ -358,10 +380,8 @@ static loop_kernel *scatter_kernel(lowering *l, const group *g) {
   int64_t columns = s.inner / w.lanes, outers = s.batch * s.outer;
   const loop_expr *unit, *k, *inside, *outer, *column;
   loop_block *body =
-      in_place ? opaque_units(a, w.kernel, opaque_leading(w.context, &n->type), outers * columns,
-                              s.indices * w.lanes, &unit)
-               : opaque_units(a, w.kernel, opaque_leading(w.context, &n->type), outers,
-                              (s.extent + s.indices) * s.inner, &unit);
+      in_place ? opaque_units(a, w.kernel, w.outer, outers * columns, s.indices * w.lanes, &unit)
+               : opaque_units(a, w.kernel, w.outer, outers, (s.extent + s.indices) * s.inner, &unit);
   outer = in_place ? loop_let(a, body, "outer", opaque_divided(a, SCALAR_FLOORDIV, unit, columns))
                    : unit;
   if (!in_place) copy_rows(&w, body, l->target, outer);
@@ -370,6 +390,7 @@ static loop_kernel *scatter_kernel(lowering *l, const group *g) {
   body = &loop_if(a, body, inside)->body;
   if (in_place) column = opaque_divided(a, SCALAR_MOD, unit, columns);
   else body = opaque_loop(a, body, "column", loop_int(a, 0), loop_int(a, columns), 1, &column);
+  body = columns_in_use(&w, body, column);
   const loop_expr *i =
       loop_let(a, body, "i", opaque_affine(a, column, w.lanes, loop_int(a, 0)));
   const loop_expr *from = opaque_affine(a, opaque_affine(a, outer, s.indices, k), s.inner, i);

@@ -256,7 +256,7 @@ static loop_kernel *argsort_kernel(lowering *l, const group *g) {
   w.computed = key_type(element);
   w.from = buffers[0];
   w.to = buffers[1];
-  const opaque_size size = opaque_leading(lower_context(l, g, kernel), &n->type);
+  const opaque_size size = opaque_bounded(lower_context(l, g, kernel), &n->type, 0);
   const loop_expr *line;
   loop_block *body = opaque_units(a, kernel, size, w.shape.outer * w.shape.inner,
                                   16 * w.shape.extent, &line);

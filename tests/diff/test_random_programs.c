@@ -349,23 +349,32 @@ static void faults_are_reduced(void **state) {
   arena_free(a);
 }
 
-/* A program that means another size than it is called with differs. */
-static void sizes_are_compared(void **state) {
-  (void)state;
-  arena *a = arena_new();
+/* What is said of a program that is held to mean another size than it is called with; NULL: nothing. */
+static const char *wrong_size(arena *a, const source_blocks *b) {
   file f = {.how = {.target = test_target(a), .ways = LOOPS, .rounds = 1, .low = -2, .high = 2,
                     .least = -3, .most = 6}};
-  uint64_t seed = 0;
-  source_blocks b = source_blocks_of_seed(a, seed);
-  while (!source_is_sized(&b)) b = source_blocks_of_seed(a, ++seed);
-  f.text = text_of(a, &b, SOURCE_BOUNDED);
-  for (int i = 0; i < SOURCE_SIZES; i++) f.fixed[i] = text_of(a, &b, i);
+  f.text = text_of(a, b, SOURCE_BOUNDED);
+  for (int i = 0; i < SOURCE_SIZES; i++) f.fixed[i] = text_of(a, b, i);
   assert_null(differential_apart(a, check_file, &f));
   f.fixed[0] = f.fixed[1];
-  const char *wrong = differential_apart(a, check_file, &f);
-  assert_non_null(wrong);
-  assert_non_null(strstr(wrong, "at size 1"));
-  arena_free(a);
+  return differential_apart(a, check_file, &f);
+}
+
+/* A program that means another size than it is called with differs, but where the bound is 2, so that both are
+ * 1, and where nothing depends on the size. */
+static void sizes_are_compared(void **state) {
+  (void)state;
+  int sized = 0, found = 0;
+  for (uint64_t seed = 0; sized < 8; seed++) {
+    arena *a = arena_new();
+    const source_blocks b = source_blocks_of_seed(a, seed);
+    const char *wrong = source_is_sized(&b) ? wrong_size(a, &b) : NULL;
+    sized += source_is_sized(&b);
+    found += wrong && strstr(wrong, "at size 1");
+    arena_free(a);
+  }
+  print_message("%d of %d programs\n", found, sized);
+  assert_true(found >= 5);
 }
 
 int main(void) {

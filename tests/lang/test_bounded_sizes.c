@@ -67,6 +67,23 @@ static const bounded_case cases[] = {
      "y[b] = x[b, k[b]]\n  z = grad(sum(y ** 2), x)"},
     {"reads at pairs of places within rows", "", "x: f32[n, 2, 3, 4], i: i32[n, 5], j: i32[n, 5]",
      "y[b, k, p] = x[b, k, i[b, p], j[b, p]]\n  z = grad(sum(y ** 2), x)"},
+    {"rows at places", "", "x: f32[n, 5], v: f32[6]",
+     "k = i32(20 * v)\n  y = x[k] + x[i32(5 * v[0])]\n  z = grad(sum(y ** 2) + sum(x[k[0]] ** 3), x)"},
+    {"elements at places", "", "x: f32[n], v: f32[6]",
+     "k = i32(20 * v)\n  y = x[k]\n  z = grad(sum(y ** 2) + x[k[3]] ** 3 + x[n - 1], x)"},
+    {"rows that are replaced", "", "x: f32[n, 3], v: f32[6]",
+     "k = i32(20 * v)\n  y = 2 * x\n  y[k] <- ones[6, 3]() * v[:, new]\n  y[k[1]] <- y[k[0]] + x[0 * k[2]]\n"
+     "  d = grad(sum(y ** 3), (x, v))\n  z = d[0] * sum(d[1])"},
+    {"rows replaced by as many", "", "x: f32[n, 3], v: f32[n]",
+     "k = i32(20 * v)\n  y = x\n  y[k] <- sin(x)\n  d = grad(sum(y ** 3), (x, v))\n  z = d[0]"},
+    {"the size beside places", "", "x: f32[n, 4], v: f32[3]",
+     "k = i32(4 * v)\n  t = x.T\n  r = t[k[0]]\n  t[k[1]] <- x[:, 2] * r\n  t[k] <- sin(t[k] + t[k[2]])\n"
+     "  y = t[k[2]] + r\n  z = grad(sum(t ** 2) + sum(y ** 3), x)"},
+    {"columns at places of the size", "", "x: f32[n, 4], v: f32[3]",
+     "k = i32(20 * v)\n  t = x.T\n  y = t[:, k[0]] + t[1, k[1]]\n  t[:, k[2]] <- y\n  t[:, k] <- t[:, k] + 1\n"
+     "  z = grad(sum(t ** 2) + sum(y ** 3), x)"},
+    {"places in index notation", "", "x: f32[n, 4], v: f32[n]",
+     "k = i32(20 * v)\n  y[i, j] = x[k[i], j] * v[i]\n  z = grad(sum(y ** 3), x)"},
     {"running results and order", "", "x: f32[n, 9]", "y = cumsum(x)\n  z = sort(x)"},
     {"running results beside rows", "", "x: f32[n, 4, 6]", "y = cumprod[1](x)\n  z = argsort[1](x)"},
     {"draws", "", "x: f32[n, 3]", "y = x + uniform[n, 3]()\n  z = normal[n]()"},
