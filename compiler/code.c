@@ -328,18 +328,22 @@ static void add_loop_values(builder *b, planned_loop *l, const group *g, plan_st
   plan_add_write(a, s, l->frame);
 }
 
-/* Before the first turn: carries that do not begin where they live are copied there, and stacks that
+static void call_zeros(builder *b, const planned_loop *l, int result) {
+  const tensor_type type = loop_result_type(&l->shape, result);
+  loop_kernel *k = lower_zeros(b->arena, b->module->target, &type);
+  planned_step *c = add_call(b, k, "_zeros");
+  add_argument(b, c, l->results[result]);
+  if (k->parameter_count > 1) add_argument(b, c, CONTEXT);
+}
+
+/* Before the first turn: carries that do not begin where they live are copied there, or cleared, and stacks that
  * may stay unfinished are zero. */
 static void call_before_turns(builder *b, const planned_loop *l) {
-  for (int i = 0; i < l->shape.carries; i++)
-    if (b->plan.values[l->results[i]].shares != l->operands[i])
+  for (int i = 0; i < l->shape.body->output_count; i++) {
+    const bool carry = i < l->shape.carries;
+    if (carry ? group_begins_as_zeros(l->node, i) : l->condition != NULL) call_zeros(b, l, i);
+    else if (carry && b->plan.values[l->results[i]].shares != l->operands[i])
       call_copy(b, l->node->operands[i], l->operands[i], l->results[i]);
-  for (int i = l->shape.carries; l->condition && i < l->shape.body->output_count; i++) {
-    const tensor_type stack = loop_result_type(&l->shape, i);
-    loop_kernel *k = lower_zeros(b->arena, b->module->target, &stack);
-    planned_step *c = add_call(b, k, "_zeros");
-    add_argument(b, c, l->results[i]);
-    if (k->parameter_count > 1) add_argument(b, c, CONTEXT);
   }
 }
 

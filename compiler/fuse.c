@@ -59,7 +59,7 @@ static void mark_stored(fusion *f, const int *uses) {
     for (int i = 0; uses[id] && op_has(n->op, CONTRACTION) && i < n->operand_count; i++)
       f->stored[contraction_operand_root(f->arena, n, i).root->id] = true;
     for (int i = 0; uses[id] && (op_has(n->op, OPAQUE) || n->op == OP_LOOP) && i < n->operand_count; i++)
-      f->stored[group_root(n->operands[i])->id] = true;
+      if (!group_begins_as_zeros(n, i)) f->stored[group_root(n->operands[i])->id] = true;
   }
 }
 

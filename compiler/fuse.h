@@ -21,6 +21,10 @@ typedef enum group_kind {
   GROUP_LOOP         /* a loop at run time and its results: kernels of its own, turn by turn */
 } group_kind;
 
+/* True where a carry of a loop is zero before the first turn: then its memory is cleared, and the loop does not
+ * read the operand. */
+bool group_begins_as_zeros(const node *loop, int operand);
+
 /* How a kernel reads or writes memory: element `position` (row-major) of a node at each point of
  * the domain. */
 typedef struct group_access {

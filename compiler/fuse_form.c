@@ -1,6 +1,7 @@
 /* One group: where in each of its nodes a point of its domain lies. The domain is that of a seed: the
  * reduction with most operand elements, else the largest output. From the seed's index the others
  * follow along reads, from result to operand and back. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "axes.h"
@@ -541,6 +542,12 @@ node *group_root(node *operand) {
   return operand;
 }
 
+bool group_begins_as_zeros(const node *loop, int operand) {
+  double value;
+  if (loop->op != OP_LOOP || operand >= loop_shape_of(loop).carries) return false;
+  return node_is_splat(loop->operands[operand], &value) && value == 0 && !signbit(value);
+}
+
 /* Opaque operators and loops read their operands, constants nothing. */
 static group *form_alone(arena *a, group *g) {
   node *n = g->members[0];
@@ -548,6 +555,7 @@ static group *form_alone(arena *a, group *g) {
   g->context = g->kind == GROUP_OPAQUE && lower_is_bounded(&n->type);
   for (int i = 0; i < n->operand_count; i++) {
     node *root = group_root(n->operands[i]);
+    if (group_begins_as_zeros(n, i)) continue;
     g->context = g->context || (g->kind == GROUP_OPAQUE && lower_is_bounded(&n->operands[i]->type));
     if (group_input(g, root) < 0) arena_push(a, g->inputs, g->input_count) = root;
   }
