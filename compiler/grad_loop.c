@@ -2,6 +2,7 @@
 
 #include "build.h"
 #include "half.h"
+#include "loops.h"
 #include "min_cut.h"
 #include "op.h"
 #include "rewrite.h"
@@ -216,8 +217,24 @@ static void add_input(graph *g, node *n) {
   arena_push(g->arena, g->inputs, g->input_count) = (graph_value){node_text(n, 0), n};
 }
 
-/* The loop once more, with stacks of what is kept behind its own. */
-static node *forward_loop(reversal *r, node **kept, int kept_count) {
+/* The stacks of a longer loop's results behind those of the loop itself. One that is run again by itself leaves
+ * out what these do without, so that the loop around it need not keep it. */
+static node **last_stacks(reversal *r, node *loop, int count) {
+  const int own = r->shape.body->output_count;
+  node **stacks = arena_array_of(r->arena, count, node *);
+  int *numbers = arena_array_of(r->arena, own + count, int);
+  bool *needed = arena_array_of(r->arena, own + count, bool);
+  for (int i = 0; i < own + count; i++) {
+    numbers[i] = i;
+    needed[i] = i >= own;
+  }
+  if (r->shape.recompute) loop = loops_needed(r->outer, loop, needed, numbers);
+  for (int i = 0; i < count; i++) stacks[i] = build_result(r->outer, loop, numbers[own + i]);
+  return stacks;
+}
+
+/* Stacks of what is kept, of the loop once more, behind its own. */
+static node **stacks_of(reversal *r, node **kept, int kept_count) {
   graph body = *r->turn;
   body.inputs = body.outputs = NULL;
   body.input_count = body.output_count = 0;
@@ -229,7 +246,7 @@ static node *forward_loop(reversal *r, node **kept, int kept_count) {
     graph_add_output(&body, arena_printf(r->arena, "kept%d", i), kept[i]);
   loop_shape s = r->shape;
   s.body = rewrite_graph(&body, NULL);
-  return build_loop(r->outer, &s, r->loop->operands);
+  return last_stacks(r, build_loop(r->outer, &s, r->loop->operands), kept_count);
 }
 
 /* What the reverse loop is made of, piece by piece. */
@@ -312,13 +329,12 @@ static void take_seeds(reversal *r, pieces *p) {
 }
 
 /* The body's own inputs that are read again, and what was kept. */
-static void take_primal(reversal *r, pieces *p, const bool *live, node *forward, node **kept,
+static void take_primal(reversal *r, pieces *p, const bool *live, node **stacks, node **kept,
                         int kept_count) {
   const loop_shape *s = &r->shape;
   for (int i = 0; i < kept_count; i++) {
-    node *whole = build_result(r->outer, forward, s->body->output_count + i);
     const char *name = arena_printf(r->arena, "kept%d", i);
-    node *part = add_sequence(p, name, &kept[i]->type, whole);
+    node *part = add_sequence(p, name, &kept[i]->type, stacks[i]);
     if (kept[i] == r->ran) r->ran = part;
     else p->now[kept[i]->id] = part;
   }
@@ -345,12 +361,26 @@ static int input_uses(const graph *g, int input) {
   return g ? graph_uses(g, g->arena)[g->inputs[input].node->id] : 0;
 }
 
+static bool is_addition_to(const node *n, const node *x) {
+  return n->op == OP_MAP && n->function == SCALAR_ADD && (n->operands[0] == x || n->operands[1] == x);
+}
+
+/* True for what add_at_place makes of a sum. */
+static bool is_addition_at_place(const node *n, const node *x) {
+  if (n->op != OP_SCATTER || n->operands[0] != x) return false;
+  for (int i = 0; i < 2; i++) {
+    const node *taken = n->operands[2]->operands[i];
+    if (!is_addition_to(n->operands[2], taken)) return false;
+    if (taken->op == OP_GATHER && taken->operands[0] == x && taken->operands[1] == n->operands[1]) return true;
+  }
+  return false;
+}
+
 /* True where a loop only adds to a carry in each turn. */
 static bool is_sum(const loop_shape *s, int carry) {
   const node *before = s->body->inputs[1 + carry].node, *after = s->body->outputs[carry].node;
-  if (after->op != OP_MAP || after->function != SCALAR_ADD) return false;
-  if (after->operands[0] != before && after->operands[1] != before) return false;
-  return input_uses(s->body, 1 + carry) == 1 && input_uses(s->condition, 1 + carry) == 0;
+  const int reads = is_addition_to(after, before) ? 1 : is_addition_at_place(after, before) ? 2 : 0;
+  return reads && input_uses(s->body, 1 + carry) == reads && input_uses(s->condition, 1 + carry) == 0;
 }
 
 /* The value in the turn that an inner loop sums up to be an invariant's slope, and nothing else reads: the
@@ -387,11 +417,27 @@ static void copy_live(reversal *r, pieces *p, const bool *live) {
   }
 }
 
+/* The sum with the slope added, which is zero but at one place. */
+static node *add_at_place(graph *g, node *sum, const node *slope) {
+  node *place = slope->operands[0], *update = slope->operands[1];
+  const int axis = (int)node_int(slope, 1);
+  if (update->type.element != sum->type.element) update = build_cast(g, update, sum->type.element);
+  node *added = build_map2(g, SCALAR_ADD, build_gather(g, sum, place, axis, 0), update);
+  return build_scatter(g, sum, place, added, axis, 0);
+}
+
+/* Of all turns one sum can be made behind the loop (fission.c), but not of those that may not run, or are run
+ * again. */
+static bool is_added_in_turns(const reversal *r, const node *slope) {
+  return (r->ran || r->shape.recompute) && slope->op == OP_SCATTER_ADD && slope->operands[0]->type.rank == 0;
+}
+
 static node *next_sum(reversal *r, pieces *p, int operand, node *slope) {
   graph *g = p->body;
   node *sum = p->sums[operand];
   const node *inside = summed_inside(r, operand);
   if (inside) return p->now[inside->id];
+  if (is_added_in_turns(r, slope)) return add_at_place(g, sum, slope);
   if (slope->type.element != sum->type.element) slope = build_cast(g, slope, sum->type.element);
   return build_map2(g, SCALAR_ADD, sum, slope);
 }
@@ -488,7 +534,7 @@ static void reverse(reversal *r, node **given) {
   choose_kept(r);
   for (int id = 0; id < r->turn->node_count; id++)
     if (r->is_kept[id]) arena_push(r->arena, kept, kept_count) = r->turn->nodes[id];
-  node *forward = kept_count ? forward_loop(r, kept, kept_count) : NULL;
+  node **stacks = kept_count ? stacks_of(r, kept, kept_count) : NULL;
   const bool *live = live_nodes(r, r->is_kept);
   pieces p = {.body = graph_new(r->arena, r->outer->diagnostics, "body")};
   p.body->at = r->loop->at;
@@ -497,7 +543,7 @@ static void reverse(reversal *r, node **given) {
   node *turn = p.now[r->inputs[0]->id] = new_input(&p, "turn", &scalar);
   take_seeds(r, &p);
   add_sums(r, &p);
-  take_primal(r, &p, live, forward, kept, kept_count);
+  take_primal(r, &p, live, stacks, kept, kept_count);
   copy_live(r, &p, live);
   give_slopes(r, &p);
   node *loop = build_reverse_loop(r, &p, turn);

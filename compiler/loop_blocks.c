@@ -152,8 +152,8 @@ static void build_blocks(const blocks *b, node *const *operands, node **results)
   }
 }
 
-void build_loop_in_blocks(graph *g, const loop_shape *s, node *const *operands, int64_t turns_of_block,
-                          node **results) {
+static void build_known_turns(graph *g, const loop_shape *s, node *const *operands,
+                              int64_t turns_of_block, node **results) {
   const int more = s->condition != NULL, outputs = s->body->output_count + more;
   const int count = s->carries + s->sequences + s->invariants;
   node **own = arena_array_of(g->arena, count + more, node *);
@@ -174,4 +174,94 @@ void build_loop_in_blocks(graph *g, const loop_shape *s, node *const *operands, 
       now[i] = i < b.carries ? last[i] : build_concat(g, 2, (node *[]){now[i], last[i]}, 0);
   }
   for (int i = 0; i < s->body->output_count; i++) results[i] = now[i < s->carries ? i : i + more];
+}
+
+/* ---- a bounded number of turns ------------------------------------------------------------------- */
+
+/* The inputs of the loop's own graphs, of others with these inputs: the turn, carries, whole stacks, invariants,
+ * whole sequences, the number of turns. */
+typedef struct places {
+  graph *graph;
+  node **own, **stacks, *turns;
+} places;
+
+static places add_places(graph *outer, const loop_shape *s, node *const *operands, const char *name) {
+  const graph *body = s->body;
+  graph *g = graph_new(outer->arena, outer->diagnostics, name);
+  const int sequences = 1 + s->carries, invariants = sequences + s->sequences;
+  const tensor_type scalar = type_scalar(DTYPE_I64);
+  places p = {.graph = g, .own = arena_array_of(g->arena, body->input_count, node *)};
+  int count = 0;
+  g->at = outer->at;
+  for (int i = 0; i < sequences; i++) p.own[i] = build_like(g, body->inputs[i].node, NULL);
+  for (int i = s->carries; i < body->output_count; i++) {
+    const tensor_type type = loop_result_type(s, i);
+    arena_push(g->arena, p.stacks, count) = graph_add_input(g, body->outputs[i].name, &type);
+  }
+  for (int i = invariants; i < body->input_count; i++) p.own[i] = build_like(g, body->inputs[i].node, NULL);
+  for (int i = sequences; i < invariants; i++) {
+    node *whole = graph_add_input(g, body->inputs[i].name, &operands[i - 1]->type);
+    p.own[i] = build_gather(g, whole, p.own[0], 0, 0);
+  }
+  p.turns = graph_add_input(g, "turns", &scalar);
+  return p;
+}
+
+/* Carries, then the stacks with the turn's parts in their places. */
+static graph *turn_at_places(graph *outer, const loop_shape *s, node *const *operands) {
+  const places p = add_places(outer, s, operands, s->body->name);
+  node **outputs = arena_array_of(outer->arena, s->body->output_count, node *);
+  rewrite_inline(p.graph, s->body, p.own, outputs);
+  for (int i = 0; i < s->body->output_count; i++) {
+    node *part = i < s->carries ? NULL : p.stacks[i - s->carries];
+    graph_add_output(p.graph, s->body->outputs[i].name,
+                     part ? build_scatter(p.graph, part, p.own[0], outputs[i], 0, 0) : outputs[i]);
+  }
+  return rewrite_graph(p.graph, NULL);
+}
+
+/* True up to the number of turns, as long as the loop's own condition holds. */
+static graph *condition_at_places(graph *outer, const loop_shape *s, node *const *operands) {
+  const places p = add_places(outer, s, operands, "condition");
+  node *runs = build_map2(p.graph, SCALAR_LT, p.own[0], p.turns), *own;
+  if (s->condition) {
+    rewrite_inline(p.graph, s->condition, p.own, &own);
+    runs = build_map2(p.graph, SCALAR_AND, runs, own);
+  }
+  graph_add_output(p.graph, "condition", runs);
+  return rewrite_graph(p.graph, NULL);
+}
+
+/* A bounded size as a number: as many ones, added up. */
+static node *number_of_turns(graph *g, const loop_shape *s) {
+  const tensor_type ones = {.element = DTYPE_I32, .rank = 1, .dims = {loop_turns(s)}};
+  const int64_t axis = 0;
+  return build_cast(g, build_reduce(g, OP_SUM, build_splat(g, &ones, 1), 1, &axis), DTYPE_I64);
+}
+
+/* As turns of whole blocks, of which those behind the number of the call do not run. Stacks are carried, and
+ * sequences invariant: of both a turn has its place, which it knows by its number. */
+static void build_bounded_turns(graph *g, const loop_shape *s, node *const *operands,
+                                int64_t turns_of_block, node **results) {
+  const int sequences = s->carries, invariants = sequences + s->sequences;
+  loop_shape known = {.turns = (s->turns + turns_of_block - 1) / turns_of_block * turns_of_block,
+                      .carries = s->body->output_count, .invariants = s->invariants + s->sequences + 1,
+                      .recompute = s->recompute, .body = turn_at_places(g, s, operands),
+                      .condition = condition_at_places(g, s, operands)};
+  node **own = NULL;
+  int count = 0;
+  for (int i = 0; i < s->carries; i++) arena_push(g->arena, own, count) = operands[i];
+  for (int i = s->carries; i < s->body->output_count; i++) {
+    const tensor_type type = loop_result_type(s, i);
+    arena_push(g->arena, own, count) = build_splat(g, &type, 0);
+  }
+  for (int i = 0; i < s->invariants; i++) arena_push(g->arena, own, count) = operands[invariants + i];
+  for (int i = 0; i < s->sequences; i++) arena_push(g->arena, own, count) = operands[sequences + i];
+  arena_push(g->arena, own, count) = number_of_turns(g, s);
+  build_known_turns(g, &known, own, turns_of_block, results);
+}
+
+void build_loop_in_blocks(graph *g, const loop_shape *s, node *const *operands, int64_t turns_of_block,
+                          node **results) {
+  (s->size ? build_bounded_turns : build_known_turns)(g, s, operands, turns_of_block, results);
 }

@@ -299,4 +299,10 @@ static graph *pruned(const graph *g) {
   return end(&r);
 }
 
+node *loops_needed(graph *g, const node *loop, const bool *needed, int *numbers) {
+  const remainder r = remainder_of(g->arena, loop, needed);
+  memcpy(numbers, r.result_numbers, (size_t)loop_shape_of(loop).body->output_count * sizeof *numbers);
+  return build_loop(g, &r.shape, (node *const *)r.operands);
+}
+
 graph *pass_loops(const graph *g) { return rewrite_graph(pruned(merged(g)), NULL); }

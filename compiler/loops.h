@@ -10,4 +10,8 @@
  * stays so. */
 graph *pass_loops(const graph *g);
 
+/* Builds a loop of the graph once more, without the operands and results that its needed results do without;
+ * numbers[i] becomes the number of result i, or -1 where it is gone. */
+node *loops_needed(graph *g, const node *loop, const bool *needed, int *numbers);
+
 #endif

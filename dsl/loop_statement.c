@@ -62,10 +62,6 @@ static bool agree(loop_run *r, const ast *at, dim turns) {
                      value_size_text(e->arena, known), value_size_text(e->arena, turns));
     return false;
   }
-  if (turns.symbol && r->block) {
-    elaborator_error(e, at->at, "`checkpoint` needs a known number of turns, not %s", turns.symbol);
-    return false;
-  }
   r->turns = turns.maximum;
   r->size = turns.symbol;
   return true;

@@ -75,6 +75,9 @@ static const source_form loops[] = {
      FIRST_REALS, 1, MOST_RANK, LIKE, AS_X, false},
     {"$x\n  two = scan row, other in $x, cos($x) { emit row * other, sin(row) }\n  $y = two[0] - two[1]",
      FIRST_REALS, 1, MOST_RANK, LIKE, AS_X, false},
+    {"$x\n  sum0 = max[0]($x)\n"
+     "  $y = scan[checkpoint: 3] row, turn in $x, 0..n { sum0 = tanh(sum0) + row; emit sum0 * f32(turn + 1) }",
+     FIRST_REALS, 1, MOST_RANK, LIKE, AS_X, false},
     {"scan row in $x { emit sum(row) }\n  $y = $y * mean($y)", FIRST_REALS, 2, 2, ROWS, AS_X,
      false},
     {"mean[0]($x)\n  scan row in $x { $y = $y + sum[0](tanh(row * $x)) }", FIRST_REALS, 2, 2,
@@ -94,6 +97,12 @@ static const source_form gradients[] = {
     {"$x\n  held = mean[0]($x)\n  each = scan row in $x { held = sin(held + row); emit held * row }\n"
      "  $y = grad(sum(each ** 2) + sum(held), $x)",
      FIRST_REALS, 1, MOST_RANK, LIKE, AS_X, false},
+    {"$x\n  held = mean[0]($x)\n  each = scan[checkpoint: 2] row in $x { held = sin(held + row); emit held * row }\n"
+     "  $y = grad(sum(each ** 2) + sum(held), $x)",
+     FIRST_REALS, 1, MOST_RANK, LIKE, AS_X, false},
+    {"mean[0]($x)\n  start = $y\n  scan[checkpoint: 4] row in $x { $y = tanh($y * row + start) }\n"
+     "  $y = grad(sum(grad(sum($y ** 2), start) ** 2), start)",
+     FIRST_REALS, 1, MOST_RANK, COLUMNS, AS_X, false},
     {"$x\n  repeat n { $y = sin($y) * $x }\n  $y = grad(mean($y), $x)", FIRST_REALS, 1, MOST_RANK,
      LIKE, AS_X, false},
     {"grad(sum(grad(sum(sin($x) * mean[0]($x)), $x) ** 2), $x)", FIRST_REALS, 1, MOST_RANK, LIKE,

@@ -72,11 +72,12 @@ static void build_version(generator *g, scope *s, const uint32_t *n) {
 
 static void build_meter(generator *g, scope *s, const uint32_t *n) {
   static const char *const forms[] = {"meter$f.add(sum(tanh($x)))", "meter$f.total + mean($x)",
-                                      "sin(flat(states(meter$f))) + mean($x)"};
+                                      "sin(flat(states(meter$f))) + mean($x)",
+                                      "flat(states(meter$f)) * mean(cos($x))"};
   operand x = scope_pick(s, n[2], 1 << DTYPE_F32, 0, MOST_RANK);
   operand v = operand_of(DTYPE_F32, 1, (int64_t[]){2});
   s->used[METER] = true;
-  scope_define(g, s, scope_fill(g, forms[n[1] % 3], &x, NULL), v);
+  scope_define(g, s, scope_fill(g, forms[n[1] % 4], &x, NULL), v);
 }
 
 static void build_flat_parameters(generator *g, scope *s, const uint32_t *n) {

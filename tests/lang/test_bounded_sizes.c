@@ -112,6 +112,24 @@ static const bounded_case cases[] = {
      "  z = grad(sum(y ** 2), w)"},
     {"draws in a scan", "", "x: f32[n, 3]",
      "h = zeros[3]()\n  y = scan v in x {\n    h = h + v * normal[3]()\n    emit h\n  }\n  z = h"},
+    {"a scan in blocks", "", "x: f32[n, 4], w: f32[4, 4]",
+     "h = x[0 * n]\n  y = scan[checkpoint: 7] v, t in x, 0..n {\n    h = tanh(h @ w + v) + h[0] * f32(t) / 9\n"
+     "    emit h\n  }\n  d = grad(sum(h ** 2) + sum(y[:, 1] ** 3), (x, w))\n  z = d[0] * sum(d[1])"},
+    {"a scan in blocks that ends early", "", "x: f32[n, 2], s: f32",
+     "h = 1.5 + abs(s)\n  k = 0\n  y = scan[checkpoint: 7] v in x while k < 9 {\n    h = h / (1.5 + sum(v ** 2))\n"
+     "    k = k + 1\n    emit log(h) * v\n  }\n  d = grad(sum(y ** 3) + h, (x, s))\n  z = d[0] * d[1]"},
+    {"second derivatives of a scan in blocks", "", "x: f32[n, 3], w: f32[3]",
+     "h = zeros[3]()\n  y = scan[checkpoint: 7] v in x { h = tanh(h * w + v); emit h * v }\n"
+     "  g = grad(sum(h ** 2) + sum(y ** 3), (w, x))\n  z = grad(sum(g[0] ** 2) + sum(g[1] ** 2), x)"},
+    {"blocks in blocks, draws and a table", "param table: f32[5, 3] = normal()\nstate seen: f32[3] = 0.5\n", "x: f32[n, 3]",
+     "h = ones[3]()\n  y = scan[checkpoint: 7] v, t in x, 0..n {\n"
+     "    scan[checkpoint: 2] u in 0..3 { h = sin(h * v + table[(t + u) % 5]) + 0.1 * normal[3]() }\n"
+     "    seen <- seen * h\n    emit (h, sum(h) > 1)\n  }\n"
+     "  d = grad(sum(h ** 2) + sum(y[0] ** 3) + sum(seen), (x, table))\n"
+     "  z = d[0] * sum(d[1])\n  y = (y[1][:, new] ? y[0] : seen)"},
+    {"repeated blocks", "", "x: f32[n, 3]",
+     "y = sum[0](x)\n  first = y\n  repeat n { scan[checkpoint: 3] t in 0..n { y = sin(y) + 0.1 * f32(t) } }\n"
+     "  z = grad(sum(y ** 2), first)"},
     {"a loop over rows of known number", "", "x: f32[n, 4], w: f32[4, 4]",
      "h = zeros[n, 4]()\n  scan t in 0..5 { h = tanh(h @ w + x) }\n  y = h\n  z = grad(sum(h ** 2), w)"},
 };
@@ -192,21 +210,42 @@ static void run_at(const bounded_case *c, int64_t n) {
 static void test_every_size_means_the_same(void **state) {
   (void)state;
   static const int64_t sizes[] = {1, 2, 7, BOUND - 1, BOUND};
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+  static const int64_t around_blocks[] = {6, 8, 14, 15};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const bool blocks = strstr(cases[i].body, "checkpoint");
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) run_at(&cases[i], sizes[k]);
+    for (size_t k = 0; blocks && k < sizeof around_blocks / sizeof *around_blocks; k++)
+      run_at(&cases[i], around_blocks[k]);
+  }
 }
 
 /* --- compiled ------------------------------------------------------------------------------- */
 
-static const char compiled_text[] =
+static const char *const compiled_texts[] = {
     "use nn\nnet = linear[5]\n"
-    "entry e[%s](x: f32[n, 9]) -> (y: f32[n, 5], z, k) {\n"
-    "  y = tanh(net(x))\n  z = mean[0](y)\n  k = n\n}\n";
+    "entry e[$](x: f32[n, 9]) -> (y: f32[n, 5], z, k) {\n"
+    "  y = tanh(net(x))\n  z = mean[0](y)\n  k = n\n}\n",
+    "param w: f32[5, 5] = 0.5 * normal()\n"
+    "entry e[$](x: f32[n, 9]) -> (y: f32[n, 5], z, k) {\n"
+    "  h = zeros[5]()\n"
+    "  y = scan[checkpoint: 4] v in x { h = tanh(h @ w + v[2:7]) + v[:5]; emit h }\n"
+    "  d = grad(sum(y ** 2) + sum(h), (w, x))\n  z = sum[0](d[0]) + sum(d[1])\n  k = n\n}\n",
+};
+
+typedef struct compiled {
+  arena *arena;
+  const char *text;
+} compiled;
+
+static model *model_of_size(arena *a, const char *text, const char *size) {
+  const char *at = strchr(text, '$');
+  return model_new(arena_printf(a, "%.*s%s%s", (int)(at - text), text, size, at + 1), NULL);
+}
 
 /* Calls the compiled entry with arrays of n rows and compares; arrays end where the rows do. */
-static void call_at(arena *a, dnn_instance *instance, const dnn_entry *entry, int64_t n) {
-  const char *text = arena_printf(a, compiled_text, arena_printf(a, "n = %d", (int)n));
-  model *fixed = model_new(text, NULL);
+static void call_at(const compiled *c, dnn_instance *instance, const dnn_entry *entry, int64_t n) {
+  arena *a = c->arena;
+  model *fixed = model_of_size(a, c->text, arena_printf(a, "n = %d", (int)n));
   const graph *g = program_entry(fixed->program, "e");
   const tensor **inputs = random_inputs(a, g, 3, -1, 1), **kept = inputs;
   const void *in[] = {array_of(a, &inputs[0]->type, inputs[0])};
@@ -227,7 +266,7 @@ static void call_at(arena *a, dnn_instance *instance, const dnn_entry *entry, in
 }
 
 static bool use_library(void *context, const char *file) {
-  arena *a = context;
+  const compiled *c = context;
   dnn_library library;
   dnn_instance instance = {0};
   char message[DNN_MESSAGE_BYTES];
@@ -243,9 +282,9 @@ static bool use_library(void *context, const char *file) {
   for (size_t i = 0; i < sizeof outside / sizeof *outside; i++)
     assert_int_equal(entry->call(&instance.context, outside[i], (const void *[]){x},
                                  (void *[]){y, z, &k}), DNN_RANGE);
-  static const int64_t sizes[] = {1, 2, 13, BOUND - 1, BOUND};
+  static const int64_t sizes[] = {1, 2, 3, 4, 5, 8, 13, BOUND - 1, BOUND};
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-    call_at(a, &instance, entry, sizes[i]);
+    call_at(c, &instance, entry, sizes[i]);
   dnn_instance_free(&instance);
   dnn_unload(&library);
   return true;
@@ -253,14 +292,16 @@ static bool use_library(void *context, const char *file) {
 
 static void test_compiled_calls_give_the_size(void **state) {
   (void)state;
-  arena *a = arena_new();
-  model *m = model_new(arena_printf(a, compiled_text, "n <= 20"), NULL);
-  diagnostics *d = diag_new(a);
-  const module *made = compile_module(m->program, d, &(compile_options){0});
-  assert_non_null(made);
-  assert_true(compile_library(a, made, d, &(compile_options){0}, "/tmp", use_library, a));
-  model_free(m);
-  arena_free(a);
+  for (size_t i = 0; i < sizeof compiled_texts / sizeof *compiled_texts; i++) {
+    compiled c = {arena_new(), compiled_texts[i]};
+    model *m = model_of_size(c.arena, c.text, "n <= 20");
+    diagnostics *d = diag_new(c.arena);
+    const module *made = compile_module(m->program, d, &(compile_options){0});
+    assert_non_null(made);
+    assert_true(compile_library(c.arena, made, d, &(compile_options){0}, "/tmp", use_library, &c));
+    model_free(m);
+    arena_free(c.arena);
+  }
 }
 
 int main(void) {
