@@ -273,7 +273,7 @@ const char *diag_nearest(const char *name, const char *const *names, int count) 
   const char *nearest = NULL;
   int least = (int)length / 3 + 1;
   for (int i = 0; i < count; i++) {
-    size_t other = strlen(names[i]);
+    size_t other = names[i] ? strlen(names[i]) : LONGEST_NAME + 1;
     if (other > LONGEST_NAME) continue;
     int d = distance(name, (int)length, names[i], (int)other);
     if (d < least) {

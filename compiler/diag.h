@@ -60,8 +60,8 @@ int diag_character(const char *text, int length);
 /* Spans from the start of one location to the end of another in the same source. */
 location diag_span(location from, location to);
 
-/* The nearest of the given names for a misspelt one (by edit distance, at most a third of its
- * length), or NULL. */
+/* The nearest of the given names, of which each may be NULL, for a misspelt one (by edit distance, at most a third
+ * of its length), or NULL. */
 const char *diag_nearest(const char *name, const char *const *names, int count);
 
 /* The compiler is at fault: prints the message and ends the process with status 70. */
