@@ -7,6 +7,7 @@
 #include "linear.h"
 #include "operate.h"
 #include "slots.h"
+#include "take_in.h"
 #include "written.h"
 
 /* A reverse sweep that was made: later questions about the same loss are answered by it. */
@@ -75,6 +76,11 @@ static const sweep *sweep_for(elaborator *e, node *loss, node **nodes, int count
   return &e->sweeps[e->sweep_count - 1];
 }
 
+/* The value as it is differentiated by these nodes. */
+static node *differentiable(elaborator *e, node *n, int count, node *const *wanted) {
+  return written_between(e, take_in(e, n, count, wanted), count, wanted);
+}
+
 static value leaf_gradients(elaborator *e, const sweep *s, value v, bool *any) {
   if (value_is(v, VALUE_INSTANCE)) v = gradient_leaves(e, v);
   if (value_is(v, VALUE_TUPLE)) {
@@ -102,7 +108,7 @@ static value independent(elaborator *e, location at, const sweep *s, node *const
                                 diag_place(e->arena, s->loss->at), r->slot.path,
                                 diag_place(e->arena, r->written_at));
   }
-  return elaborator_error(e, at, "the loss does not depend on this");
+  return elaborator_error(e, at, "the loss does not depend on this%s", take_in_advice(e, count, nodes));
 }
 
 value gradient_of(elaborator *e, location at, value loss, value wanted) {
@@ -117,7 +123,7 @@ value gradient_of(elaborator *e, location at, value loss, value wanted) {
   if (!operate_reachable(e, at, loss)) return (value){0};
   e->graph->at = at;
   int errors = diag_count(e->diagnostics);
-  const sweep *s = sweep_for(e, written_between(e, loss.node, count, nodes), nodes, count);
+  const sweep *s = sweep_for(e, differentiable(e, loss.node, count, nodes), nodes, count);
   if (errors != diag_count(e->diagnostics)) {
     elaborator_path(e);
     return (value){0};
@@ -197,13 +203,14 @@ value gradient_along(elaborator *e, location at, value y, value wanted, value di
   g->at = at;
   node **cotangents = arena_array_of(e->arena, to_count, node *);
   for (int i = 0; i < to_count; i++) {
-    node *written = written_between(e, to[i], from_count, from);
-    cotangents[i] = build_splat(g, &written->type, 0);
-    form = add_scalar(g, form, inner_product(g, written, cotangents[i]));
+    node *to_differentiate = differentiable(e, to[i], from_count, from);
+    cotangents[i] = build_splat(g, &to_differentiate->type, 0);
+    form = add_scalar(g, form, inner_product(g, to_differentiate, cotangents[i]));
   }
   const gradients *back = grad_sweep(g, form, from_count, from);
   if (!elaborator_at(e, at) || !along(e, at, back, wanted, direction, &linear)) return (value){0};
-  if (!linear) return elaborator_error(e, at, "the value does not depend on this");
+  if (!linear)
+    return elaborator_error(e, at, "the value does not depend on this%s", take_in_advice(e, from_count, from));
   const node *obstacle = linear_obstacle(g, linear, to_count, cotangents);
   if (obstacle)
     return elaborator_error(e, obstacle->at, "the jvp at %s needs derivative rules that are linear in "

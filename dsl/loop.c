@@ -64,10 +64,10 @@ static node *import_node(elaborator *e, loop_body *body, const char *name, node 
   return body->leaves[leaf].inside;
 }
 
-static bool in_body(const elaborator *e) { return e->loop && e->loop->graph == e->graph; }
+bool loop_is_open(const elaborator *e) { return e->loop && e->loop->graph == e->graph; }
 
 value loop_import(elaborator *e, const char *name, value v) {
-  if (!in_body(e)) return v;
+  if (!loop_is_open(e)) return v;
   if (value_is(v, VALUE_TENSOR)) {
     node *inside = import_node(e, e->loop, name, v.node);
     if (!inside || inside == v.node) return v; /* operate_reachable tells what is not there */
@@ -113,7 +113,7 @@ static node *draw_turn(elaborator *e, loop_body *body) {
 }
 
 node *loop_draw_turn(elaborator *e) {
-  return in_body(e) ? draw_turn(e, e->loop) : build_int(e->graph, DTYPE_I64, 0);
+  return loop_is_open(e) ? draw_turn(e, e->loop) : build_int(e->graph, DTYPE_I64, 0);
 }
 
 const graph *loop_root(const elaborator *e) {

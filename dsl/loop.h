@@ -43,6 +43,9 @@ enum { LOOP_NONE = -1 };
 void loop_open(elaborator *e, loop_body *body, int64_t turns);
 void loop_close(elaborator *e);
 
+/* True where the graph under construction is the innermost body. */
+bool loop_is_open(const elaborator *e);
+
 /* A new input of the body that stands for a value of the graph around it; its number among the
  * leaves. */
 int loop_add_leaf(elaborator *e, loop_body *body, const char *name, node *outside, bool named);

@@ -239,6 +239,50 @@ static void test_gradients_of_more_than_one_loop(void **state) {
                "}\n");
 }
 
+/* What was computed outside of a loop is differentiated in its turns as if it had been computed there: by values
+ * from outside, through what turns add, out of several loops, through loops, rules and stable forms. */
+static void test_derivatives_of_values_from_outside(void **state) {
+  (void)state;
+  expect_pairs("entry e(x: f32[3], y0: f32[3]) -> (a, b, c, d, f, g) {\n"
+               "  h = tanh(x) * x; y = y0\n"
+               "  repeat 3 { y = jvp(h, x, y) }\n"
+               "  a = y; c = grad(sum(a ** 2), x); y = y0\n"
+               "  repeat 3 { k = tanh(x) * x; y = jvp(k, x, y) }\n"
+               "  b = y; d = grad(sum(b ** 2), x)\n"
+               "  f = scan v in stack(x, y0) { emit grad(sum(sin(h * v) + x), x) }\n"
+               "  g = scan v in stack(x, y0) { emit grad(sum(sin(tanh(x) * x * v) + x), x) }\n"
+               "}\n");
+  expect_pairs("fn softened(x) { derivative(dy) { 3 * dy }; f32(x > 0) }\n"
+               "param w: f32[3] = normal()\n"
+               "entry e(x: f32[3], z: f32[3]) -> (a, b, c, d) {\n"
+               "  p = exp(x); far = softened(z * w)\n"
+               "  l = log(sum(p)) + sum(far * p * w)\n"
+               "  total = zeros[3](); other = total\n"
+               "  scan t in 0..2 {\n"
+               "    inner = sin(l * f32(t)) + l\n"
+               "    scan s in 0..3 {\n"
+               "      g = grad(inner * f32(s) + l, (p, z))\n"
+               "      total = total + g[0] * g[1]\n"
+               "    }\n"
+               "  }\n"
+               "  for t in 0..2 {\n"
+               "    inner = sin(l * t) + l\n"
+               "    for s in 0..3 { g = grad(inner * s + l, (p, z)); other = other + g[0] * g[1] }\n"
+               "  }\n"
+               "  a = total; b = other; c = grad(sum(total), x); d = grad(sum(other), x)\n"
+               "}\n");
+  expect_pairs("param w: f32[2] = 0.6\n"
+               "entry e(xs: f32[3, 2], start: f32[2]) -> (a, b, c, d) {\n"
+               "  h = start\n"
+               "  hs = scan x in xs { h = tanh(w * h + x); emit h * x }\n"
+               "  y = w; a = scan t in 0..3 { y = jvp(hs, start, y)[0] + y; emit y + grad(sum(h * stop_gradient(y)), start) }\n"
+               "  y = w; n = jvp(hs, start, 1.0); m = grad(sum(h), start)\n"
+               "  b = scan t in 0..3 { y = n[0] * y + y; emit y + m * stop_gradient(y) }\n"
+               "  c = grad(sum(a ** 2), (w, xs)); d = grad(sum(b ** 2), (w, xs))\n"
+               "  c = c[1] * sum(c[0]); d = d[1] * sum(d[0])\n"
+               "}\n");
+}
+
 /* Gradients of gradients: of tuples that are emitted, of loops in loops, of ones that end early, of blocks
  * that are computed again, of a gradient in each turn. */
 static void test_second_derivatives(void **state) {
@@ -372,6 +416,7 @@ int main(void) {
       cmocka_unit_test(test_gradients),
       cmocka_unit_test(test_lstm),
       cmocka_unit_test(test_gradients_of_more_than_one_loop),
+      cmocka_unit_test(test_derivatives_of_values_from_outside),
       cmocka_unit_test(test_second_derivatives),
       cmocka_unit_test(test_draws_are_repeated),
       cmocka_unit_test(test_minimize),
