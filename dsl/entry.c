@@ -71,15 +71,44 @@ static bool bind_statics(elaborator *e, const ast *entry, argument_list statics)
   return set;
 }
 
+static bool has_bound(const ast *entry) {
+  for (int i = 0; i < entry->statics.count; i++)
+    if (entry->statics.items[i]->bound) return true;
+  return false;
+}
+
+/* True for a size of an input that has its bound there, or leads, and is not known though none has a bound. */
+static bool wants_bound(elaborator *e, const ast *entry, const ast *type, int axis) {
+  const ast *size = type->items.items[axis];
+  const bool bounded = size->kind == AST_BINARY && size->op == AST_LESS_EQUAL;
+  const ast *name = bounded ? size->left : size;
+  if (name->kind != AST_NAME) return false;
+  return bounded || (axis == 0 && !has_bound(entry) && !scope_find(e->frame->scope, name->name));
+}
+
+/* The type of an input; false with an error, which says where a size that is not known belongs. */
+static bool input_type(elaborator *e, const ast *entry, const ast *type, tensor_type *out) {
+  if (expression_type(e, type, out)) return true;
+  for (int i = 0; i < type->items.count; i++) {
+    const ast *size = type->items.items[i];
+    const char *name = size->kind == AST_BINARY ? size->left->name : size->name;
+    if (!wants_bound(e, entry, type, i)) continue;
+    diag_note(e->diagnostics, "    the bound of a size that each call gives stands behind the entry's name: "
+              "entry %s[%s <= 64](…: %s[%s, …])", entry->name, name, type->name, name);
+    break;
+  }
+  return false;
+}
+
 /* An input whose type is an error keeps its name, so that runs which give it a value are right. */
-static void add_input(elaborator *e, const ast *parameter) {
+static void add_input(elaborator *e, const ast *entry, const ast *parameter) {
   value v = {0};
   tensor_type type;
   e->graph->at = parameter->at;
   if (!parameter->type)
     elaborator_error(e, parameter->at, "an entry's input needs a type: `%s: f32[…]`",
                      parameter->name);
-  else if (expression_type(e, parameter->type, &type) &&
+  else if (input_type(e, entry, parameter->type, &type) &&
            size_leads(e, parameter->type->at, "this input", &type))
     v = value_tensor(graph_add_input(e->graph, parameter->name, &type));
   if (value_is_poison(v))
@@ -143,7 +172,7 @@ static const char *batch_constant(const elaborator *e, const ast *entry) {
 
 static void run_body(elaborator *e, const ast *entry, bool training_set) {
   if (!training_set) e->frame->training = training_reaches(e, entry);
-  for (int i = 0; i < entry->parameters.count; i++) add_input(e, entry->parameters.items[i]);
+  for (int i = 0; i < entry->parameters.count; i++) add_input(e, entry, entry->parameters.items[i]);
   value v = statement_block(e, entry->body, entry->type || !entry->results.count);
   if (!value_is(v, VALUE_NONE) || entry->type) add_output(e, entry->body, "value", entry->type, v);
   add_results(e, entry);

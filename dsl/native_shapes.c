@@ -12,12 +12,15 @@ static dtype fill_element(const elaborator *e) {
   return e->frame->initial ? e->frame->initial->element : e->real;
 }
 
-/* zeros[B, H](), ones[shape](), full[B](v): f32, or as the declared slot. */
+/* zeros[B, H](), ones[shape](), full[B](v): of the type of v, of a number known when compiling f32, or as the
+ * declared slot. */
 static value fill(elaborator *e, const native_call *c) {
   tensor_type type;
   if (!native_result_type(e, c, fill_element(e), NULL, &type)) return (value){0};
   value v = c->arguments.count ? c->arguments.items[0].value : value_integer(c->native->code);
   if (value_is(v, VALUE_TENSOR)) type.element = v.node->type.element;
+  if (value_is(v, VALUE_SIZE)) type.element = DTYPE_I32;
+  if (value_is(v, VALUE_TRUTH) && !e->frame->initial) type.element = DTYPE_BOOL;
   node *n = operate_convert(e, c->at, v, &type, true, "the filling");
   return elaborator_node(e, n);
 }

@@ -128,15 +128,23 @@ static void assign(elaborator *e, const ast *n, const ast *target, const binding
 
 /* --- the statement -------------------------------------------------------------------------- */
 
+/* Outside of entries and of what they call. */
+static void refuse_update(elaborator *e, const ast *n, const binding *root) {
+  if (root && n->target->kind != AST_NAME && update_is_plain(root))
+    elaborator_error(e, n->at, "a part of `%s` is replaced in an entry or in what an entry calls only; here `=` binds "
+                     "the name again", root->name);
+  else elaborator_error(e, n->at, "`<-` belongs into an entry or into what an entry calls");
+}
+
 void update_run(elaborator *e, const ast *n) {
   const ast *target = n->target;
   value v = expression_value(e, n->value);
-  if (loop_root(e) == e->initial) {
-    elaborator_error(e, n->at, "`<-` belongs into an entry or into what an entry calls");
-    return;
-  }
   const ast *name = update_root(target);
   const binding *root = name ? scope_find(e->frame->scope, name->name) : NULL;
+  if (loop_root(e) == e->initial) {
+    refuse_update(e, n, root);
+    return;
+  }
   const binding *b = name == target ? root : NULL;
   if (b && b->plain)
     elaborator_error(e, target->at, "`%s` is a plain name, which `=` binds again; `<-` is for "
