@@ -100,7 +100,7 @@ bench: all
 	  --clock $(or $(CLOCK),wall) $(if $(ALL),--all) --output $(B)/bench.json
 bench-peers:
 	@tests/bench/install_peers.sh $(PEERS)
-$(MEASURE): tests/bench/measure.c tests/bench/peak.h runtime/threads.c runtime/load.c runtime/dnn_rt.h runtime/dnn_abi.h
+$(MEASURE): tests/bench/measure.c tools/machine.c tools/machine.h runtime/threads.c runtime/load.c runtime/dnn_rt.h runtime/dnn_abi.h
 	@mkdir -p $(@D)
 	@echo "  link  $@"
 	@$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -Wno-missing-prototypes -O2 -fPIC -shared -Iruntime -o $@ $(filter %.c,$^) -lm -ldl -lpthread

@@ -21,7 +21,7 @@
 #include "contraction_case.h"
 #include "graph_case.h"
 #include "op.h"
-#include "peak.h"
+#include "machine.h"
 
 enum { ROUNDS = 31 };
 
@@ -37,8 +37,8 @@ static double now(void) {
 static double peak(int vector_bytes) {
   const int turns = 20000;
   double start = now();
-  peak_turns(vector_bytes, turns);
-  return 2.0 * PEAK_VECTORS * turns * (vector_bytes / 4) / (now() - start) * 1e-9;
+  machine_turns(vector_bytes, turns);
+  return 2.0 * MACHINE_VECTORS * turns * (vector_bytes / 4) / (now() - start) * 1e-9;
 }
 
 /* ---- kernels ------------------------------------------------------------------------------- */

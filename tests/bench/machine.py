@@ -102,12 +102,12 @@ class Machine:
 
     def multiply_adds(self, operations):
         """The limit of what needs so many operations on f32: (contender, how often it stands in them)."""
-        vector = library.bench_vector_bytes()
+        vector = library.machine_vector_bytes()
         if not vector:
             return None
         turns = MultiplyAdds(4000)
         done = turns.turns * 12 * 2 * (vector // 4) * self.count
-        contender = Native(library.bench_multiply_add, self.threads, ctypes.addressof(turns), keep=turns)
+        contender = Native(library.machine_multiply_add, self.threads, ctypes.addressof(turns), keep=turns)
         return contender, operations / done
 
     def copy(self, count, in_place=False):
@@ -116,6 +116,6 @@ class Machine:
         half = max(64, count // 2 // 64 * 64)
         source, to = Array([half], "u8"), Array([half], "u8")
         job = Copy(to.pointer, source.pointer, half, 0)
-        contender = Native(library.bench_update if in_place else library.bench_copy, self.threads,
+        contender = Native(library.machine_update if in_place else library.machine_copy, self.threads,
                            ctypes.addressof(job), keep=(job, source, to))
         return contender, count / (2 * half)

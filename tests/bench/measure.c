@@ -1,13 +1,9 @@
-/* What the programs of this folder cannot do exactly enough by themselves: time a function in a loop, measure the
- * machine's limits, fill and compare arrays. A shared library, loaded through ctypes, that also holds the
- * runtime of generated code (threads, regions, loader). */
+/* What the programs of this folder cannot do exactly enough by themselves: time a function in a loop, fill and compare
+ * arrays. A shared library, loaded through ctypes, that also holds the machine's limits (tools/machine.h) and
+ * the runtime of generated code (threads, regions, loader). */
 #include <math.h>
 #include <stdint.h>
-#include <string.h>
 #include <time.h>
-
-#include "dnn_rt.h"
-#include "peak.h"
 
 /* ---- time ---------------------------------------------------------------------------------- */
 
@@ -26,65 +22,6 @@ double bench_seconds(callee *function, void *const a[ARGUMENTS], int64_t calls, 
   double start = seconds_of(clock);
   for (int64_t i = 0; i < calls; i++) function(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7]);
   return (seconds_of(clock) - start) / (double)calls;
-}
-
-/* ---- limits -------------------------------------------------------------------------------- */
-
-/* Bytes of the processor's widest vectors with multiply-adds; 0 where this file has no code for it. */
-int bench_vector_bytes(void) {
-#if defined __x86_64__
-  return __builtin_cpu_supports("avx512f") ? 64 : __builtin_cpu_supports("fma") ? 32 : 16;
-#else
-  return 0;
-#endif
-}
-
-static void multiply_add(void *turns, int64_t index) {
-  (void)index;
-  peak_turns(bench_vector_bytes(), *(int64_t *)turns);
-}
-
-/* Independent multiply-adds of f32 in registers, turns times twelve vectors of them on each thread. */
-void bench_multiply_add(const dnn_threads *threads, int64_t *turns) {
-  threads->run(threads->pool, multiply_add, turns, dnn_threads_count(threads));
-}
-
-typedef struct copy {
-  unsigned char *to;
-  const unsigned char *from;
-  uint64_t bytes;
-  int64_t parts;
-} copy;
-
-static void copy_part(void *argument, int64_t index) {
-  const copy *c = argument;
-  uint64_t first = c->bytes / 64 * (uint64_t)index / (uint64_t)c->parts * 64;
-  uint64_t last = c->bytes / 64 * (uint64_t)(index + 1) / (uint64_t)c->parts * 64;
-  memcpy(c->to + first, c->from + first, last - first);
-}
-
-/* The C library's copy, a part for each thread. */
-void bench_copy(const dnn_threads *threads, copy *c) {
-  c->parts = dnn_threads_count(threads);
-  threads->run(threads->pool, copy_part, c, c->parts);
-}
-
-typedef unsigned int words __attribute__((vector_size(32), may_alias));
-
-#if defined __x86_64__ && defined __GNUC__
-__attribute__((target_clones("avx2", "default")))
-#endif
-static void update_part(void *argument, int64_t index) {
-  const copy *c = argument;
-  words *x = (words *)c->to;
-  uint64_t count = c->bytes / sizeof *x, parts = (uint64_t)c->parts, part = (uint64_t)index;
-  for (uint64_t i = count * part / parts; i < count * (part + 1) / parts; i++) x[i] ^= 1;
-}
-
-/* Every byte of c->to is read and written in place, a part for each thread. */
-void bench_update(const dnn_threads *threads, copy *c) {
-  c->parts = dnn_threads_count(threads);
-  threads->run(threads->pool, update_part, c, c->parts);
 }
 
 /* ---- arrays -------------------------------------------------------------------------------- */
