@@ -9,6 +9,7 @@
 #include "origin.h"
 #include "progress.h"
 #include "replay.h"
+#include "snapshot.h"
 
 enum { MOST_CALLS = 4096 };
 static const double interval = 2, most_of_time = 0.01;
@@ -21,19 +22,13 @@ typedef struct noted_call {
   feed_time time;
 } noted_call;
 
-/* What a model's slots were, and its context. */
-typedef struct snapshot {
-  void *parameters, *state;
-  uint64_t generation, packed, seed, step;
-  double time;
-} snapshot;
-
 struct watch {
   arena *arena;
   const options *options;
   elaborate_options how;
   dnn_instance *instance;
   snapshot kept;
+  double time;       /* when it was taken */
   double wait;       /* seconds until the next snapshot */
   bool due;
   noted_call *calls; /* since the snapshot */
@@ -43,46 +38,24 @@ struct watch {
 watch *watch_new(arena *a, const options *o, elaborate_options how, dnn_instance *instance) {
   watch *w = arena_new_of(a, watch);
   *w = (watch){.arena = a, .options = o, .how = how, .instance = instance, .due = true};
-  w->kept.parameters = arena_alloc(a, (size_t)instance->model->parameter_bytes);
-  w->kept.state = arena_alloc(a, (size_t)instance->model->state_bytes);
+  w->kept = snapshot_new(a, instance);
   w->calls = arena_array_of(a, MOST_CALLS, noted_call);
   return w;
 }
 
 /* ---- the snapshot ---------------------------------------------------------------------------- */
 
-static void copy_bytes(void *to, const void *from, uint64_t bytes) {
-  if (bytes) memcpy(to, from, (size_t)bytes);
-}
-
 static void take(watch *w, double now) {
-  const dnn_instance *i = w->instance;
-  const dnn_context *c = &i->context;
-  copy_bytes(w->kept.parameters, i->weights.parameters, i->model->parameter_bytes);
-  copy_bytes(w->kept.state, c->state, i->model->state_bytes);
-  w->kept.generation = i->weights.generation;
-  w->kept.packed = i->weights.packed;
-  w->kept.seed = c->seed;
-  w->kept.step = c->step;
-  w->kept.time = now;
+  snapshot_take(&w->kept, w->instance);
+  w->time = now;
   w->wait = fmax(interval, (progress_clock() - now) / most_of_time);
   w->due = false;
   w->count = 0;
 }
 
-static void restore(watch *w) {
-  dnn_instance *i = w->instance;
-  copy_bytes(i->weights.parameters, w->kept.parameters, i->model->parameter_bytes);
-  copy_bytes(i->context.state, w->kept.state, i->model->state_bytes);
-  i->weights.generation = w->kept.generation;
-  i->weights.packed = w->kept.packed;
-  i->context.seed = w->kept.seed;
-  i->context.step = w->kept.step;
-}
-
 void watch_call(watch *w, feed *f, const dnn_entry *entry, int64_t batch, feed_time time) {
   double now = progress_clock();
-  if (w->due || w->count == MOST_CALLS || now - w->kept.time > w->wait) take(w, now);
+  if (w->due || w->count == MOST_CALLS || now - w->time > w->wait) take(w, now);
   bool replaced = w->count > 0 && !w->calls[w->count - 1].entry->writes; /* it left no trace */
   w->calls[w->count - replaced] = (noted_call){f, entry, batch, time};
   w->count += !replaced;
@@ -130,7 +103,7 @@ static bool repeat_call(repetition *r, int number, observation o) {
 
 /* All calls, with what is finite in each. */
 static bool look_at_calls(repetition *r) {
-  restore(r->watch);
+  snapshot_restore(&r->watch->kept, r->watch->instance);
   for (int i = 0; i < r->watch->count; i++) {
     seen_call *c = &r->calls[i];
     c->entry = observed_entry(&r->code, r->watch->calls[i].entry);
@@ -142,7 +115,7 @@ static bool look_at_calls(repetition *r) {
 
 /* The calls up to one, of which the inputs of one step are kept. */
 static bool keep_inputs(repetition *r, point p, capture *inputs) {
-  restore(r->watch);
+  snapshot_restore(&r->watch->kept, r->watch->instance);
   inputs->step = point_step(r->calls, p);
   for (int i = 0; i <= p.call; i++)
     if (!repeat_call(r, i, i < p.call ? (observation){0}
