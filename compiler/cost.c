@@ -39,12 +39,39 @@ static int64_t graph_operations(arena *a, const graph *g, int *open_loops) {
 
 /* ---- kernels --------------------------------------------------------------------------------- */
 
+/* Marks what a group computes: its members, and what belongs to no group and is computed where it is read. */
+static void mark_computed(const fusion *f, const group *g, bool *computed) {
+  for (int i = 0; i < g->member_count; i++) computed[g->members[i]->id] = true;
+  for (int id = f->graph->node_count - 1; id >= 0; id--) {
+    const node *n = f->graph->nodes[id];
+    for (int i = 0; computed[id] && i < n->operand_count; i++) {
+      double value;
+      const node *operand = n->operands[i];
+      if (f->group_of[operand->id] < 0 && !node_is_splat(operand, &value)) computed[operand->id] = true;
+    }
+  }
+}
+
+static void add_operations(call_cost *c, const fusion *f, const group *g) {
+  arena *a = arena_new();
+  bool *computed = arena_array_of(a, f->graph->node_count, bool);
+  mark_computed(f, g, computed);
+  for (int id = 0; id < f->graph->node_count; id++) {
+    const node *n = f->graph->nodes[id];
+    if (!computed[id] || n->op == OP_LOOP) continue;
+    int64_t operations = op_operations(n);
+    add(&c->operations, operations);
+    if (n->type.element == DTYPE_F64) add(&c->f64_operations, operations);
+  }
+  arena_free(a);
+}
+
 static int64_t bytes_of(const node *n, int64_t elements) {
   int64_t all = type_elements(&n->type);
   return op_times(elements < all ? elements : all, (int64_t)dtype_size(n->type.element));
 }
 
-static void add_group(entry_cost *c, const group *g) {
+static void add_group(call_cost *c, const group *g) {
   for (int i = 0; i < g->input_count; i++)
     add(&c->bytes_read, bytes_of(g->inputs[i], group_elements_read(g, g->inputs[i])));
   for (int i = 0; i < g->output_count; i++)
@@ -52,7 +79,7 @@ static void add_group(entry_cost *c, const group *g) {
 }
 
 /* A copy, or zeros. */
-static void add_whole(entry_cost *c, const loop_kernel *k) {
+static void add_whole(call_cost *c, const loop_kernel *k) {
   for (int i = 0; i < k->parameter_count; i++) {
     const loop_buffer *b = k->parameters[i];
     int64_t bytes = (int64_t)dtype_size(b->type.element);
@@ -62,35 +89,40 @@ static void add_whole(entry_cost *c, const loop_kernel *k) {
   }
 }
 
-static entry_cost code_cost(const module_code *code);
-
-static entry_cost loop_cost(const module_loop *l) {
-  entry_cost sum = code_cost(&l->body), condition = code_cost(&l->condition);
-  const int64_t turns = counted_turns(l->turns);
-  add(&sum.bytes_read, condition.bytes_read);
-  add(&sum.bytes_written, condition.bytes_written);
-  add(&sum.kernels, condition.kernels);
-  return (entry_cost){.bytes_read = op_times(turns, sum.bytes_read),
-                      .bytes_written = op_times(turns, sum.bytes_written),
-                      .kernels = op_times(turns, sum.kernels)};
+static bool is_in_place(const loop_kernel *k) {
+  for (int i = 0; i < k->parameter_count; i++)
+    if (k->parameters[i]->access == LOOP_OUT) return false;
+  return true;
 }
 
-static entry_cost code_cost(const module_code *code) {
-  entry_cost sum = {0};
+static call_cost cost_of_call(const module_code *code, const module_step *s, int64_t times) {
+  call_cost c = {.call = s->call, .group = s->group, .times = times};
+  c.in_place = is_in_place(s->call->kernel);
+  if (s->group) {
+    add_operations(&c, code->fusion, s->group);
+    add_group(&c, s->group);
+  } else {
+    add_whole(&c, s->call->kernel);
+  }
+  return c;
+}
+
+static void list_costs(const module_code *code, int64_t times, call_cost *costs) {
   for (int i = 0; i < code->count; i++) {
     const module_step *s = &code->steps[i];
-    if (s->loop) {
-      entry_cost inner = loop_cost(s->loop);
-      add(&sum.bytes_read, inner.bytes_read);
-      add(&sum.bytes_written, inner.bytes_written);
-      add(&sum.kernels, inner.kernels);
-      continue;
-    }
-    add(&sum.kernels, 1);
-    if (s->group) add_group(&sum, s->group);
-    else add_whole(&sum, s->call->kernel);
+    if (s->call) costs[s->call->number] = cost_of_call(code, s, times);
+    if (!s->loop) continue;
+    const int64_t turns = op_times(times, counted_turns(s->loop->turns));
+    list_costs(&s->loop->condition, turns, costs);
+    list_costs(&s->loop->body, turns, costs);
   }
-  return sum;
+}
+
+call_cost *cost_of_calls(arena *a, const module_entry *e, int *count) {
+  module_calls(a, e, count);
+  call_cost *costs = arena_array_of(a, *count, call_cost);
+  list_costs(&e->code, 1, costs);
+  return costs;
 }
 
 /* ---- entries --------------------------------------------------------------------------------- */
@@ -116,7 +148,14 @@ static void add_parameters(arena *a, entry_cost *c, const program *p, const grap
 }
 
 entry_cost cost_of_entry(arena *a, const module *m, const module_entry *e) {
-  entry_cost c = code_cost(&e->code);
+  entry_cost c = {0};
+  int count;
+  const call_cost *calls = cost_of_calls(a, e, &count);
+  for (int i = 0; i < count; i++) {
+    add(&c.bytes_read, op_times(calls[i].times, calls[i].bytes_read));
+    add(&c.bytes_written, op_times(calls[i].times, calls[i].bytes_written));
+    add(&c.kernels, calls[i].times);
+  }
   c.operations = graph_operations(a, e->graph, &c.open_loops);
   c.scratch_bytes = e->plan->scratch_bytes;
   c.scratch_bound = e->plan->bound;

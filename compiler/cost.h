@@ -1,4 +1,4 @@
-/* What a call of an entry costs, as counted in its graph and kernels. */
+/* What calls of an entry and of its kernels cost, as counted in its graph and kernels. */
 #ifndef COST_H
 #define COST_H
 
@@ -15,6 +15,20 @@ typedef struct entry_cost {
                                                         any order needs */
   int open_loops; /* loops with a condition: those with a largest number of turns count so many, others one */
 } entry_cost;
+
+/* What a call of a kernel takes, where it stands in an entry's text. What several kernels compute for themselves,
+ * because that is cheaper than to store it, counts in each of them, and in an entry's operations once. */
+typedef struct call_cost {
+  const kernel_call *call;
+  const struct group *group;           /* what it computes (fuse.h); NULL: it copies or clears */
+  int64_t times;                       /* in a call of the entry, loops counted as there */
+  int64_t operations, f64_operations;  /* on floating numbers; of these on f64 */
+  int64_t bytes_read, bytes_written;
+  bool in_place;                       /* all that it writes takes the place of what it reads */
+} call_cost;
+
+/* Of all calls of kernels, by number (module.h). */
+call_cost *cost_of_calls(arena *a, const module_entry *e, int *count);
 
 entry_cost cost_of_entry(arena *a, const module *m, const module_entry *e);
 

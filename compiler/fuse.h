@@ -159,6 +159,9 @@ node *group_root(node *operand);
 int64_t group_elements_read(const group *g, const node *input);
 int64_t group_elements_written(const group *g, const node *output);
 
+/* What the kernel mainly is, after which reports name it: its heart, its first reduction, its first output. */
+const node *group_main(const group *g);
+
 /* The number of a node among members, inputs or outputs; -1: it is none. */
 int group_member(const group *g, const node *n);
 int group_input(const group *g, const node *n);

@@ -39,6 +39,13 @@ int group_output(const group *g, const node *n) {
   return position_of(g->outputs, g->output_count, n);
 }
 
+const node *group_main(const group *g) {
+  if (g->heart) return g->heart;
+  for (int i = 0; i < g->member_count; i++)
+    if (op_has(g->members[i]->op, REDUCTION)) return g->members[i];
+  return g->outputs[0];
+}
+
 bool group_computes(const fusion *f, const group *g, const node *n) {
   if (n->op == OP_INPUT || n->op == OP_SLOT) return false;
   return f->group_of[n->id] < 0 || group_member(g, n) >= 0;

@@ -228,19 +228,11 @@ static bool *needed_by(const scene *s, const group *kernel) {
   return needed;
 }
 
-/* What the kernel is named after in the model's text. */
-static const node *main_member(const group *g) {
-  if (g->heart) return g->heart;
-  for (int i = 0; i < g->member_count; i++)
-    if (op_has(g->members[i]->op, REDUCTION)) return g->members[i];
-  return g->outputs[0];
-}
-
 /* A kernel as a frame around its operators. */
 static void draw_frame(const scene *s, const module_step *step) {
   const group *g = step->group;
   const bool *needed = needed_by(s, g);
-  const char *about = dot_about(s->arena, main_member(g));
+  const char *about = dot_about(s->arena, group_main(g));
   dot_frame_begin(s->boxes, arena_printf(s->arena, "cluster.%s.k%d", s->name, g->id),
                   arena_printf(s->arena, "%s\n%s", step->call->kernel->name, about), "#f7f7f0");
   for (int i = 0; i < g->member_count; i++) draw_node(s, g->members[i], g->id);
@@ -306,7 +298,7 @@ static void draw_inputs(const scene *s, const group *g, const char *name) {
 /* A kernel as one box. */
 static void draw_box(const scene *s, const module_step *step) {
   const group *g = step->group;
-  const node *n = main_member(g);
+  const node *n = group_main(g);
   const char *name = box_name(s, n, g->id);
   dot_table_begin(s->boxes, name, step->call->kernel->name, dot_about(s->arena, n),
                   dot_kind_of(s->program, n), dot_tooltip(s->arena, n));

@@ -6,6 +6,21 @@
 #include "code.h"
 #include "plan.h"
 
+static void number_calls(const module_code *code, int *count) {
+  for (int i = 0; i < code->count; i++) {
+    const module_step *s = &code->steps[i];
+    if (s->call) s->call->number = (*count)++;
+    if (s->loop) number_calls(&s->loop->condition, count);
+    if (s->loop) number_calls(&s->loop->body, count);
+  }
+}
+
+static void build_entry(arena *a, module *m, const graph *g, const char *name, module_entry *e) {
+  int count = 0;
+  code_build_entry(a, m, g, name, e);
+  number_calls(&e->code, &count);
+}
+
 static void list_calls(arena *a, const module_code *code, const kernel_call ***calls, int *count) {
   for (int i = 0; i < code->count; i++) {
     const module_step *s = &code->steps[i];
@@ -71,9 +86,9 @@ module *module_build(arena *a, const program *p, const target *t) {
   m->math->arena = a;
   m->entries = arena_array_of(a, m->entry_count, module_entry);
   place_slots(a, m);
-  code_build_entry(a, m, p->initial, "init", &m->entries[0]);
+  build_entry(a, m, p->initial, "init", &m->entries[0]);
   m->entries[0].writes = true; /* without slots too: it sets the step */
   for (int i = 0; i < p->entry_count; i++)
-    code_build_entry(a, m, p->entries[i], p->entries[i]->name, &m->entries[i + 1]);
+    build_entry(a, m, p->entries[i], p->entries[i]->name, &m->entries[i + 1]);
   return m;
 }

@@ -34,6 +34,7 @@ typedef struct placement {
 typedef struct kernel_call {
   const loop_kernel *kernel;
   placement *arguments; /* one per kernel parameter */
+  int number;           /* its place in module_calls */
 } kernel_call;
 
 typedef struct module_loop module_loop;
@@ -90,7 +91,7 @@ typedef struct module {
   module_slot *slots;          /* in the order of program.slots */
   int slot_count;
   int64_t parameter_bytes, constant_bytes, state_bytes, scratch_bytes;
-  bool observed; /* entries tell an observer before each kernel and after the last (c.h) */
+  bool observed; /* entries tell an observer before each call of a kernel and after the last (c.h) */
 } module;
 
 /* The bounded size of an entry that its caller gives; maximum 0: it has none. */

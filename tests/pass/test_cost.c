@@ -12,18 +12,43 @@
 #include "compile.h"
 #include "cost.h"
 
-static entry_cost cost_of(const char *text, const char *entry) {
+static const module *built(model *m) {
   static const compile_options plain = {0};
+  const module *made = compile_module(m->program, diag_new(m->arena), &plain);
+  assert_non_null(made);
+  return made;
+}
+
+static const module_entry *entry_of(const module *m, const char *name) {
+  for (int i = 0; i < m->entry_count; i++)
+    if (!strcmp(m->entries[i].name, name)) return &m->entries[i];
+  fail_msg("no entry %s", name);
+  return NULL;
+}
+
+static entry_cost cost_of(const char *text, const char *entry) {
   model *m = model_new(text, NULL);
-  diagnostics *d = diag_new(m->arena);
-  const module *built = compile_module(m->program, d, &plain);
-  assert_non_null(built);
-  entry_cost cost = {.kernels = -1};
-  for (int i = 0; i < built->entry_count; i++)
-    if (!strcmp(built->entries[i].name, entry)) cost = cost_of_entry(m->arena, built, &built->entries[i]);
-  assert_true(cost.kernels >= 0);
+  const module *made = built(m);
+  entry_cost cost = cost_of_entry(m->arena, made, entry_of(made, entry));
   model_free(m);
   return cost;
+}
+
+/* All calls of an entry together. */
+static call_cost sum_of_calls(const char *text, const char *entry, call_cost *first) {
+  model *m = model_new(text, NULL);
+  int count;
+  const call_cost *calls = cost_of_calls(m->arena, entry_of(built(m), entry), &count);
+  call_cost sum = {0};
+  for (int i = 0; i < count; i++) {
+    assert_int_equal(calls[i].call->number, i);
+    sum.times += calls[i].times;
+    sum.operations += calls[i].times * calls[i].operations;
+    sum.f64_operations += calls[i].times * calls[i].f64_operations;
+  }
+  *first = calls[0];
+  model_free(m);
+  return sum;
 }
 
 /* A step down the gradient of a linear layer's mean square error, all of it counted. */
@@ -105,6 +130,44 @@ static void test_loops(void **state) {
   assert_int_equal(c.parameters, 0);
 }
 
+/* Kernels together compute what their entry does, in loops too; what two of them compute counts in both. */
+static void test_calls(void **state) {
+  (void)state;
+  static const char loops[] = "param u: f32[3, 3] = 0.1\n"
+                              "entry e(xs: f32[5, 2, 3]) -> (h) {\n"
+                              "  h = zeros[2, 3]()\n"
+                              "  scan x in xs { h = tanh(x + h @ u) }\n"
+                              "}\n";
+  call_cost first, sum = sum_of_calls(loops, "e", &first);
+  assert_int_equal(sum.operations, cost_of(loops, "e").operations);
+  assert_int_equal(sum.times, cost_of(loops, "e").kernels);
+  arena *a = arena_new();
+  const char *lenet5 = golden_read(a, "models/convnets/lenet5.dnn");
+  for (int i = 0; i < 2; i++) {
+    const char *entry = i ? "train" : "predict";
+    int64_t operations = cost_of(lenet5, entry).operations;
+    sum = sum_of_calls(lenet5, entry, &first);
+    assert_int_equal(sum.times, cost_of(lenet5, entry).kernels);
+    assert_true(sum.operations >= operations && sum.operations < operations * 1.02);
+  }
+  arena_free(a);
+}
+
+/* One kernel each: on f64; and a state in its own place. */
+static void test_kinds_of_calls(void **state) {
+  (void)state;
+  call_cost first;
+  sum_of_calls("entry e(x: f64[6]) -> (y) { y = f32(x * x) + 1.0 }\n", "e", &first);
+  assert_int_equal(first.operations, 12);
+  assert_int_equal(first.f64_operations, 6);
+  assert_int_equal(first.bytes_read, 48);
+  assert_int_equal(first.bytes_written, 24);
+  assert_false(first.in_place);
+  sum_of_calls("state s: f32[6] = 0\nentry e(x: f32[6]) { s <- s + x }\n", "e", &first);
+  assert_int_equal(first.operations, 6);
+  assert_true(first.in_place);
+}
+
 /* LeNet-5, a single image: by hand, layer by layer. */
 static void test_lenet5(void **state) {
   (void)state;
@@ -131,7 +194,8 @@ static void test_lenet5(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_training_step), cmocka_unit_test(test_bytes),  cmocka_unit_test(test_tables),
-      cmocka_unit_test(test_loops),         cmocka_unit_test(test_lenet5),
+      cmocka_unit_test(test_loops),         cmocka_unit_test(test_calls),  cmocka_unit_test(test_kinds_of_calls),
+      cmocka_unit_test(test_lenet5),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
