@@ -236,6 +236,25 @@ const char *diag_words(arena *a, location at, int most) {
   return cut ? arena_printf(a, "%s …", words) : words;
 }
 
+location diag_own(location at) {
+  while (at.source && at.source->library && at.called) at = *at.called;
+  return at;
+}
+
+int diag_line(location at) { return at.source ? caret_line(at) : 0; }
+
+const char *diag_line_text(arena *a, location at, int most) {
+  int length = 0, indent = 0;
+  const char *text = at.source ? line_of(at.source, caret_line(at), &length) : NULL;
+  if (!text) return "";
+  while (length > 0 && (text[length - 1] == ' ' || text[length - 1] == '\t')) length--;
+  while (indent < length && (text[indent] == ' ' || text[indent] == '\t')) indent++;
+  at = (location){.source = at.source, .line = caret_line(at), .column = indent + 1};
+  at.end_line = at.line;
+  at.end_column = length + 1;
+  return diag_words(a, at, most);
+}
+
 location diag_span(location from, location to) {
   if (!from.source) return to;
   if (!to.source) return from;

@@ -13,15 +13,18 @@ typedef struct source {
   const char *name;
   const char *text;
   size_t length;
+  bool library; /* a part of the language's library */
 } source;
 
 /* A stretch of a source. Lines and columns count from 1; the end is exclusive. A location whose
  * source is NULL is unknown; messages then show no line. The caret is the point that a message is
- * about, such as an operator between its operands; 0, 0 means the start. */
+ * about, such as an operator between its operands; 0, 0 means the start. Of a node, `called` tells where the
+ * function in whose text that is was called, and so on; NULL: it is in none. */
 typedef struct location {
   const source *source;
   int line, column, end_line, end_column;
   int caret_line, caret_column;
+  const struct location *called;
 } location;
 
 typedef struct diagnostics diagnostics;
@@ -48,6 +51,14 @@ void diag_print(const diagnostics *d, FILE *out);
 
 /* "file:line:column", in arena memory; "?" where unknown. */
 const char *diag_place(arena *a, location at);
+
+/* The place itself or, in the library, the innermost call from the model's own text that led there. */
+location diag_own(location at);
+
+/* The line of the caret; 0 where unknown. And its text without blanks around it, cut to so many columns; in arena
+ * memory; "" where unknown. */
+int diag_line(location at);
+const char *diag_line_text(arena *a, location at, int most);
 
 /* The model's own words at a location, as far as they stand in one line, and cut to so many columns;
  * in arena memory; "" where unknown. */

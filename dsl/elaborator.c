@@ -48,9 +48,14 @@ value elaborator_unknown(elaborator *e, location at, const char *kind, const cha
   return elaborator_error(e, at, "there is no %s `%s`", kind, name);
 }
 
+location elaborator_place(const elaborator *e, location at) {
+  at.called = e->frame ? e->frame->called : NULL;
+  return at;
+}
+
 bool elaborator_at(elaborator *e, location at) {
   if (e->halted) return false;
-  e->graph->at = at;
+  e->graph->at = elaborator_place(e, at);
   bool large = e->graph->node_count > MOST_NODES;
   if (++e->work <= MOST_WORK && !large) return true;
   elaborator_error(e, at, "the program is too large: more than %d %s",
@@ -103,6 +108,13 @@ bool elaborator_enter(elaborator *e, frame *f) {
                      MOST_CALLS_DEEP, f->name ? f->name : "a function");
     e->halted = true;
     return false;
+  }
+  f->called = caller ? caller->called : NULL;
+  if (f->name) {
+    location *called = arena_new_of(e->arena, location);
+    *called = f->called_at;
+    called->called = f->called;
+    f->called = called;
   }
   e->frame = f;
   return true;

@@ -36,6 +36,7 @@ struct frame {
   frame *caller;
   const char *name;         /* "mlp[512]" for messages; NULL: not shown */
   location called_at;
+  const location *called;   /* the same with its own callers, for nodes; NULL: the frame is of no function */
   const lexical *lexical;
   instance *self;           /* owns the slots and anonymous instances of this body */
   scope *scope;
@@ -104,6 +105,9 @@ void elaborator_path(elaborator *e);
 /* Places the nodes built next, counts work and bounds the graph: false when the run has been
  * halted. */
 bool elaborator_at(elaborator *e, location at);
+
+/* The place with the calls that led to it, as nodes have it. */
+location elaborator_place(const elaborator *e, location at);
 
 /* Goes one expression deeper: elaborator_at, and a bound on the nesting. Where it gives true,
  * elaborator_rise follows. */

@@ -104,7 +104,7 @@ static bool input_type(elaborator *e, const ast *entry, const ast *type, tensor_
 static void add_input(elaborator *e, const ast *entry, const ast *parameter) {
   value v = {0};
   tensor_type type;
-  e->graph->at = parameter->at;
+  e->graph->at = elaborator_place(e, parameter->at);
   if (!parameter->type)
     elaborator_error(e, parameter->at, "an entry's input needs a type: `%s: f32[…]`",
                      parameter->name);

@@ -121,7 +121,7 @@ value gradient_of(elaborator *e, location at, value loss, value wanted) {
                             value_words(e->arena, loss));
   if (!count) return elaborator_error(e, at, "there is nothing to take a gradient for");
   if (!operate_reachable(e, at, loss)) return (value){0};
-  e->graph->at = at;
+  e->graph->at = elaborator_place(e, at);
   int errors = diag_count(e->diagnostics);
   const sweep *s = sweep_for(e, differentiable(e, loss.node, count, nodes), nodes, count);
   if (errors != diag_count(e->diagnostics)) {
@@ -200,7 +200,7 @@ value gradient_along(elaborator *e, location at, value y, value wanted, value di
     return (value){0};
   if (!from_count || !to_count)
     return elaborator_error(e, at, "there is nothing to differentiate");
-  g->at = at;
+  g->at = elaborator_place(e, at);
   node **cotangents = arena_array_of(e->arena, to_count, node *);
   for (int i = 0; i < to_count; i++) {
     node *to_differentiate = differentiable(e, to[i], from_count, from);

@@ -558,7 +558,7 @@ static bool find_places(reading *r, const ast *n) {
 value index_read(index_space *s, const ast *n) {
   reading r = {.space = s, .g = s->e->graph, .x = index_space_subscripted(s, n), .at = n->at};
   if (!r.x || !find_places(&r, n)) return (value){0};
-  r.g->at = n->at;
+  r.g->at = elaborator_place(s->e, n->at);
   bool good = read_run_time(&r) && join_all_digits(&r);
   while (good) {
     int axis = axis_with(&r, PENDING);

@@ -33,7 +33,8 @@ static const source *standard_source(elaborator *e, const char *name) {
   for (const std_file *f = std_files; f->name; f++) {
     if (strcmp(f->name, name)) continue;
     source *s = arena_new_of(e->arena, source);
-    *s = (source){arena_printf(e->arena, "std/%s.dnn", name), f->text, strlen(f->text)};
+    *s = (source){.name = arena_printf(e->arena, "std/%s.dnn", name), .text = f->text,
+                  .length = strlen(f->text), .library = true};
     return s;
   }
   return NULL;

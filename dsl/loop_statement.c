@@ -153,7 +153,7 @@ static void bind_sequences(loop_run *r) {
   for (int i = 0; i < r->sequence_count; i++) {
     const loop_sequence *s = &r->sequences[i];
     declare_pattern(e, s->pattern);
-    g->at = s->at->at;
+    g->at = elaborator_place(e, s->at->at);
     if (!s->range) {
       const char *name = s->pattern->kind == AST_NAME ? s->pattern->name : "part";
       statement_bind(e, s->pattern, parts_of(r, name, s->whole));
@@ -184,7 +184,7 @@ static bool carry_leaves(loop_run *r, const char *name, value v, value *inside) 
   if (!value_is(v, VALUE_TENSOR) && !value_is(v, VALUE_NUMBER) && !value_is(v, VALUE_TRUTH))
     return false;
   e->graph = r->body.outer;
-  e->graph->at = r->at->at;
+  e->graph->at = elaborator_place(e, r->at->at);
   node *outside = operate_tensor(e, r->at->at, v, DTYPE_COUNT);
   e->graph = r->body.graph;
   if (!outside) return false;
@@ -394,7 +394,7 @@ static node **build(loop_run *r) {
   shape.condition = condition_graph(r);
   shape.body = rewrite_graph(r->body.graph, NULL);
   graph *g = r->body.outer;
-  g->at = r->at->at;
+  g->at = elaborator_place(r->elaborator, r->at->at);
   node **results = arena_array_of(g->arena, shape.body->output_count, node *);
   if (r->block && r->block < r->turns) {
     build_loop_in_blocks(g, &shape, operands, r->block, results);
@@ -457,7 +457,7 @@ static value spoil(loop_run *r) {
 static node *more_turns(loop_run *r) {
   elaborator *e = r->elaborator;
   value count = loop_import(e, "count", r->count);
-  e->graph->at = r->at->count->at;
+  e->graph->at = elaborator_place(e, r->at->count->at);
   return build_map2(e->graph, SCALAR_LT, r->body.turn, build_cast(e->graph, count.node, DTYPE_I64));
 }
 

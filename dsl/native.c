@@ -76,7 +76,7 @@ value native_apply(elaborator *e, const native_call *given) {
       !check_count(e, &c, arguments, n->least, n->most, "arguments"))
     return (value){0};
   part_arguments(e, &c);
-  e->graph->at = c.at;
+  e->graph->at = elaborator_place(e, c.at);
   return n->call(e, &c);
 }
 

@@ -168,7 +168,7 @@ static node *build(elaborator *e, const loop_body *body, node *v, const rule *r)
     arena_push(e->arena, operands, count) = body->leaves[i].outside;
   for (int i = 0; i < r->gradient_count; i++)
     graph_add_output(body->graph, arena_printf(e->arena, "gradient%d", i), r->gradients[i]);
-  e->graph->at = r->at->at;
+  e->graph->at = elaborator_place(e, r->at->at);
   return build_rule(e->graph, rewrite_graph(body->graph, NULL), r->argument_count, count, operands);
 }
 

@@ -135,7 +135,7 @@ static value initial_tensors(elaborator *e, const ast *n, const char *site, cons
   if (type) scope_bind(e->arena, own.scope, "shape", value_shape(e->arena, type), n->at);
   e->graph = e->initial;
   value v = initial_value(e, n, type);
-  e->initial->at = n->value->at;
+  e->initial->at = elaborator_place(e, n->value->at);
   if (type) {
     node *result = operate_convert(e, n->value->at, v, type, true, "the initial value");
     v = result ? value_tensor(result) : (value){0};

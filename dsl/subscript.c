@@ -163,7 +163,7 @@ static bool select(elaborator *e, const ast *n, value base, selection *s) {
     if (!select_item(e, n->items.items[i], type, type->rank - named, s)) return false;
   while (s->axis < type->rank)
     if (!whole_axis(e, n, type, s)) return false;
-  e->graph->at = n->at;
+  e->graph->at = elaborator_place(e, n->at);
   return true;
 }
 
@@ -183,7 +183,7 @@ value subscript_transpose_last(elaborator *e, location at, value base) {
   axes[rank - 1] = rank - 2;
   axes[rank - 2] = rank - 1;
   if (!operate_reachable(e, at, base)) return (value){0};
-  e->graph->at = at;
+  e->graph->at = elaborator_place(e, at);
   return elaborator_node(e, build_transpose(e->graph, base.node, axes));
 }
 
@@ -262,7 +262,7 @@ value subscript_replaced(elaborator *e, const ast *n, value base, value part) {
   node *new = operate_convert(e, n->at, part, &given, false, "the new part");
   if (!new) return (value){0};
   tensor_type type = part_type(&base.node->type, &s);
-  e->graph->at = n->at;
+  e->graph->at = elaborator_place(e, n->at);
   new = build_reshape(e->graph, new, type.rank, type.dims);
   return elaborator_node(e, replaced(e->graph, base.node, &s, 0, 0, new));
 }

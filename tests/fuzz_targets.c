@@ -25,7 +25,7 @@ static void hold(int condition, const char *what) {
 
 static const source *source_of(arena *a, const uint8_t *data, size_t size) {
   source *s = arena_new_of(a, source);
-  *s = (source){"fuzz", arena_text_n(a, (const char *)data, size), size};
+  *s = (source){.name = "fuzz", .text = arena_text_n(a, (const char *)data, size), .length = size};
   return s;
 }
 

@@ -32,7 +32,7 @@ const char *loop_case_text(arena *a, const loop_kernel *k) {
 
 loop_kernel *loop_case_try(arena *a, const char *text, const char **said) {
   source *s = arena_new_of(a, source);
-  *s = (source){"test.loop", text, strlen(text)};
+  *s = (source){.name = "test.loop", .text = text, .length = strlen(text)};
   diagnostics *d = diag_new(a);
   math_library *m = arena_new_of(a, math_library);
   m->arena = a;

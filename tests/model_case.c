@@ -9,7 +9,7 @@
 
 static const source *source_of(arena *a, const char *name, const char *text) {
   source *s = arena_new_of(a, source);
-  *s = (source){name, text, strlen(text)};
+  *s = (source){.name = name, .text = text, .length = strlen(text)};
   return s;
 }
 

@@ -72,7 +72,7 @@ static void list_library(occurrence *o) {
   family *f = &o->families[LIBRARY];
   int count = 0;
   for (const std_file *file = std_files; file->name; file++) {
-    const source s = {file->name, file->text, strlen(file->text)};
+    const source s = {.name = file->name, .text = file->text, .length = strlen(file->text)};
     const ast_file *tree = ast_parse(a, diag_new(a), &s);
     for (int i = 0; strcmp(file->name, "schedule") != 0 && i < tree->items.count; i++)
       if (tree->items.items[i]->kind == AST_FUNCTION) {
@@ -173,7 +173,7 @@ static void see_graph(occurrence *o, const graph *g) {
 }
 
 void occurrence_count(occurrence *o, const int *built, const char *text, const program *p) {
-  const source s = {"random.dnn", text, strlen(text)};
+  const source s = {.name = "random.dnn", .text = text, .length = strlen(text)};
   const ast_file *file = ast_parse(o->arena, diag_new(o->arena), &s);
   for (int i = 0; i < FAMILIES; i++)
     memset(o->families[i].seen, 0, (size_t)o->families[i].count * sizeof(bool));

@@ -44,7 +44,7 @@ typedef struct file {
 
 static program *elaborated(arena *a, diagnostics *d, const char *text, bool real_f64) {
   source *s = arena_new_of(a, source);
-  *s = (source){"random.dnn", text, strlen(text)};
+  *s = (source){.name = "random.dnn", .text = text, .length = strlen(text)};
   const elaborate_options options = {.real_f64 = real_f64};
   return elaborate(a, d, s, &options);
 }

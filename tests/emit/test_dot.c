@@ -18,7 +18,7 @@ static const char *picture_of(arena *a, const char *name, const char *text, cons
                               const char *entry) {
   static const compile_options plain = {0};
   diagnostics *d = diag_new(a);
-  source file = {name, text, strlen(text)};
+  source file = {.name = name, .text = text, .length = strlen(text)};
   program *p = elaborate(a, d, &file, &(elaborate_options){.folder = "models/convnets"});
   text_stream out;
   text_stream_open(&out, a);

@@ -29,7 +29,7 @@ typedef struct kernels {
 static loop_kernel *read_kernel(kernels *k, const char *name) {
   const char *path = arena_printf(k->arena, "%s/%s.loops", folder, name);
   char *text = golden_read(k->arena, path);
-  source s = {path, text, strlen(text)};
+  source s = {.name = path, .text = text, .length = strlen(text)};
   diagnostics *d = diag_new(k->arena);
   loop_kernel *kernel = loop_parse(k->arena, d, &s, k->math);
   diag_print(d, stderr);

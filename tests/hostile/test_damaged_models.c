@@ -93,7 +93,7 @@ static int nodes_of(const program *p) {
 static bool take(const char *text) {
   arena *a = arena_new();
   diagnostics *d = diag_new(a);
-  const source s = {"model.dnn", text, strlen(text)};
+  const source s = {.name = "model.dnn", .text = text, .length = strlen(text)};
   program *p = elaborate(a, d, &s, &(elaborate_options){0});
   bool good = (p != NULL) == (diag_count(d) == 0);
   if (p && nodes_of(p) <= MOST_NODES) {

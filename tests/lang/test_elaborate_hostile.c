@@ -38,7 +38,7 @@ static void expect_outcome(const char *text) {
   static const elaborate_options options = {.folder = "tests/lang/use"};
   arena *a = arena_new();
   diagnostics *d = diag_new(a);
-  const source s = {"model.dnn", text, strlen(text)};
+  const source s = {.name = "model.dnn", .text = text, .length = strlen(text)};
   const program *p = elaborate(a, d, &s, &options);
   assert_int_equal(p == NULL, diag_count(d) > 0);
   arena_free(a);

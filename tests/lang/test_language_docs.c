@@ -109,7 +109,7 @@ static void test_examples_hold_the_language(void **state) {
 }
 
 static void note_words(arena *a, const char *text, void *context) {
-  const source s = {"language.md", text, strlen(text)};
+  const source s = {.name = "language.md", .text = text, .length = strlen(text)};
   const ast_file *file = ast_parse(a, diag_new(a), &s);
   for (int i = 0; i < file->items.count; i++) ast_walk(file->items.items[i], note_word, context);
 }

@@ -24,7 +24,7 @@ static uint32_t random_below(size_t n) {
 
 static const graph *parse(arena *a, const char *text) {
   diagnostics *d = diag_new(a);
-  const source *s = memcpy(arena_new_of(a, source), &(source){"test.graph", text, strlen(text)},
+  const source *s = memcpy(arena_new_of(a, source), &(source){.name = "test.graph", .text = text, .length = strlen(text)},
                            sizeof(source));
   const graph *g = graph_parse(a, d, s);
   assert_int_equal(g == NULL, diag_count(d) > 0);

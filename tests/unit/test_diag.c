@@ -56,6 +56,29 @@ static void test_caret_and_notes(void **state) {
   arena_free(a);
 }
 
+/* The line of the caret, without what surrounds it; of the library, where the model calls it. */
+static void test_lines(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  source s = text_named("mlp.dnn", "# mlp\n\th = net(x) |>\n\t  relu\t \r\n"), library = text_named("std/nn.dnn", "y = x @ w\n");
+  library.library = true;
+  const location call = with_caret(on_line(&s, 2, 6, 12), 3, 4);
+  location outer = on_line(&library, 1, 1, 4), inner = on_line(&library, 1, 5, 10);
+  outer.called = &call;
+  inner.called = &outer;
+  assert_int_equal(diag_line(call), 3);
+  assert_string_equal(diag_line_text(a, call, 90), "relu");
+  assert_string_equal(diag_line_text(a, on_line(&s, 2, 2, 3), 7), "h = net …");
+  assert_int_equal(diag_line(diag_own(inner)), 3);
+  assert_ptr_equal(diag_own(inner).source, &s);
+  assert_ptr_equal(diag_own(call).source, &s);
+  inner.called = NULL;
+  assert_ptr_equal(diag_own(inner).source, &library);
+  assert_int_equal(diag_line((location){0}), 0);
+  assert_string_equal(diag_line_text(a, (location){0}, 90), "");
+  arena_free(a);
+}
+
 static void test_order_and_repetition(void **state) {
   (void)state;
   arena *a = arena_new();
@@ -170,10 +193,10 @@ static void test_spans(void **state) {
 
 static void test_words(void **state) {
   (void)state;
-  source s = {"m.dnn", "one\ttwo \xc3\xbc\xc3\xbc \x1b end\nnext\n", 0};
+  source s = text_named("m.dnn", "one\ttwo \xc3\xbc\xc3\xbc \x1b end\nnext\n");
   s.length = strlen(s.text);
   arena *a = arena_new();
-  location at = {&s, 1, 1, 1, 4, 0, 0};
+  location at = on_line(&s, 1, 1, 4);
   assert_string_equal(diag_words(a, at, 40), "one");
   at.end_column = 8;
   assert_string_equal(diag_words(a, at, 40), "one two");
@@ -231,6 +254,7 @@ static void test_internal_fault_ends_with_70(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_caret_and_notes),
+      cmocka_unit_test(test_lines),
       cmocka_unit_test(test_order_and_repetition),
       cmocka_unit_test(test_only_the_first_are_shown),
       cmocka_unit_test(test_odd_lines_and_places),
