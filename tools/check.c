@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "input_range.h"
 #include "model.h"
 
 random_numbers random_new(uint64_t seed, uint64_t purpose) {
@@ -29,20 +30,23 @@ int64_t random_integer(random_numbers *r, int64_t low, int64_t high) {
   return (int64_t)((uint64_t)low + (uint64_t)(random_uniform(r) * ((double)span + 1)));
 }
 
-static input_range range_of(const options *o, const char *name, const tensor_type *type) {
+static input_range range_of(const options *o, const graph *entry, const graph_value *input) {
   for (int i = 0; i < o->range_count; i++)
-    if (strcmp(o->ranges[i].input, name) == 0) return o->ranges[i];
-  input_range range = {name, 0, type->rank < 2 ? 9 : 255};
+    if (strcmp(o->ranges[i].input, input->name) == 0) return o->ranges[i];
+  const tensor_type *type = &input->node->type;
+  const index_use use = input_index_use(entry, input->node);
+  input_range range = {input->name, 0, use.extent ? use.extent - 1 : type->rank < 2 ? 9 : 255};
   int64_t smallest, largest;
   dtype_range(type->element, &smallest, &largest);
   if (range.high > largest) range.high = largest;
   return range;
 }
 
-static void fill(tensor *t, const options *o, const char *name, random_numbers *r) {
+static void fill(tensor *t, const options *o, const graph *entry, const graph_value *input,
+                 random_numbers *r) {
   int64_t elements = type_elements(&t->type);
   if (!dtype_is_float(t->type.element)) {
-    input_range range = range_of(o, name, &t->type);
+    input_range range = range_of(o, entry, input);
     for (int64_t i = 0; i < elements; i++) t->ints[i] = random_integer(r, range.low, range.high);
   } else if (t->type.rank == 0) {
     t->reals[0] = 0.01 + 0.09 * random_uniform(r);
@@ -55,7 +59,7 @@ tensor **check_inputs(arena *a, const graph *entry, const options *o, random_num
   tensor **inputs = arena_array_of(a, entry->input_count, tensor *);
   for (int i = 0; i < entry->input_count; i++) {
     inputs[i] = tensor_new(a, &entry->inputs[i].node->type);
-    fill(inputs[i], o, entry->inputs[i].name, r);
+    fill(inputs[i], o, entry, &entry->inputs[i], r);
   }
   return inputs;
 }
@@ -99,8 +103,7 @@ static options with_small_batches(arena *a, const program *p, const options *o) 
   return small;
 }
 
-/* False with a diagnostic where --range names no input that takes integers. */
-static bool ranges_are_of_inputs(diagnostics *d, const program *p, const options *o) {
+bool check_ranges(diagnostics *d, const program *p, const options *o) {
   for (int r = 0; r < o->range_count; r++) {
     bool known = false;
     for (int i = 0; i < p->entry_count; i++)
@@ -118,7 +121,7 @@ static bool ranges_are_of_inputs(diagnostics *d, const program *p, const options
 static int elaborate_and_check_gradients(arena *a, diagnostics *d, const options *o,
                                          check_counts *counts) {
   const program *p = model_elaborate(a, d, o, (elaborate_options){0});
-  if (!p || !ranges_are_of_inputs(d, p, o)) return -1;
+  if (!p || !check_ranges(d, p, o)) return -1;
   options small = with_small_batches(a, p, o);
   p = model_elaborate(a, d, &small, (elaborate_options){.real_f64 = true});
   return p ? check_gradients(a, p, &small, counts) : -1;

@@ -245,7 +245,7 @@ static const char noise[] =
 static program *elaborated(const char *text, bool real_f64) {
   diagnostics *d = diag_new(memory);
   source *file = arena_new_of(memory, source); /* locations point to it */
-  *file = (source){"noise.dnn", text, strlen(text)};
+  *file = (source){.name = "noise.dnn", .text = text, .length = strlen(text)};
   program *p = elaborate(memory, d, file, &(elaborate_options){.real_f64 = real_f64});
   diag_print(d, stderr);
   assert_non_null(p);
@@ -354,14 +354,17 @@ static void random_inputs_keep_to_their_ranges(void **state) {
   graph *g = graph_new(memory, NULL, "entry");
   tensor_type label = type_of(DTYPE_U8, 1, extents), image = type_of(DTYPE_U8, 2, extents);
   tensor_type far = type_of(DTYPE_I32, 1, extents), rate = type_scalar(DTYPE_F32);
+  tensor_type pairs = type_of(DTYPE_I32, 2, extents), table = type_of(DTYPE_F32, 2, (int64_t[]){37, 2});
   graph_add_input(g, "label", &label);
   graph_add_input(g, "image", &image);
   graph_add_input(g, "far", &far);
+  node *index = graph_add_input(g, "index", &pairs);
+  build_gather(g, build_slot(g, "table", &table), index, 0, 0);
   graph_add_input(g, "rate", &rate);
   random_numbers r = random_new(1, 2);
   tensor **inputs = check_inputs(memory, g, &o, &r);
-  const int64_t low[] = {0, 0, -3}, high[] = {9, 255, 1};
-  for (int i = 0; i < 3; i++) {
+  const int64_t low[] = {0, 0, -3, 0}, high[] = {9, 255, 1, 36}; /* the last are rows of the table */
+  for (int i = 0; i < 4; i++) {
     int64_t least = INT64_MAX, most = INT64_MIN;
     for (int64_t k = 0; k < type_elements(&inputs[i]->type); k++) {
       least = inputs[i]->ints[k] < least ? inputs[i]->ints[k] : least;
@@ -370,7 +373,7 @@ static void random_inputs_keep_to_their_ranges(void **state) {
     assert_int_equal(least, low[i]);
     assert_int_equal(most, high[i]);
   }
-  assert_true(inputs[3]->reals[0] > 0 && inputs[3]->reals[0] <= 0.1);
+  assert_true(inputs[4]->reals[0] > 0 && inputs[4]->reals[0] <= 0.1);
 }
 
 static int set_up(void **state) {
