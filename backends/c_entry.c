@@ -96,6 +96,7 @@ static void write_call(writer *w, const c_signature *s, const graph *g, const ke
   for (int i = 0; i < k->parameter_count; i++)
     list = arena_printf(w->arena, "%s%s%s", list, *list ? ", " : "",
                         argument_text(w->arena, s, g, &c->arguments[i], k->parameters[i]));
+  if (s->observed) writer_line(w, "observe(%d);", c->number);
   writer_line(w, "%s(%s);", k->name, list);
 }
 
@@ -187,21 +188,11 @@ static void write_observer(writer *w) {
   writer_gap(w);
   writer_line(w, "__attribute__((visibility(\"default\"))) void *" C_OBSERVER_CONTEXT ";");
   writer_line(w, "__attribute__((visibility(\"default\")))");
-  writer_line(w, "void (*" C_OBSERVER ")(void *context, int32_t step);");
+  writer_line(w, "void (*" C_OBSERVER ")(void *context, int32_t call);");
   writer_gap(w);
-  writer_open(w, "static void observe(int32_t step)");
-  writer_line(w, "if (" C_OBSERVER ") " C_OBSERVER "(" C_OBSERVER_CONTEXT ", step);");
+  writer_open(w, "static void observe(int32_t call)");
+  writer_line(w, "if (" C_OBSERVER ") " C_OBSERVER "(" C_OBSERVER_CONTEXT ", call);");
   writer_close(w, "");
-}
-
-static void write_steps(writer *w, const c_signature *s, const module *m, const module_entry *e) {
-  for (int i = 0; i < e->code.count; i++) {
-    const module_step *step = &e->code.steps[i];
-    bool first = i == 0 || step->planned != step[-1].planned;
-    if (m->observed && first) writer_line(w, "observe(%d);", step->planned);
-    write_step(w, s, e->graph, step);
-  }
-  if (m->observed) writer_line(w, "observe(%d);", C_OBSERVED_END);
 }
 
 static void write_entry(writer *w, c_unit *u, const module *m, const module_entry *e,
@@ -216,7 +207,8 @@ static void write_entry(writer *w, c_unit *u, const module *m, const module_entr
     writer_line(w, "if (m->weights->packed != m->weights->generation) return DNN_STALE;");
   write_region_locals(w, &s, e, initial);
   writer_gap(w);
-  write_steps(w, &s, m, e);
+  write_code(w, &s, e->graph, &e->code);
+  if (m->observed) writer_line(w, "observe(%d);", C_OBSERVED_END);
   writer_gap(w);
   if (e->writes) writer_line(w, "m->weights->generation++;");
   if (initial)

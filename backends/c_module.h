@@ -12,6 +12,7 @@ typedef struct c_signature {
   const char *status, *regions[REGION_CONTEXT + 1]; /* locals; of INPUT and OUTPUT none */
   const char **turns;    /* local variables of loops, by depth */
   const char *size;      /* the parameter that gives the bounded size; NULL: there is none */
+  bool observed;
   const char *prototype; /* "int lenet5_train(lenet5 *m, float rate, float *loss)" */
 } c_signature;
 

@@ -11,6 +11,7 @@ typedef struct fault_case {
   const char *program;          /* dnnc or dnn */
   const char *const *arguments; /* behind it; ends with NULL */
   bool every;                   /* with HOSTILE=1 each fault is tried, else an even choice of 200 */
+  bool measures;                /* what it prints is another each time */
   const char *results;          /* NULL, or a folder in which a failed run may leave whole files */
   /* Checks that folder after a failed run, which has left it in the working folder; NULL: nothing
    * to check. */

@@ -11,5 +11,7 @@ int command_run(arena *a, const options *o);
 int command_check(arena *a, const options *o);
 int command_export(arena *a, const options *o);
 int command_info(arena *a, const options *o);
+int command_bench(arena *a, const options *o);
+int command_profile(arena *a, const options *o);
 
 #endif

@@ -1,4 +1,4 @@
-/* dnn: trains, runs, checks and describes models. */
+/* dnn: trains, runs, checks, describes and measures models. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,11 +7,13 @@
 static const char usage[] =
     "usage: dnn COMMAND FILE [options]\n"
     "\n"
-    "  train   follow a task of a .dnn file\n"
-    "  run     call one entry of a model\n"
-    "  check   compare gradients and compiled code with their definitions\n"
-    "  export  write a model's weights, also under another program's names\n"
-    "  info    print a model's entries, parameters and memory, or draw it\n"
+    "  train    follow a task of a .dnn file\n"
+    "  run      call one entry of a model\n"
+    "  check    compare gradients and compiled code with their definitions\n"
+    "  export   write a model's weights, also under another program's names\n"
+    "  info     print a model's entries, parameters and memory, or draw it\n"
+    "  bench    measure how long calls of a model take\n"
+    "  profile  measure how long each kernel of a model takes, by the line it comes from\n"
     "\n"
     "dnn COMMAND --help prints a command's options and examples. FILE is a model's .dnn text or,\n"
     "for run, export and info, a shared library made by dnnc. Data sets are searched in --data,\n"
@@ -31,6 +33,8 @@ static const struct {
     {"check", COMMAND_CHECK, command_check},
     {"export", COMMAND_EXPORT, command_export},
     {"info", COMMAND_INFO, command_info},
+    {"bench", COMMAND_BENCH, command_bench},
+    {"profile", COMMAND_PROFILE, command_profile},
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };

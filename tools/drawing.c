@@ -20,11 +20,12 @@ static const char *format_of(const char *path) {
 /* The picture in the language of Graphviz; NULL after an error. */
 static const char *drawn(arena *a, diagnostics *d, const options *o) {
   compile_options compile = {.target_cpu = "native"};
+  const char *entry = o->entry_count ? o->entries[0] : NULL;
   program *p = model_elaborate(a, d, o, (elaborate_options){0});
-  if (!p || (o->entry && !program_check_entry(p, d, o->entry))) return NULL;
+  if (!p || (entry && !program_check_entry(p, d, entry))) return NULL;
   text_stream out;
   text_stream_open(&out, a);
-  bool good = graph_dot(out.out, p, d, &compile, o->stage ? o->stage : "kernels", o->entry);
+  bool good = graph_dot(out.out, p, d, &compile, o->stage ? o->stage : "kernels", entry);
   const char *text = text_stream_close(&out);
   return good ? text : NULL;
 }

@@ -1,14 +1,7 @@
 #include "info.h"
 
-#include <stdio.h>
-
 #include "json.h"
 #include "model.h"
-
-/* A whole number in all its digits, which a double may not hold. */
-static void add_number(arena *a, cJSON *object, const char *name, int64_t number) {
-  cJSON_AddRawToObject(object, name, arena_printf(a, "%lld", (long long)number));
-}
 
 static cJSON *tensor_json(const dnn_tensor *t) {
   tensor_type type = model_type(t);
@@ -26,16 +19,16 @@ static void add_tensors(cJSON *object, const char *name, const dnn_tensor *tenso
 }
 
 static void add_cost(arena *a, cJSON *entry, const entry_cost *c) {
-  add_number(a, entry, "parameters", c->parameters);
-  add_number(a, entry, "parameter_bytes", c->parameter_bytes);
-  add_number(a, entry, "operations", c->operations);
-  add_number(a, entry, "bytes_read", c->bytes_read);
-  add_number(a, entry, "bytes_written", c->bytes_written);
-  add_number(a, entry, "kernels", c->kernels);
-  add_number(a, entry, "scratch_bytes", c->scratch_bytes);
-  add_number(a, entry, "scratch_bound", c->scratch_bound);
-  add_number(a, entry, "scratch_bound_any_order", c->least_bound);
-  add_number(a, entry, "open_loops", c->open_loops);
+  json_add_whole(a, entry, "parameters", c->parameters);
+  json_add_whole(a, entry, "parameter_bytes", c->parameter_bytes);
+  json_add_whole(a, entry, "operations", c->operations);
+  json_add_whole(a, entry, "bytes_read", c->bytes_read);
+  json_add_whole(a, entry, "bytes_written", c->bytes_written);
+  json_add_whole(a, entry, "kernels", c->kernels);
+  json_add_whole(a, entry, "scratch_bytes", c->scratch_bytes);
+  json_add_whole(a, entry, "scratch_bound", c->scratch_bound);
+  json_add_whole(a, entry, "scratch_bound_any_order", c->least_bound);
+  json_add_whole(a, entry, "open_loops", c->open_loops);
 }
 
 static void add_entries(arena *a, cJSON *model, const description *d) {
@@ -60,10 +53,10 @@ static void add_slots(cJSON *object, const dnn_model *model, const char *name, i
 
 static void add_memory(arena *a, cJSON *object, const dnn_model *model) {
   cJSON *bytes = cJSON_AddObjectToObject(object, "bytes");
-  add_number(a, bytes, "parameters", (int64_t)model->parameter_bytes);
-  add_number(a, bytes, "constants", (int64_t)model->constant_bytes);
-  add_number(a, bytes, "state", (int64_t)model->state_bytes);
-  add_number(a, bytes, "scratch", (int64_t)model->scratch_bytes);
+  json_add_whole(a, bytes, "parameters", (int64_t)model->parameter_bytes);
+  json_add_whole(a, bytes, "constants", (int64_t)model->constant_bytes);
+  json_add_whole(a, bytes, "state", (int64_t)model->state_bytes);
+  json_add_whole(a, bytes, "scratch", (int64_t)model->scratch_bytes);
 }
 
 void info_print_json(arena *a, const description *d) {
@@ -74,8 +67,5 @@ void info_print_json(arena *a, const description *d) {
   add_slots(model, d->model, "parameters", 1);
   add_slots(model, d->model, "states", 0);
   add_memory(a, model, d->model);
-  char *text = cJSON_Print(model);
-  puts(text);
-  cJSON_free(text);
-  cJSON_Delete(model);
+  json_print(model);
 }

@@ -56,7 +56,9 @@ typedef struct observer {
   arena *arena;
   observation *observation;
   const module_entry *entry;
-  int step; /* of the plan, that comes next; -1: none was announced yet */
+  int *steps;     /* by call: the step of the plan that it is a part of */
+  int step;       /* of the plan, up to which values were looked at; -1: none was announced yet */
+  int32_t next;   /* the step that was announced last */
 } observer;
 
 /* NULL where the tool does not see it. */
@@ -120,8 +122,7 @@ static void keep_inputs(observer *w, capture *c) {
   }
 }
 
-static void before_step(void *context, int32_t next) {
-  observer *w = context;
+static void before_step(observer *w, int32_t next) {
   const plan *p = w->entry->plan;
   if (w->step < 0) {
     look_at_initial(w);
@@ -134,15 +135,47 @@ static void before_step(void *context, int32_t next) {
     if (w->observation->captures[i].step == next) keep_inputs(w, &w->observation->captures[i]);
 }
 
+/* Several calls may be parts of one step: of a loop, all that its turns run. */
+static void before_call(void *context, int32_t call) {
+  observer *w = context;
+  int32_t next = call == C_OBSERVED_END ? C_OBSERVED_END : w->steps[call];
+  if (next != w->next) before_step(w, next);
+  w->next = next;
+}
+
+static void note_steps(const module_code *code, int planned, int *steps) {
+  for (int i = 0; i < code->count; i++) {
+    const module_step *s = &code->steps[i];
+    int step = planned < 0 ? s->planned : planned;
+    if (s->call) steps[s->call->number] = step;
+    if (s->loop) note_steps(&s->loop->condition, step, steps);
+    if (s->loop) note_steps(&s->loop->body, step, steps);
+  }
+}
+
+static int *steps_of_calls(arena *a, const module_entry *e) {
+  int count;
+  module_calls(a, e, &count);
+  int *steps = arena_array_of(a, count, int);
+  note_steps(&e->code, -1, steps);
+  return steps;
+}
+
+void observer_set(const dnn_library *library, void (*function)(void *context, int32_t call), void *context) {
+  void **to_context = dlsym(library->handle, C_OBSERVER_CONTEXT);
+  void (**to_function)(void *, int32_t) = dlsym(library->handle, C_OBSERVER);
+  ensure(to_context && to_function);
+  *to_context = context;
+  *to_function = function;
+}
+
 bool observe(arena *a, const observed *code, dnn_instance *instance, observation *o) {
-  observer w = {.arena = a, .observation = o, .entry = observed_entry(code, o->entry), .step = -1};
+  observer w = {.arena = a, .observation = o, .entry = observed_entry(code, o->entry), .step = -1, .next = -1};
   const dnn_entry *entry = dnn_find_entry(code->library.model, o->entry->name);
-  void **context = dlsym(code->library.handle, C_OBSERVER_CONTEXT);
-  void (**function)(void *, int32_t) = dlsym(code->library.handle, C_OBSERVER);
-  ensure(entry && context && function);
-  *context = &w;
-  *function = before_step;
+  ensure(entry);
+  w.steps = steps_of_calls(a, w.entry);
+  observer_set(&code->library, before_call, &w);
   bool called = model_call(instance, entry, o->size, o->inputs, o->outputs);
-  *function = NULL;
+  observer_set(&code->library, NULL, NULL);
   return called;
 }

@@ -43,6 +43,9 @@ typedef struct observation {
   int capture_count;
 } observation;
 
+/* Sets what an observed library calls between its kernels (c.h); NULL: nothing. */
+void observer_set(const dnn_library *library, void (*function)(void *context, int32_t call), void *context);
+
 /* What the observed library plans for an entry. */
 const module_entry *observed_entry(const observed *code, const dnn_entry *entry);
 

@@ -9,8 +9,8 @@
 #include "colour.h"
 
 enum { TRAIN = COMMAND_TRAIN, RUN = COMMAND_RUN, CHECK = COMMAND_CHECK, INFO = COMMAND_INFO,
-       EXPORT = COMMAND_EXPORT };
-enum { EVERY = TRAIN | RUN | CHECK | INFO | EXPORT, MOST_THREADS = 1024 };
+       EXPORT = COMMAND_EXPORT, BENCH = COMMAND_BENCH, PROFILE = COMMAND_PROFILE };
+enum { EVERY = TRAIN | RUN | CHECK | INFO | EXPORT | BENCH | PROFILE, MOST_THREADS = 1024, MOST_SECONDS = 86400 };
 
 /* One row per option: name, letter or 0, argument or NULL, commands that take it, help. */
 typedef struct row {
@@ -23,7 +23,7 @@ typedef struct row {
 
 typedef enum option_code {
   TASK, OUT, DATA, WEIGHTS, MAP, AS, RESUME, OVERWRITE, EPOCHS, SEED, SEEDS, THREADS, DEFINE, BATCH, RANGE,
-  DIRECTIONS, STEPS, GRAPH, STAGE, ENTRY, JSON, CC, COLOR, HELP, OPTIONS
+  DIRECTIONS, STEPS, SECONDS, CLOCK, GRAPH, STAGE, ENTRY, JSON, CC, COLOR, HELP, OPTIONS
 } option_code;
 
 static const row rows[OPTIONS] = {
@@ -38,16 +38,18 @@ static const row rows[OPTIONS] = {
     [EPOCHS] = {"epochs", 0, "N", TRAIN, "length of every phase that is given in epochs"},
     [SEED] = {"seed", 's', "N", EVERY & ~INFO, "of every random draw; default: 0"},
     [SEEDS] = {"seeds", 0, "N,N,…", TRAIN, "a training for each, into FOLDER/seed-N; then medians"},
-    [THREADS] = {"threads", 't', "N", TRAIN | RUN | CHECK, "default: one per core"},
+    [THREADS] = {"threads", 't', "N", EVERY & ~(INFO | EXPORT), "default: one per core"},
     [DEFINE] = {"define", 'D', "NAME=VALUE", EVERY, "another value for a constant of the file"},
     [BATCH] = {"batch", 0, "N", CHECK, "rows in gradient checks; default: 3"},
-    [RANGE] = {"range", 0, "NAME=LO:HI", CHECK, "the random integers given to an input"},
+    [RANGE] = {"range", 0, "NAME=LO:HI", CHECK | BENCH | PROFILE, "the random integers given to an input"},
     [DIRECTIONS] = {"directions", 0, "N", CHECK, "random directions per parameter; default: 3"},
     [STEPS] = {"steps", 0, "N", CHECK, "calls of each entry to compare; default: 3"},
+    [SECONDS] = {"seconds", 0, "S", BENCH | PROFILE, "for which each entry is measured; default: 1"},
+    [CLOCK] = {"clock", 0, "wall|cpu", BENCH | PROFILE, "cpu: time of the processor, of one thread, on a loaded machine"},
     [GRAPH] = {"graph", 0, "FILE", INFO, "draw the model into a .png, .svg, .pdf or .dot instead"},
     [STAGE] = {"stage", 0, "NAME", INFO, "what is drawn: kernels (default), fuse, elaborate or a pass"},
-    [ENTRY] = {"entry", 0, "NAME", INFO, "draw this entry only; default: all"},
-    [JSON] = {"json", 0, NULL, INFO, "print the same as JSON"},
+    [ENTRY] = {"entry", 0, "NAME", INFO | BENCH | PROFILE, "this entry only; default: all"},
+    [JSON] = {"json", 0, NULL, INFO | BENCH | PROFILE, "print the same as JSON"},
     [CC] = {"cc", 0, "PROGRAM", EVERY, "the C compiler; default: cc"},
     [COLOR] = {"color", 0, "WHEN", EVERY, "colours: auto (on a terminal), always or never"},
     [HELP] = {"help", 'h', NULL, EVERY, "this text"},
@@ -91,6 +93,16 @@ static const command_text command_texts[] = {
      "  dnn info lenet5.dnn\n"
      "  dnn info lenet5.so --json\n"
      "  dnn info lenet5.dnn --graph=lenet5.svg --entry=predict\n"},
+    {COMMAND_BENCH, "bench FILE.dnn [options]",
+     "Measures how long calls of each entry take, on one thread and on --threads, and sets that against\n"
+     "what this machine can do: its peak of multiply-adds, and copies of memory.",
+     "  dnn bench lenet5.dnn\n"
+     "  dnn bench lenet5.dnn --entry=predict --entry=train --threads=4 --seconds=5\n"},
+    {COMMAND_PROFILE, "profile FILE.dnn [options]",
+     "Measures how long each kernel of each entry takes, and says which line of the model it comes from\n"
+     "and how far it is from what this machine can do.",
+     "  dnn profile lenet5.dnn --entry=train\n"
+     "  dnn profile lenet5.dnn --threads=1 --json\n"},
 };
 
 static const command_text *text_of(command c) {
@@ -126,6 +138,17 @@ static bool parse_seed(const char *text, uint64_t *seed) {
   errno = 0;
   *seed = strtoull(text, &end, 0);
   return end != text && !*end && !errno && !strchr(text, '-');
+}
+
+static bool parse_seconds(const char *text, double *value) {
+  char *end;
+  *value = strtod(text, &end);
+  return end != text && !*end && *value >= 0 && *value <= MOST_SECONDS;
+}
+
+static bool parse_clock(const char *text, timer *clock) {
+  *clock = strcmp(text, "cpu") == 0 ? TIMER_CPU : TIMER_WALL;
+  return *clock == TIMER_CPU || strcmp(text, "wall") == 0;
 }
 
 /* "1,2,3", each once. */
@@ -175,7 +198,9 @@ static bool set_option(arena *a, options *o, option_code code, const char *text)
     case AS: o->as = text; return *text;
     case GRAPH: o->graph = text; return true;
     case STAGE: o->stage = text; return true;
-    case ENTRY: o->entry = text; return true;
+    case ENTRY: arena_push(a, o->entries, o->entry_count) = text; return true;
+    case CLOCK: return parse_clock(text, &o->clock);
+    case SECONDS: return parse_seconds(text, &o->seconds);
     case JSON: return o->json = true;
     case CC: o->cc = text; return true;
     case COLOR: return colour_choose(text);
@@ -233,13 +258,16 @@ static int take_words(command c, int count, char **words, options *o) {
   if (o->map && !o->weights)
     return tool_wrong_use(o, "--map says how the weights of --weights are named, which is not given");
   if (o->json && o->graph) return tool_wrong_use(o, "--json and --graph exclude each other");
-  if ((o->stage || o->entry) && !o->graph) return tool_wrong_use(o, "--stage and --entry say what --graph draws");
+  if (c == COMMAND_INFO && (o->stage || o->entry_count) && !o->graph)
+    return tool_wrong_use(o, "--stage and --entry say what --graph draws");
+  if (c == COMMAND_INFO && o->entry_count > 1) return tool_wrong_use(o, "one --entry is drawn, or all");
+  if (o->clock == TIMER_CPU && o->threads > 1) return tool_wrong_use(o, "--clock=cpu is of one thread");
   if (o->resume && o->overwrite) return tool_wrong_use(o, "--resume and --overwrite exclude each other");
   return -1;
 }
 
 int options_parse(arena *a, command c, int argc, char **argv, options *o) {
-  *o = (options){.command = argv[0], .epochs = -1, .batch = 3, .directions = 3, .steps = 3};
+  *o = (options){.command = argv[0], .epochs = -1, .batch = 3, .directions = 3, .steps = 3, .seconds = 1};
   struct option longs[OPTIONS + 1];
   char letters[2 * OPTIONS + 1];
   getopt_tables(c, longs, letters);

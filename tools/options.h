@@ -3,6 +3,7 @@
 #define OPTIONS_H
 
 #include "program.h"
+#include "timer.h"
 
 /* Exit statuses besides 0: a user's error, wrong use, interrupted by a signal. An internal fault
  * ends with 70, lack of memory with 71. */
@@ -10,10 +11,10 @@ enum { STATUS_ERROR = 1, STATUS_USAGE = 2, STATUS_INTERRUPTED = 130 };
 
 typedef enum command {
   COMMAND_TRAIN = 1, COMMAND_RUN = 2, COMMAND_CHECK = 4, COMMAND_INFO = 8,
-  COMMAND_EXPORT = 16
+  COMMAND_EXPORT = 16, COMMAND_BENCH = 32, COMMAND_PROFILE = 64
 } command;
 
-/* The integers that a random input takes in `check`: name=lo:hi. */
+/* The integers that a random input takes: name=lo:hi. */
 typedef struct input_range {
   const char *input;
   int64_t low, high;
@@ -24,7 +25,9 @@ typedef struct options {
   const char *file;             /* .dnn or .so */
   const char **rest;            /* further arguments */
   int rest_count;
-  const char *graph, *stage, *entry; /* of a picture */
+  const char *graph, *stage;    /* of a picture */
+  const char **entries;         /* that are drawn or measured; none: all */
+  int entry_count;
   const char *task, *out, *data, *weights, *map, *as, *cc;
   definition *definitions;
   int definition_count;
@@ -38,6 +41,8 @@ typedef struct options {
   int64_t epochs;               /* -1: as the task says */
   int64_t batch;                /* of gradient checks */
   int64_t directions, steps;    /* of checks */
+  double seconds;               /* of measurements */
+  timer clock;
 } options;
 
 /* Parses the words behind the command's name (argv[0]). Returns -1 to go on, else the status with

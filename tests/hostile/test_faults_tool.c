@@ -68,6 +68,16 @@ static void test_checks(void **state) {
   both(TOOL("check", "line.dnn", "--steps=1", "--directions=1", "--threads=1", fault_case_cc()));
 }
 
+static void test_measures(void **state) {
+  (void)state;
+  fault_case *bench = TOOL("bench", "line.dnn", "--seconds=0", "--threads=2", "--entry=train", fault_case_cc());
+  fault_case *profile = TOOL("profile", "line.dnn", "--seconds=0", "--threads=1", "--json", "--entry=train",
+                             fault_case_cc());
+  bench->measures = profile->measures = true;
+  both(bench);
+  both(profile);
+}
+
 static bool is_result(const char *name) {
   static const char *const results[] = {"lock", "metrics.csv", "curves.png",
                                         "checkpoint.safetensors"};
@@ -165,6 +175,7 @@ int main(void) {
       cmocka_unit_test(test_runs),
       cmocka_unit_test(test_exports),
       cmocka_unit_test(test_checks),
+      cmocka_unit_test(test_measures),
       cmocka_unit_test(test_trains),
   };
   return cmocka_run_group_tests_name("faults of dnn", tests, set_up, tear_down);

@@ -208,7 +208,10 @@ static void strange_command_lines(void **state) {
       {"train", "classes.dnn", "--data=/no/such/folder"}, {"train", "classes.dnn", "--resume"},
       {"train", "classes.dnn", "-D", "B=0"}, {"check", "classes.dnn", "--batch=0"},
       {"check", "classes.dnn", "--range=label"}, {"check", "classes.dnn", "--range=label=a:b"},
-      {"check", "bad/label.npy"}};
+      {"check", "bad/label.npy"}, {"bench", "bad/label.npy"}, {"bench", "classes.dnn", "--seconds=nan"},
+      {"bench", "classes.dnn", "--entry=none"}, {"profile", "classes.dnn", "--seconds=1e9"},
+      {"profile", "classes.dnn", "--clock=sun"}, {"profile", "classes.dnn", "--range=label=a:b"},
+      {"profile", long_path}, {"profile", "classes.dnn", "--entry=init"}};
   for (size_t i = 0; i < sizeof dnn / sizeof *dnn; i++) {
     const char *line[] = {dnn[i][0], dnn[i][1], dnn[i][2], dnn[i][3], NULL};
     refuse_line("dnn", line);

@@ -53,8 +53,8 @@ static words words_of(const char *text, choice *choose) {
 
 /* ---- help ------------------------------------------------------------------------------------ */
 
-enum { COMMANDS = 6 };
-static const char *const commands[COMMANDS] = {"train", "run", "check", "export", "info", ""}; /* "": dnnc */
+enum { COMMANDS = 8 };
+static const char *const commands[COMMANDS] = {"train", "run", "check", "export", "info", "bench", "profile", ""}; /* "": dnnc */
 
 static const char *program_of(const char *command) { return *command ? "dnn" : "dnnc"; }
 

@@ -56,8 +56,10 @@ static void help_and_wrong_use(void **state) {
   expect("check --help", 0, "--range=NAME=LO:HI");
   expect("export --help", 0, "--as=FILE");
   expect("info --help", 0, "usage: dnn info");
+  expect("bench --help", 0, "--seconds=S");
+  expect("profile --help", 0, "--clock=wall|cpu");
   expect("", 2, "--help");
-  expect("fly", 2, "there is no command 'fly'; there are train, run, check, export, info\n");
+  expect("fly", 2, "there is no command 'fly'; there are train, run, check, export, info, bench, profile\n");
   expect("trian", 2, "there is no command 'trian'; do you mean 'train'?");
   expect("", 2, "no command was given; there are train, run");
   expect("help", 0, "usage: dnn COMMAND");
