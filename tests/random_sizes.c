@@ -49,13 +49,13 @@ static const source_form products[] = {
      false},
 };
 
-/* Places known at run time along the size, and beside it. */
+/* Places known at run time along the size, and beside it; those beside it are no constants of a known size. */
 static const source_form places[] = {
     {"$x[n - 1]", FIRST_REALS, 1, MOST_RANK, COLUMNS, AS_X, false},
     {"$x[iota[n]() * 3 % n] - $x", FIRST_REALS, 1, MOST_RANK, LIKE, AS_X, false},
     {"$x\n  $y[n // 2] <- sin($x[n - 1])\n  $y[iota[3]() - 1] <- 0.5", FIRST_REALS, 1, MOST_RANK, LIKE, AS_X, false},
-    {"$x.T[n % 3]", FIRST_REALS, 2, 2, ROWS, AS_X, false},
-    {"$x.T\n  $y[n % 2] <- tanh($x[:, 0])\n  $y = $y.T", FIRST_REALS, 2, 2, LIKE, AS_X, false},
+    {"$x.T[iota[3]()[n % 3]]", FIRST_REALS, 2, 2, ROWS, AS_X, false},
+    {"$x.T\n  $y[iota[2]()[n % 2]] <- tanh($x[:, 0])\n  $y = $y.T", FIRST_REALS, 2, 2, LIKE, AS_X, false},
     {"grad(sum(sin($x[iota[n]() // 2]) * $x) + sum($x[n - 1] ** 2), $x)", FIRST_REALS, 1, MOST_RANK, LIKE, AS_X, false},
 };
 
