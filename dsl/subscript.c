@@ -116,9 +116,21 @@ static bool index_axis(elaborator *e, const ast *n, value v, const tensor_type *
 }
 
 static bool refuse_part(elaborator *e, const ast *item, dim size) {
-  elaborator_error(e, item->at, "an axis of the bounded size %s is taken whole, or at places known at run time "
-                   "only, as x[%s - 1]", size.symbol, size.symbol);
+  elaborator_error(e, item->at, "an axis of the bounded size %s is taken whole or at places, not in slices",
+                   size.symbol);
   return false;
+}
+
+/* A place known when compiling, of an axis that may be shorter: it is looked for at run time. */
+static bool bounded_place(elaborator *e, const ast *item, value v, const tensor_type *type, selection *s) {
+  const dim size = type->dims[s->axis];
+  int64_t place, within;
+  if (!elaborator_integer(e, item->at, v, "a subscript", &place) ||
+      !position(e, item, v, size.maximum, size.maximum - 1, &within))
+    return false;
+  node *at = build_int(e->graph, DTYPE_I32, place);
+  if (place < 0) at = build_map2(e->graph, SCALAR_ADD, operate_tensor(e, item->at, value_size(size), DTYPE_I32), at);
+  return index_axis(e, item, value_tensor(at), type, s);
 }
 
 static bool select_item(elaborator *e, const ast *item, const tensor_type *type, int skipped,
@@ -131,7 +143,9 @@ static bool select_item(elaborator *e, const ast *item, const tensor_type *type,
   }
   int64_t extent = type->dims[s->axis].maximum;
   value v = item_value(e, item);
+  if (value_is(v, VALUE_SIZE)) v = value_tensor(operate_tensor(e, item->at, v, DTYPE_I32));
   if (value_is(v, VALUE_TENSOR)) return index_axis(e, item, v, type, s);
+  if (value_is(v, VALUE_NUMBER) && type->dims[s->axis].symbol) return bounded_place(e, item, v, type, s);
   taken t;
   if (!take(e, item, v, extent, &t)) return false;
   s->starts[s->axis] = t.start;

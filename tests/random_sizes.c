@@ -51,6 +51,7 @@ static const source_form products[] = {
 
 /* Places known at run time along the size, and beside it; those beside it are no constants of a known size. */
 static const source_form places[] = {
+    {"$x[0] * cos($x[-1])", FIRST_REALS, 1, MOST_RANK, COLUMNS, AS_X, false},
     {"$x[n - 1]", FIRST_REALS, 1, MOST_RANK, COLUMNS, AS_X, false},
     {"$x[iota[n]() * 3 % n] - $x", FIRST_REALS, 1, MOST_RANK, LIKE, AS_X, false},
     {"$x\n  $y[n // 2] <- sin($x[n - 1])\n  $y[iota[3]() - 1] <- 0.5", FIRST_REALS, 1, MOST_RANK, LIKE, AS_X, false},

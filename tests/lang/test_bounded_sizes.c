@@ -71,6 +71,9 @@ static const bounded_case cases[] = {
      "k = i32(20 * v)\n  y = x[k] + x[i32(5 * v[0])]\n  z = grad(sum(y ** 2) + sum(x[k[0]] ** 3), x)"},
     {"elements at places", "", "x: f32[n], v: f32[6]",
      "k = i32(20 * v)\n  y = x[k]\n  z = grad(sum(y ** 2) + x[k[3]] ** 3 + x[n - 1], x)"},
+    {"first and last rows", "", "x: f32[n, 3], v: f32[30]",
+     "y = x\n  y[0] <- 2 * x[-1]\n  y[-1, 1:] <- x[0, :2] * v[n]\n  t = x.T\n  y[:, 2] <- t[1] + t[0, -1] + x[-1, -1]\n"
+     "  z = grad(sum(y ** 3) + sum(t[2, 0] * x), x)"},
     {"rows that are replaced", "", "x: f32[n, 3], v: f32[6]",
      "k = i32(20 * v)\n  y = 2 * x\n  y[k] <- ones[6, 3]() * v[:, new]\n  y[k[1]] <- y[k[0]] + x[0 * k[2]]\n"
      "  d = grad(sum(y ** 3), (x, v))\n  z = d[0] * sum(d[1])"},
