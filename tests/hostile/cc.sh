@@ -1,5 +1,5 @@
 #!/bin/sh
-# A C compiler that remembers, for programs that compile the same text many times: cc "$@", whose
+# A C compiler that remembers, for programs that compile the same text many times: as tests/lang/cc.sh, whose
 # result is kept under CC_RESULTS by the text, which is standard input, that of objects, and the kind of output.
 set -eu
 text=$CC_RESULTS/text.$$
@@ -15,5 +15,5 @@ for argument in "$@"; do
   esac
 done
 key=$CC_RESULTS/$(cat "$text" $objects | cksum | tr ' ' -)$kind
-[ -f "$key" ] || { cc "$@" <"$text" && cp "$output" "$key"; }
+[ -f "$key" ] || { cc "$@" -O0 -Dalways_inline=unused <"$text" && cp "$output" "$key"; }
 [ -f "$output" ] || cp "$key" "$output"
