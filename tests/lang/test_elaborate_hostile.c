@@ -60,6 +60,8 @@ static void test_mutants(void **state) {
   (void)state;
   mutate_folder("models/supervised");
   mutate_folder("models/convnets");
+  mutate_folder("tests/lang/programs");
+  mutate_folder("tests/lang/index");
   mutate_folder("tests/lang/elaborate");
   mutate_folder("tests/lang/errors");
 }
