@@ -223,6 +223,7 @@ static void test_nearest_name(void **state) {
   assert_null(diag_nearest("ib", names, count));
   assert_null(diag_nearest("", names, count));
   assert_null(diag_nearest("softmax", names, 0));
+  assert_string_equal(diag_nearest("tnh", (const char *const[]){NULL, "tanh", NULL}, 3), "tanh");
   char longest[1000];
   memset(longest, 'a', sizeof longest - 1);
   longest[sizeof longest - 1] = 0;
