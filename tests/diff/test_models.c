@@ -82,7 +82,7 @@ static const struct {
     {"models/supervised/regression.dnn", {{"N", "30"}}},
     {"models/supervised/dropout.dnn", {{"B", "2"}, {"UNITS", "64"}}},
     {"models/supervised/optimisers.dnn", {{"B", "4"}, {"ALL", "8"}, {"UNITS", "5"}}},
-    {"models/supervised/multitask.dnn", {{"B", "2"}, {"UNITS", "6"}}},
+    {"models/supervised/multitask.dnn", {{"B", "2"}, {"UNITS", "6"}, {"PICKED", "12"}}},
     {"models/autoencoders/autoencoder.dnn", {{"B", "8"}, {"UNITS", "6"}, {"CODE", "2"}}},
     {"models/autoencoders/denoising.dnn", {{"B", "2"}, {"UNITS", "16"}}},
     {"models/autoencoders/sparse.dnn", {{"B", "2"}, {"UNITS", "16"}, {"K", "3"}}},
