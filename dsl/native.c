@@ -147,14 +147,18 @@ static int positional_statics(const native_call *c) {
   return count;
 }
 
+bool native_axis_of(elaborator *e, const native_call *c, int rank, int64_t *axis) {
+  int64_t given = *axis;
+  if (*axis < 0) *axis += rank;
+  if (*axis >= 0 && *axis < rank) return true;
+  elaborator_error(e, c->at, "there is no axis %lld among %d", (long long)given, rank);
+  return false;
+}
+
 static bool check_axis(elaborator *e, const native_call *c, int rank, int64_t *axis,
                        const int64_t *before, int count) {
   int64_t given = *axis;
-  if (*axis < 0) *axis += rank;
-  if (*axis < 0 || *axis >= rank) {
-    elaborator_error(e, c->at, "there is no axis %lld among %d", (long long)given, rank);
-    return false;
-  }
+  if (!native_axis_of(e, c, rank, axis)) return false;
   for (int i = 0; i < count; i++)
     if (before[i] == *axis) {
       elaborator_error(e, c->at, "the axis %lld is given twice", (long long)given);

@@ -49,6 +49,9 @@ bool native_truth_option(elaborator *e, const native_call *c, const char *name, 
 /* Argument i as a tensor. NULL after an error. */
 node *native_tensor(elaborator *e, const native_call *c, int i);
 
+/* The axis counted from the front. False after an error where there is no such axis. */
+bool native_axis_of(elaborator *e, const native_call *c, int rank, int64_t *axis);
+
 /* Axes in brackets, tuples spliced, negative ones counted from the end, without repetition. None
  * given: `fallback` is taken (MAX_RANK: all). False after an error. */
 bool native_axes(elaborator *e, const native_call *c, int rank, int fallback, int *count,

@@ -47,10 +47,9 @@ static value fill_like(elaborator *e, const native_call *c) {
 static value iota(elaborator *e, const native_call *c) {
   tensor_type type;
   int64_t axis = 0;
-  if (!native_sizes(e, c, &type) || !native_integer_option(e, c, "axis", &axis)) return (value){0};
-  if (axis < 0) axis += type.rank;
-  if (axis < 0 || axis >= type.rank)
-    return elaborator_error(e, c->at, "iota has no such axis among %d", type.rank);
+  if (!native_sizes(e, c, &type) || !native_integer_option(e, c, "axis", &axis) ||
+      !native_axis_of(e, c, type.rank, &axis))
+    return (value){0};
   type.element = DTYPE_I32;
   return elaborator_node(e, build_iota(e->graph, &type, (int)axis));
 }
@@ -215,9 +214,7 @@ static value split(elaborator *e, const native_call *c) {
   if (!x || !raw_sizes(e, c, &statics)) return (value){0};
   int rank = x->type.rank;
   int64_t parts = statics.dims[0].maximum, axis = statics.rank > 1 ? statics.dims[1].maximum : 0;
-  if (axis < 0) axis += rank;
-  if (axis < 0 || axis >= rank)
-    return elaborator_error(e, c->at, "split has no such axis among %d", rank);
+  if (!native_axis_of(e, c, rank, &axis)) return (value){0};
   int64_t extent = x->type.dims[axis].maximum;
   if (x->type.dims[axis].symbol || statics.dims[0].symbol)
     return elaborator_error(e, c->at, "a bounded size is not split into equal parts");
