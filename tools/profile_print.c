@@ -26,9 +26,10 @@ static void print_heading(arena *a, const profile *p, const profile_entry *e) {
 static void print_numbers(arena *a, const profile_entry *e, const profile_kernel *k) {
   const double bytes = k->bytes_read + k->bytes_written, gigas = k->seconds > 0 ? 1e-9 / k->seconds : 0;
   const double lost = k->seconds > k->limit ? k->seconds - k->limit : 0;
+  const bool whole = k->calls >= 10 || k->calls == (int)k->calls; /* a loop may run another number of turns each time */
   printf("%s %s %s %8.*f", right_text(a, seconds_text(a, k->seconds), 9),
          right_text(a, percent_text(a, share_of(k->seconds, e->stamped)), 6),
-         right_text(a, percent_text(a, share_of(lost, e->stamped)), 6), k->calls < 10 && k->calls != (int)k->calls, k->calls);
+         right_text(a, percent_text(a, share_of(lost, e->stamped)), 6), !whole, k->calls);
   printf(" %s %s %8.1f %7.1f", right_text(a, amount_text(a, k->operations, ""), 10),
          right_text(a, amount_text(a, bytes, "B"), 9), k->operations * gigas, bytes * gigas);
   printf("  %s of %-6s", right_text(a, percent_text(a, share_of(k->limit, k->seconds)), 5), limit_kind(k));

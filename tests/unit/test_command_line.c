@@ -250,6 +250,12 @@ static void arguments_are_completed(void **state) {
     for (int k = 0; k < found.count; k++)
       tool_compile(0, "phases.dnn --%s=%s%s", options[i], found.items[k], i ? " -o phases.c" : "");
   }
+  words clocks = bash_completes(arena_printf(tool_arena(), "%s bench --clock = \"\"", tool_program("dnn")));
+  words other = zsh_completes(arena_printf(tool_arena(), "%s bench --clock \"\"", tool_program("dnn")));
+  words third = fish_completes("dnn bench --clock ");
+  assert_int_equal(clocks.count, 2);
+  expect_same("clock", &clocks, "zsh", &other);
+  expect_same("clock", &clocks, "fish", &third);
   words stages = bash_completes(arena_printf(tool_arena(), "%s --emit = \"\"", tool_program("dnnc")));
   const char *passes = strstr(help_of(""), "(PASS: ") + 7, *list = strstr(help_of(""), "print instead: ") + 15;
   int said = 0;
