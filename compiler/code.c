@@ -4,10 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "code_builder.h"
 #include "loop_body.h"
-#include "lower.h"
-#include "order.h"
-#include "plan.h"
 #include "plan_check.h"
 #include "scalar.h"
 
@@ -45,8 +43,7 @@ static bool may_equal(const loop_kernel *x, const loop_kernel *y) {
   return true;
 }
 
-/* The module's kernel that equals the given one, which is named and added where there is none. */
-static const loop_kernel *settle_kernel(arena *a, module *m, loop_kernel *k, const char *words) {
+const loop_kernel *code_settle_kernel(arena *a, module *m, loop_kernel *k, const char *words) {
   for (int i = 0; i < m->kernel_count; i++)
     if (may_equal(m->kernels[i], k) && loop_equal(m->kernels[i], k)) return m->kernels[i];
   k->name = arena_printf(a, "k%d%s", m->kernel_count, words);
@@ -56,49 +53,7 @@ static const loop_kernel *settle_kernel(arena *a, module *m, loop_kernel *k, con
   return k;
 }
 
-/* ---- the builder ------------------------------------------------------------------------------ */
-
-/* An argument of a call that is no value of the plan: seed and step. */
-enum { CONTEXT = -1 };
-
-typedef struct builder builder;
-
-/* A loop whose turns are planned. Values are those of the builder around it. */
-typedef struct planned_loop {
-  const node *node;
-  loop_shape shape;
-  builder *body, *condition; /* condition NULL: none */
-  int *operands, *results;   /* values; results by number: where carries live, and stacks */
-  int frame;                 /* the value in which the turns have their scratch; -1: they need none */
-  int64_t goes_on;           /* of the frame: where the condition puts its outcome */
-} planned_loop;
-
-/* A call whose arguments are values of the plan, or a loop. */
-typedef struct planned_step {
-  const loop_kernel *kernel; /* NULL: a loop */
-  int *arguments;
-  int argument_count;
-  const planned_loop *loop;
-  const group *group; /* NULL: a copy, or zeros */
-  int planned; /* the step of the plan that it is a part of */
-} planned_step;
-
-struct builder {
-  arena *arena;
-  module *module;
-  const graph *graph;
-  builder *outer;           /* of the graph that has the loop; NULL: an entry */
-  const planned_loop *loop; /* whose body or condition this is; NULL: an entry */
-  int depth;                /* loops around */
-  fusion *fusion;
-  planned_loop **loops;     /* by group; NULL: none */
-  order *order;
-  plan plan;
-  int *value_of;            /* by node id: where the node's value lies; -1: nowhere */
-  int *aside;               /* by update: where the slot that it takes over was set aside */
-  planned_step *steps;      /* of the plan's steps that are no joins */
-  int step_count;
-};
+/* ---- values ----------------------------------------------------------------------------------- */
 
 /* Of a body the slots are its carries, whose paths end with their numbers. */
 static placement slot_place(const builder *b, const char *path) {
@@ -197,20 +152,20 @@ static void add_computed_values(builder *b) {
 
 static planned_step *add_call(builder *b, loop_kernel *k, const char *words) {
   arena_push(b->arena, b->steps, b->step_count) =
-      (planned_step){.kernel = settle_kernel(b->arena, b->module, k, words)};
+      (planned_step){.kernel = code_settle_kernel(b->arena, b->module, k, words)};
   return &b->steps[b->step_count - 1];
 }
 
-static void add_argument(builder *b, planned_step *c, int value) {
+void code_add_argument(builder *b, planned_step *c, int value) {
   arena_push(b->arena, c->arguments, c->argument_count) = value;
 }
 
 static void call_copy(builder *b, const node *n, int from, int to) {
   loop_kernel *k = lower_copy(b->arena, b->module->target, &n->type);
   planned_step *c = add_call(b, k, "_copy");
-  add_argument(b, c, from);
-  add_argument(b, c, to);
-  if (k->parameter_count > 2) add_argument(b, c, CONTEXT);
+  code_add_argument(b, c, from);
+  code_add_argument(b, c, to);
+  if (k->parameter_count > 2) code_add_argument(b, c, CONTEXT);
 }
 
 static void copy_value(builder *b, const node *n, int from, int to) {
@@ -233,13 +188,23 @@ static void add_group_values(builder *b, plan_step *s, const group *g) {
 }
 
 static void call_group(builder *b, lowering *l, const group *g) {
+  int packed[2] = {-1, -1};
+  for (int i = 0; i < 2; i++)
+    if (g->heart && g->schedule.packed[i]) packed[i] = code_pack(b, l, g, i);
   planned_step *c = add_call(b, lower_group(l, g), words_of(b->arena, g));
   c->group = g;
-  add_group_values(b, plan_add_step(b->arena, &b->plan, c->kernel->name), g);
+  plan_step *s = plan_add_step(b->arena, &b->plan, c->kernel->name);
+  add_group_values(b, s, g);
   for (int i = 0; i < g->input_count; i++)
-    if (g->inout_output[i] < 0) add_argument(b, c, b->value_of[g->inputs[i]->id]);
-  for (int i = 0; i < g->output_count; i++) add_argument(b, c, b->value_of[g->outputs[i]->id]);
-  if (g->context) add_argument(b, c, CONTEXT);
+    if (g->inout_output[i] < 0 && group_loads(g, g->inputs[i]))
+      code_add_argument(b, c, b->value_of[g->inputs[i]->id]);
+  for (int i = 0; i < g->output_count; i++) code_add_argument(b, c, b->value_of[g->outputs[i]->id]);
+  for (int i = 0; i < 2; i++) {
+    if (packed[i] < 0) continue;
+    plan_add_read(b->arena, s, packed[i]);
+    code_add_argument(b, c, packed[i]);
+  }
+  if (g->context) code_add_argument(b, c, CONTEXT);
 }
 
 static void join_parts(builder *b, const group *g) {
@@ -272,8 +237,7 @@ static void set_aside(builder *b, int number) {
 
 /* ---- loops ------------------------------------------------------------------------------------ */
 
-static builder *build(arena *a, module *m, const graph *g, builder *outer,
-                      const planned_loop *loop);
+static builder *build(arena *a, module *m, const graph *g, builder *outer, planned_loop *loop);
 
 static int64_t scratch_of(const builder *b) { return b ? plan_aligned(b->plan.scratch_bytes) : 0; }
 
@@ -300,9 +264,12 @@ static planned_loop *plan_turns(builder *b, group *g) {
   l->body = build(b->arena, b->module, loop_body_graph(b->arena, &l->shape, false), b, l);
   if (l->shape.condition)
     l->condition = build(b->arena, b->module, loop_body_graph(b->arena, &l->shape, true), b, l);
+  code_pack_further(b, l);
   int64_t body = scratch_of(l->body), condition = scratch_of(l->condition);
   l->goes_on = body > condition ? body : condition;
   g->scratch_bytes = frame_bytes(l);
+  for (int i = 0; i < l->packing_count; i++)
+    if (l->packings[i].further < 0) g->scratch_bytes += plan_aligned(l->packings[i].bytes);
   for (int i = 0; i < l->shape.body->output_count; i++)
     if (!result_of(g, i)) g->scratch_bytes += plan_aligned(result_bytes(l, i));
   return l;
@@ -332,8 +299,8 @@ static void call_zeros(builder *b, const planned_loop *l, int result) {
   const tensor_type type = loop_result_type(&l->shape, result);
   loop_kernel *k = lower_zeros(b->arena, b->module->target, &type);
   planned_step *c = add_call(b, k, "_zeros");
-  add_argument(b, c, l->results[result]);
-  if (k->parameter_count > 1) add_argument(b, c, CONTEXT);
+  code_add_argument(b, c, l->results[result]);
+  if (k->parameter_count > 1) code_add_argument(b, c, CONTEXT);
 }
 
 /* Before the first turn: carries that do not begin where they live are copied there, or cleared, and stacks that
@@ -355,6 +322,7 @@ static void run_loop(builder *b, const group *g) {
     l->operands[i] = b->value_of[group_root(l->node->operands[i])->id];
   add_group_values(b, s, g);
   add_loop_values(b, l, g, s);
+  code_call_packings(b, l, s);
   call_before_turns(b, l);
   arena_push(b->arena, b->steps, b->step_count) = (planned_step){.loop = l, .group = g};
 }
@@ -381,12 +349,18 @@ static void add_steps(builder *b) {
   }
 }
 
-static builder *build(arena *a, module *m, const graph *g, builder *outer,
-                      const planned_loop *loop) {
+/* The turns of a loop have its invariants in common. A condition may end it at any turn. */
+static fuse_runs runs_of(const graph *g, const planned_loop *l) {
+  enum { OPEN = 16 };
+  if (!l) return (fuse_runs){1, g->input_count};
+  return (fuse_runs){l->shape.turns ? l->shape.turns : OPEN, 1 + l->shape.sequences};
+}
+
+static builder *build(arena *a, module *m, const graph *g, builder *outer, planned_loop *loop) {
   builder *b = arena_new_of(a, builder);
   *b = (builder){.arena = a, .module = m, .graph = g, .outer = outer, .loop = loop,
                  .depth = outer ? outer->depth + 1 : 0};
-  b->fusion = fuse(a, g, m->target);
+  b->fusion = fuse(a, g, m->target, runs_of(g, loop));
   b->loops = arena_array_of(a, b->fusion->group_count, planned_loop *);
   for (int i = 0; i < b->fusion->group_count; i++)
     if (b->fusion->groups[i]->kind == GROUP_LOOP) b->loops[i] = plan_turns(b, b->fusion->groups[i]);
@@ -403,97 +377,10 @@ static builder *build(arena *a, module *m, const graph *g, builder *outer,
   return b;
 }
 
-/* ---- places ------------------------------------------------------------------------------------ */
-
-static placement value_place(const builder *b, int value);
-
-/* The place, which moves by some bytes with each turn of the loop at this depth. */
-static placement moving(arena *a, placement p, int depth, int64_t bytes) {
-  int64_t *moves = arena_array_of(a, depth + 1, int64_t);
-  for (int i = 0; i < p.move_count; i++) moves[i] = p.moves[i];
-  moves[depth] = bytes;
-  p.moves = moves;
-  p.move_count = depth + 1;
-  return p;
-}
-
-/* Where an input of a body lies; inputs are the turn, the sequences' parts, the invariants. */
-static placement body_input_place(const builder *b, int input) {
-  const planned_loop *l = b->loop;
-  const int depth = b->outer->depth;
-  if (input == 0) return (placement){.region = REGION_TURN, .index = depth};
-  placement p = value_place(b->outer, l->operands[l->shape.carries + input - 1]);
-  if (input > l->shape.sequences) return p;
-  return moving(b->arena, p, depth, type_bytes(&b->graph->inputs[input].node->type));
-}
-
-static placement frame_place(const builder *b, int64_t offset) {
-  placement p = value_place(b->outer, b->loop->frame);
-  p.offset += offset;
-  return p;
-}
-
-static placement body_output_place(const builder *b, int output) {
-  const planned_loop *l = b->loop;
-  if (b == l->condition) return frame_place(b, l->goes_on);
-  return moving(b->arena, value_place(b->outer, l->results[l->shape.carries + output]),
-                b->outer->depth, type_bytes(&b->graph->outputs[output].node->type));
-}
-
-/* Places of bodies are within what is around them. */
-static placement value_place(const builder *b, int value) {
-  if (value == CONTEXT) return (placement){.region = REGION_CONTEXT};
-  placement p = b->plan.values[value].place;
-  if (!b->loop) return p;
-  switch (p.region) {
-    case REGION_INPUT: return body_input_place(b, p.index);
-    case REGION_OUTPUT: return body_output_place(b, p.index);
-    case REGION_CARRY: return value_place(b->outer, b->loop->results[p.index]);
-    case REGION_SCRATCH: return frame_place(b, p.offset);
-    default: internal_error("a value of a loop lies in region %d", (int)p.region);
-  }
-}
-
-static module_code code_of(const builder *b);
-
-static kernel_call *call_of(const builder *b, const planned_step *c) {
-  ensure(c->argument_count == c->kernel->parameter_count);
-  kernel_call *call = arena_new_of(b->arena, kernel_call);
-  call->kernel = c->kernel;
-  call->arguments = arena_array_of(b->arena, c->argument_count, placement);
-  for (int i = 0; i < c->argument_count; i++)
-    call->arguments[i] = value_place(b, c->arguments[i]);
-  return call;
-}
-
-static module_loop *loop_of(const builder *b, const planned_loop *l) {
-  module_loop *loop = arena_new_of(b->arena, module_loop);
-  *loop = (module_loop){.depth = b->depth, .turns = l->shape.turns, .bounded = l->shape.size, .reverse = l->shape.reverse,
-                        .conditional = l->condition != NULL, .at = l->node->at};
-  if (l->condition) {
-    loop->condition = code_of(l->condition);
-    loop->goes_on = frame_place(l->condition, l->goes_on);
-  }
-  loop->body = code_of(l->body);
-  return loop;
-}
-
-static module_code code_of(const builder *b) {
-  module_code code = {arena_array_of(b->arena, b->step_count, module_step), b->step_count, b->fusion};
-  for (int i = 0; i < b->step_count; i++) {
-    const planned_step *s = &b->steps[i];
-    if (s->loop) code.steps[i].loop = loop_of(b, s->loop);
-    else code.steps[i].call = call_of(b, s);
-    code.steps[i].planned = s->planned;
-    code.steps[i].group = s->group;
-  }
-  return code;
-}
-
 void code_build_entry(arena *a, module *m, const graph *g, const char *name, module_entry *e) {
   const builder *b = build(a, m, g, NULL, NULL);
   *e = (module_entry){.name = name, .graph = g, .writes = g->update_count > 0};
-  e->code = code_of(b);
+  e->code = code_places(b);
   e->plan = arena_new_of(a, plan);
   *e->plan = b->plan;
   e->scratch_bound = b->order->bound;

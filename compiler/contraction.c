@@ -97,6 +97,14 @@ void contraction_box_sizes(const contraction *c, const contraction_schedule *s,
                                                  : contraction_units(c, s, a);
 }
 
+int64_t contraction_packed_elements(const contraction *c, const contraction_schedule *s, int operand) {
+  int64_t units[CONTRACTION_AXES], elements = 1;
+  for (int a = 0; a < c->axis_count; a++) units[a] = contraction_units(c, s, a);
+  for (int i = 0; i < c->operands[operand].rank; i++)
+    elements *= contraction_box(c, s, &c->operands[operand].coordinates[i], units);
+  return elements;
+}
+
 const char *contraction_schedule_text(arena *a, const contraction *c,
                                       const contraction_schedule *s) {
   const char *text = s->vector_axis < 0
@@ -110,6 +118,9 @@ const char *contraction_schedule_text(arena *a, const contraction *c,
   for (int i = 0; i < 2; i++)
     if (s->copied[s->first ^ i])
       text = arena_printf(a, "%s; copies %s", text, (s->first ^ i) == 0 ? "left" : "right");
+  for (int i = 0; i < 2; i++)
+    if (s->packed[s->first ^ i])
+      text = arena_printf(a, "%s; %s packed", text, (s->first ^ i) == 0 ? "left" : "right");
   if (s->block_axis >= 0)
     text = arena_printf(a, "%s; blocks of %lld along %s", text, (long long)s->block,
                         c->axes[s->block_axis].name);

@@ -54,6 +54,9 @@ struct contraction_operand {
   bool runs[MAX_RANK];   /* by coordinate: several lanes along it cost less than one by one */
   int most_lanes;
   double element_cycles; /* estimated, for each */
+
+  double runs_alike; /* of the kernel, one after the other, that find the same elements, so that they may be
+                        packed once for all; up to 1: each run may find others */
 };
 
 /* Complete sums: vectors along vector_axis, or scalars. They are a box: along every axis `count`
@@ -114,7 +117,9 @@ extern const struct op_lowering contraction_lowering;
 /* How the loops run. One axis is that of the vectors: an output axis, so that a tile of the output
  * is held in registers as vectors, or a reduced one, whose lanes are added up at the end. Around
  * the tile lie loops over tiles; inside it those over the reduced axes. An operand that is not laid
- * out for this, or that has zeros between its elements, is first copied to local memory.
+ * out for this, or that has zeros between its elements, is first copied to local memory; or it is packed
+ * by a kernel of its own, which runs before several runs of this one: panels that lie as such copies do, one
+ * for each tile along the operand's output axes, with all of the reduced ones.
  *
  *   tasks
  *     shared axes, outer axes of the first operand, blocks of one reduced axis
@@ -129,7 +134,8 @@ typedef struct contraction_schedule {
   int64_t tile[CONTRACTION_AXES]; /* of output axes: indices, of the vector axis vectors, that one
                                      tile covers at most */
   bool copied[2];
-  int first;                      /* the operand that is copied first */
+  bool packed[2];                 /* not copied by the kernel, but packed before it runs */
+  int first;                      /* the operand that is copied first, or whose panels come first */
   bool outer[CONTRACTION_AXES];   /* copies cover one tile along this axis, else all of it */
   int block_axis;                 /* a reduced axis that is cut into blocks, or -1 */
   int64_t block;
@@ -145,6 +151,14 @@ contraction_schedule contraction_schedule_find(const contraction *c, const targe
  * made them parameters of the kernel. */
 void contraction_emit(arena *a, const contraction *c, const contraction_schedule *s,
                       const target *t, loop_block *body);
+
+/* Elements of an operand that is packed. */
+int64_t contraction_packed_elements(const contraction *c, const contraction_schedule *s, int operand);
+
+/* The same for a kernel that packs an operand, into a buffer of rank 1. In the kernel of the contraction
+ * that is the operand's buffer, and nothing else of where its elements lie counts. */
+void contraction_emit_packing(arena *a, const contraction *c, const contraction_schedule *s, const target *t,
+                              int operand, loop_buffer *packed, loop_block *body);
 
 /* One line of text for comments and measurements. */
 const char *contraction_schedule_text(arena *a, const contraction *c,

@@ -1,14 +1,14 @@
-/* Local copies of operands: the coordinates in order, but that of the vector axis innermost, with
- * the zeros that lie between and around the stored elements. */
+/* Copies of operands, to local memory or packed: the coordinates in order, but that of the vector axis
+ * innermost, with the zeros that lie between and around the stored elements. */
 #include "contraction_nest.h"
 
 typedef struct copy {
   const contraction_nest *nest;
   const contraction_operand *operand;
-  loop_buffer *local;
+  loop_buffer *to;               /* local, or the packed array */
   int order[MAX_RANK];           /* coordinates, innermost last */
   int64_t length[MAX_RANK];      /* of the present box along each coordinate */
-  int64_t stride[MAX_RANK];      /* in the local buffer */
+  int64_t stride[MAX_RANK];      /* where it is copied to */
   const loop_expr *first[MAX_RANK]; /* u - low at the start of the box */
   const loop_expr *index[MAX_RANK]; /* of the stored element, as the loops fix it */
 } copy;
@@ -45,7 +45,7 @@ static void stretch_piece(void *context, loop_block *block, const loop_expr *at,
   } else {
     value = loop_splat(a, loop_constant(a, n->contraction->element, 0, 0), lanes);
   }
-  loop_store(a, block, s->copy->local, &to, value, NULL);
+  loop_store(a, block, s->copy->to, &to, value, NULL);
 }
 
 static void fill_stretch(stretch *s, loop_block *block, int64_t count) {
@@ -77,7 +77,7 @@ static void copy_run(copy *k, loop_block *block, int coordinate, const loop_expr
   loop_stmt *loop = loop_for(a, block, kind, v, loop_int(a, 0), loop_int(a, count), 1);
   k->index[coordinate] = loop_add(a, low, loop_var(a, v));
   const loop_expr *at = contraction_scaled(a, loop_var(a, v), apart, to);
-  loop_store(a, &loop->body, k->local, &at, stored_elements(k, &loop->body, coordinate, 1), NULL);
+  loop_store(a, &loop->body, k->to, &at, stored_elements(k, &loop->body, coordinate, 1), NULL);
 }
 
 /* ---- walks over the box -------------------------------------------------------------------- */
@@ -159,7 +159,7 @@ static void copy_guarded(copy *k, loop_block *block, int depth, const loop_expr 
 static void copy_from(copy *k, loop_block *block, int depth, const loop_expr *to) {
   arena *a = k->nest->arena;
   if (depth == k->operand->rank) {
-    loop_store(a, block, k->local, &to, stored_elements(k, block, 0, 1), NULL);
+    loop_store(a, block, k->to, &to, stored_elements(k, block, 0, 1), NULL);
     return;
   }
   int coordinate = k->order[depth];
@@ -221,6 +221,18 @@ static void locate_box(copy *k) {
   }
 }
 
+/* An operand is read in the copy of the box that begins there. */
+static void turn_access(contraction_nest *n, int operand, const copy *k, loop_buffer *buffer,
+                        const loop_expr *origin) {
+  contraction_access *access = &n->access[operand];
+  *access = (contraction_access){.buffer = buffer, .origin = origin};
+  for (int axis = 0; axis < n->contraction->axis_count; axis++) {
+    access->from[axis] = n->start[axis];
+    for (int i = 0; i < k->operand->rank; i++)
+      access->stride[axis] += k->operand->coordinates[i].steps[axis] * k->stride[i];
+  }
+}
+
 void contraction_copy(contraction_nest *n, int operand, loop_block *block) {
   arena *a = n->arena;
   copy k = {.nest = n, .operand = &n->contraction->operands[operand]};
@@ -228,16 +240,83 @@ void contraction_copy(contraction_nest *n, int operand, loop_block *block) {
   int kind = operand == 0 ? NAMES_OF_LEFT_COPY : NAMES_OF_RIGHT_COPY;
   const char *name = arena_printf(a, "%s%s", operand == 0 ? "left" : "right",
                                   contraction_suffix(n, kind));
-  k.local = loop_buffer_new(a, name, LOOP_LOCAL,
-                            loop_scalar(n->contraction->element), 1, &elements);
-  loop_alloc(a, block, k.local, NULL);
+  k.to = loop_buffer_new(a, name, LOOP_LOCAL, loop_scalar(n->contraction->element), 1, &elements);
+  loop_alloc(a, block, k.to, NULL);
   locate_box(&k);
   copy_from(&k, block, 0, loop_int(a, 0));
-  contraction_access *access = &n->access[operand];
-  *access = (contraction_access){.buffer = k.local, .origin = loop_int(a, 0)};
-  for (int axis = 0; axis < n->contraction->axis_count; axis++) {
-    access->from[axis] = n->start[axis];
-    for (int i = 0; i < k.operand->rank; i++)
-      access->stride[axis] += k.operand->coordinates[i].steps[axis] * k.stride[i];
+  turn_access(n, operand, &k, k.to, loop_int(a, 0));
+}
+
+/* ---- packed operands ------------------------------------------------------------------------- */
+
+static bool is_reduced(const copy *k, int coordinate) {
+  const contraction *c = k->nest->contraction;
+  for (int a = 0; a < c->axis_count; a++)
+    if (c->axes[a].reduced && k->operand->coordinates[coordinate].steps[a] != 0) return true;
+  return false;
+}
+
+/* Reduced coordinates first, so that what a step of a tile reads lies side by side. */
+static void order_panel(copy *k) {
+  int v = k->nest->schedule->vector_axis, count = 0;
+  int last = v < 0 ? -1 : contraction_coordinate_of(k->operand, v);
+  for (int kind = 0; kind < 3; kind++)
+    for (int i = 0; i < k->operand->rank; i++)
+      if (kind == (i == last ? 2 : is_reduced(k, i) ? 0 : 1)) k->order[count++] = i;
+}
+
+/* Lengths along each coordinate: of all of the operand, and of the panel. */
+static void measure_panel(copy *k, int64_t all[MAX_RANK]) {
+  const contraction_nest *n = k->nest;
+  const contraction *c = n->contraction;
+  int64_t units[CONTRACTION_AXES], sizes[CONTRACTION_AXES];
+  for (int a = 0; a < c->axis_count; a++) {
+    units[a] = contraction_units(c, n->schedule, a);
+    sizes[a] = c->axes[a].reduced ? units[a] : n->size[a];
   }
+  for (int i = 0; i < k->operand->rank; i++) {
+    all[i] = contraction_box(c, n->schedule, &k->operand->coordinates[i], units);
+    k->length[i] = contraction_box(c, n->schedule, &k->operand->coordinates[i], sizes);
+  }
+}
+
+/* Each coordinate is moved by one axis, by steps of 1. Panels come in the order of their first elements along
+ * the first coordinate, then the second, …; returns where this one begins. */
+static const loop_expr *locate_panel(copy *k) {
+  const contraction_nest *n = k->nest;
+  arena *a = n->arena;
+  const loop_expr *origin = loop_int(a, 0);
+  int64_t all[MAX_RANK], before = 1, behind = 1, stride = 1;
+  order_panel(k);
+  measure_panel(k, all);
+  for (int i = 0; i < k->operand->rank; i++) behind *= all[i];
+  for (int d = 0; d < k->operand->rank; d++) {
+    int i = k->order[d];
+    k->first[i] = loop_int(a, 0);
+    for (int axis = 0; axis < n->contraction->axis_count; axis++)
+      if (k->operand->coordinates[i].steps[axis] != 0 && !n->contraction->axes[axis].reduced)
+        k->first[i] = n->start[axis];
+    behind /= all[i];
+    origin = contraction_scaled(a, k->first[i], before * behind, origin);
+    before *= k->length[i];
+  }
+  for (int d = k->operand->rank - 1; d >= 0; d--) {
+    k->stride[k->order[d]] = stride;
+    stride *= k->length[k->order[d]];
+  }
+  return origin;
+}
+
+void contraction_pack(contraction_nest *n, int operand, loop_buffer *packed, loop_block *block) {
+  copy k = {.nest = n, .operand = &n->contraction->operands[operand], .to = packed};
+  const loop_expr *origin = locate_panel(&k);
+  copy_from(&k, block, 0, loop_let(n->arena, block, "panel", origin));
+}
+
+void contraction_read_packed(contraction_nest *n, int operand) {
+  copy k = {.nest = n, .operand = &n->contraction->operands[operand]};
+  const loop_expr *origin = locate_panel(&k);
+  turn_access(n, operand, &k, k.operand->buffer, origin);
+  for (int axis = 0; axis < n->contraction->axis_count; axis++)
+    if (n->contraction->axes[axis].reduced) n->access[operand].from[axis] = loop_int(n->arena, 0);
 }

@@ -218,23 +218,44 @@ static prologue *new_prologue(lowering *l, const group *g, int side, loop_buffer
 
 /* ---- the kernel ------------------------------------------------------------------------------ */
 
+/* Where the operand's elements come from: a buffer, or the maps in front. */
+static void take_operand(lowering *l, const group *g, int side, loop_buffer **buffers,
+                         loop_buffer *context, contraction_operand *o) {
+  if (g->prologues[side]) {
+    o->element = emit_prologue;
+    o->context = new_prologue(l, g, side, buffers, context);
+    o->most_lanes = prologue_lanes(o->context);
+  } else {
+    o->buffer = buffers[group_input(g, g->operands[side].root)];
+  }
+}
+
+loop_kernel *lower_packing(lowering *l, const group *g, int side) {
+  loop_buffer **buffers = arena_array_of(l->arena, g->input_count, loop_buffer *);
+  loop_kernel *kernel = lower_packing_parameters(l, g, side, buffers);
+  contraction *c = arena_new_of(l->arena, contraction);
+  *c = *g->contraction;
+  take_operand(l, g, side, buffers, NULL, &c->operands[side]);
+  contraction_emit_packing(l->arena, c, &g->schedule, l->target, side,
+                           lower_packed(l, g, side, kernel, LOOP_OUT), &kernel->body);
+  kernel->provenance = arena_printf(l->arena, "packs what %s multiplies in every turn",
+                                    op_infos[g->heart->op].name);
+  return kernel;
+}
+
 static loop_kernel *contraction_kernel(lowering *l, const group *g) {
   loop_buffer **buffers = arena_array_of(l->arena, g->input_count + g->output_count, loop_buffer *);
+  loop_buffer *packed[2] = {NULL};
   loop_kernel *kernel = lower_parameters(l, g, buffers);
+  for (int i = 0; i < 2; i++)
+    if (g->schedule.packed[i]) packed[i] = lower_packed(l, g, i, kernel, LOOP_IN);
   loop_buffer *context = lower_context(l, g, kernel);
   contraction *c = arena_new_of(l->arena, contraction);
   *c = *g->contraction;
   c->context = contraction_is_bounded(c) ? context : NULL;
-  for (int i = 0; i < 2; i++) {
-    contraction_operand *o = &c->operands[i];
-    if (g->prologues[i]) {
-      o->element = emit_prologue;
-      o->context = new_prologue(l, g, i, buffers, context);
-      o->most_lanes = prologue_lanes(o->context);
-    } else {
-      o->buffer = buffers[group_input(g, g->operands[i].root)];
-    }
-  }
+  for (int i = 0; i < 2; i++)
+    if (packed[i]) c->operands[i].buffer = packed[i];
+    else take_operand(l, g, i, buffers, context, &c->operands[i]);
   int output = g->member_count == 1 ? 0 : g->partial_sums;
   if (output >= 0) c->output = buffers[g->input_count + output];
   if (g->member_count > 1) {

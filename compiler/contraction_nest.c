@@ -14,6 +14,7 @@ typedef struct walk {
   level levels[CONTRACTION_AXES + 2];
   int level_count;
   const loop_expr *low[CONTRACTION_AXES], *high[CONTRACTION_AXES]; /* the task's tiles; NULL: all */
+  loop_buffer *packed; /* the walk only writes an operand's panels; NULL: it computes tiles */
 } walk;
 
 /* Consecutive tiles of one size along an axis. */
@@ -174,13 +175,17 @@ static void emit_axis(walk *w, int depth, int axis, loop_block *block) {
 static void emit(walk *w, int depth, loop_block *block) {
   if (depth == w->level_count) {
     contraction_tile(&w->nest, block);
+  } else if (w->packed && w->levels[depth].axis < 0) {
+    contraction_pack(&w->nest, w->levels[depth].operand, w->packed, block);
   } else if (w->levels[depth].axis >= 0) {
     emit_axis(w, depth, w->levels[depth].axis, block);
   } else {
-    contraction_access *access = &w->nest.access[w->levels[depth].operand], before = *access;
-    contraction_copy(&w->nest, w->levels[depth].operand, block);
+    int operand = w->levels[depth].operand;
+    contraction_access before = w->nest.access[operand];
+    if (w->nest.schedule->packed[operand]) contraction_read_packed(&w->nest, operand);
+    else contraction_copy(&w->nest, operand, block);
     emit(w, depth + 1, block);
-    *access = before;
+    w->nest.access[operand] = before;
   }
 }
 
@@ -202,7 +207,7 @@ static void add_axes(walk *w, bool *placed, int operand, bool outer) {
 }
 
 static void add_copy(walk *w, int operand) {
-  if (w->nest.schedule->copied[operand])
+  if (w->nest.schedule->copied[operand] || w->nest.schedule->packed[operand])
     w->levels[w->level_count++] = (level){.axis = -1, .operand = operand};
 }
 
@@ -264,29 +269,50 @@ static void access_directly(contraction_nest *n, int operand) {
   }
 }
 
+static void start_walk(walk *w) {
+  contraction_nest *n = &w->nest;
+  n->named = arena_array_of(n->arena, NAMES_COUNT, int);
+  for (int axis = 0; axis < n->contraction->axis_count; axis++) {
+    n->start[axis] = loop_int(n->arena, 0);
+    n->size[axis] = contraction_units(n->contraction, n->schedule, axis);
+  }
+}
+
+/* A loop over tasks where there are several, and the loops inside it. */
+static void emit_tasks(walk *w, const char *text, loop_block *body) {
+  const contraction *c = w->nest.contraction;
+  arena *a = w->nest.arena;
+  int64_t tasks = 1;
+  for (int axis = 0; axis < c->axis_count; axis++)
+    if (!c->axes[axis].reduced) tasks *= w->nest.schedule->parts[axis];
+  const loop_variable *task = loop_variable_new(a, "task", loop_scalar(DTYPE_I64));
+  if (tasks > 1)
+    body = &loop_for(a, body, LOOP_TASK, task, loop_int(a, 0), loop_int(a, tasks), 1)->body;
+  loop_comment(a, body, text);
+  if (tasks > 1) share_out(w, loop_var(a, task), body);
+  if (c->context) w->nest.bound = lower_size(a, c->context, body);
+  emit(w, 0, body);
+}
+
 void contraction_emit(arena *a, const contraction *c, const contraction_schedule *s,
                       const target *t, loop_block *body) {
   walk w = {.nest = {.arena = a, .contraction = c, .schedule = s, .target = t}};
-  w.nest.named = arena_array_of(a, NAMES_COUNT, int);
-  int64_t tasks = 1;
-  for (int axis = 0; axis < c->axis_count; axis++) {
-    w.nest.start[axis] = loop_int(a, 0);
-    w.nest.size[axis] = contraction_units(c, s, axis);
-    if (!c->axes[axis].reduced) tasks *= s->parts[axis];
-  }
+  start_walk(&w);
   for (int i = 0; i < 2; i++)
-    if (!s->copied[i]) access_directly(&w.nest, i);
+    if (!s->copied[i] && !s->packed[i]) access_directly(&w.nest, i);
   order_levels(&w);
-  const char *text = contraction_schedule_text(a, c, s);
-  if (tasks > 1) {
-    const loop_variable *task = loop_variable_new(a, "task", loop_scalar(DTYPE_I64));
-    loop_stmt *loop = loop_for(a, body, LOOP_TASK, task, loop_int(a, 0), loop_int(a, tasks), 1);
-    body = &loop->body;
-    loop_comment(a, body, text);
-    share_out(&w, loop_var(a, task), body);
-  } else {
-    loop_comment(a, body, text);
-  }
-  if (c->context) w.nest.bound = lower_size(a, c->context, body);
-  emit(&w, 0, body);
+  emit_tasks(&w, contraction_schedule_text(a, c, s), body);
+}
+
+void contraction_emit_packing(arena *a, const contraction *c, const contraction_schedule *s, const target *t,
+                              int operand, loop_buffer *packed, loop_block *body) {
+  contraction_schedule own = *s; /* the tasks that share out the operand */
+  walk w = {.nest = {.arena = a, .contraction = c, .schedule = &own, .target = t}, .packed = packed};
+  bool placed[CONTRACTION_AXES] = {false};
+  for (int axis = 0; axis < c->axis_count; axis++)
+    if (!contraction_depends(&c->operands[operand], axis)) own.parts[axis] = 1;
+  start_walk(&w);
+  add_axes(&w, placed, operand, true);
+  add_copy(&w, operand);
+  emit_tasks(&w, "panels", body);
 }

@@ -38,6 +38,12 @@ const char *contraction_suffix(const contraction_nest *n, int kind);
  * access to it. */
 void contraction_copy(contraction_nest *n, int operand, loop_block *block);
 
+/* Appends what writes the panel of a packed operand that the walk stands at. */
+void contraction_pack(contraction_nest *n, int operand, loop_buffer *packed, loop_block *block);
+
+/* Turns a packed operand's access to the panel that the walk stands at. */
+void contraction_read_packed(contraction_nest *n, int operand);
+
 /* Appends the computation of one tile of the output: from zero, or where the block axis is cut,
  * from what earlier blocks have stored. */
 void contraction_tile(const contraction_nest *n, loop_block *block);

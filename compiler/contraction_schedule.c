@@ -1,27 +1,15 @@
 /* The choice of a schedule: every sensible vector axis, vector length and register tile is costed
- * with a small model of a core, and the cheapest one is taken.
- *
- * The model counts cycles of a core that starts two vector operations and two loads per cycle
- * whose results come after four: what x86-64 cores of the last ten years have in common. It only
- * has to rank schedules. */
-#include "contraction.h"
+ * (contraction_cost.c), and the cheapest one is taken. */
+#include "contraction_cost.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 enum {
   LOCAL_BYTES = 32768,      /* most that one copy takes: it should stay in the first cache */
-  UNITS_IN_FLIGHT = 8,      /* independent sums that hide the latency of one */
   TASK_CYCLES = 60000,      /* work worth a task of its own: some 20 microseconds */
   MOST_TASKS = 64,
-  MOST_TILINGS = 256,
-  CACHE_LINE = 64,
-  CACHE_WAYS = 8,
-  WAY_BYTES = 4096 /* of the first cache: its size by its ways */
+  MOST_TILINGS = 256
 };
-
-static const double element_copy_cycles = 1.3, tile_cycles = 12,
-                    block_cycles = 20, far_load_cycles = 1, colliding_store_cycles = 8;
 
 /* A tile of one side: at most two axes have more than one unit. */
 typedef struct tiling {
@@ -46,189 +34,6 @@ typedef struct search {
 static int64_t even_size(int64_t units, int64_t most) {
   int64_t count = units / most + (units % most > 0);
   return units / count + (units % count > 0);
-}
-
-static bool is_shared(const contraction *c, int axis) {
-  return contraction_depends(&c->operands[0], axis) && contraction_depends(&c->operands[1], axis);
-}
-
-/* ---- cost ---------------------------------------------------------------------------------- */
-
-/* The mean number of units of a tile along an output axis. */
-static double mean_tile(const contraction *c, const contraction_schedule *s, int axis) {
-  return (double)contraction_units(c, s, axis) / (double)contraction_cut_of(c, s, axis).tiles;
-}
-
-/* Registers or loads of an operand per step of a tile. */
-static double positions(const contraction *c, const contraction_schedule *s, int operand) {
-  double count = 1;
-  for (int a = 0; a < c->axis_count; a++)
-    if (!c->axes[a].reduced && contraction_depends(&c->operands[operand], a))
-      count *= mean_tile(c, s, a);
-  return count;
-}
-
-static double sums(const contraction *c, const contraction_schedule *s) {
-  double count = 1;
-  for (int a = 0; a < c->axis_count; a++)
-    if (!c->axes[a].reduced) count *= mean_tile(c, s, a);
-  return count;
-}
-
-static double tiles(const contraction *c, const contraction_schedule *s) {
-  double count = 1;
-  for (int a = 0; a < c->axis_count; a++)
-    if (!c->axes[a].reduced) count *= (double)contraction_cut_of(c, s, a).tiles;
-  return count;
-}
-
-static double blocks(const contraction *c, const contraction_schedule *s) {
-  return s->block_axis < 0 ? 1 : (double)contraction_cut_of(c, s, s->block_axis).tiles;
-}
-
-/* Steps of the reduced axes for one tile. */
-static double steps(const contraction *c, const contraction_schedule *s) {
-  double count = 1;
-  for (int a = 0; a < c->axis_count; a++) {
-    if (!c->axes[a].reduced) continue;
-    double extent = (double)c->axes[a].extent;
-    if (a != s->vector_axis)
-      count *= extent;
-    else if (s->copied[0] && s->copied[1])
-      count *= ceil(extent / s->lanes);
-    else /* what is left over is added one by one */
-      count *= floor(extent / s->lanes) + (double)(c->axes[a].extent % s->lanes);
-  }
-  return count;
-}
-
-/* True where tiles along other axes read the same vectors of the operand again. */
-static bool read_again(const contraction *c, const contraction_schedule *s, int operand) {
-  for (int a = 0; a < c->axis_count; a++)
-    if (!c->axes[a].reduced && !contraction_depends(&c->operands[operand], a) &&
-        contraction_cut_of(c, s, a).tiles > 1)
-      return true;
-  return false;
-}
-
-/* Bytes of a direct operand that lie between two uses of one of its vectors. */
-static double reach(const contraction *c, const contraction_schedule *s, int operand) {
-  double lines = 1;
-  for (int a = 0; a < c->axis_count; a++)
-    if (c->axes[a].reduced && contraction_depends(&c->operands[operand], a) && a != s->vector_axis)
-      lines *= (double)c->axes[a].extent;
-  return lines * 64 * fmax(1, positions(c, s, operand));
-}
-
-/* Cycles of the load ports for an operand's vectors or elements in one step. Vectors that slide
- * over a convolved axis cross cache lines, the longer the more often, which takes two loads. */
-static double load_cycles(const contraction *c, const contraction_schedule *s, int operand) {
-  const contraction_operand *o = &c->operands[operand];
-  int at = s->vector_axis < 0 ? -1 : contraction_coordinate_of(o, s->vector_axis);
-  bool slides = at >= 0 && !contraction_pure(c, &o->coordinates[at], s->vector_axis);
-  double crossing = slides ? (double)s->lanes * (double)dtype_size(c->element) / CACHE_LINE : 0;
-  return positions(c, s, operand) * 0.5 * (1 + crossing);
-}
-
-/* True where the lines that a tile has in use at a time, at most one per position, meet in too few
- * sets of the cache: strides of large powers of two do that. */
-static bool lines_collide(const contraction *c, const contraction_schedule *s,
-                          const int64_t *strides) {
-  double lines = 1, sets = 1;
-  for (int a = 0; a < c->axis_count; a++) {
-    if (c->axes[a].reduced || a == s->vector_axis || s->tile[a] == 1 || strides[a] == 0) continue;
-    int64_t bytes = llabs(strides[a]) * (int64_t)dtype_size(c->element), distinct = WAY_BYTES;
-    if (bytes < CACHE_LINE) continue;
-    while (distinct > 1 && bytes % 2 == 0) {
-      bytes /= 2;
-      distinct /= 2;
-    }
-    lines *= (double)s->tile[a];
-    sets *= fmin((double)distinct, (double)s->tile[a]);
-  }
-  return lines > sets * CACHE_WAYS;
-}
-
-static bool operand_collides(const contraction *c, const contraction_schedule *s, int operand) {
-  int64_t strides[CONTRACTION_AXES];
-  for (int a = 0; a < c->axis_count; a++) strides[a] = contraction_stride(&c->operands[operand], a);
-  return !s->copied[operand] && lines_collide(c, s, strides);
-}
-
-static bool output_collides(const contraction *c, const contraction_schedule *s) {
-  int64_t strides[CONTRACTION_AXES];
-  for (int a = 0; a < c->axis_count; a++) strides[a] = c->axes[a].stride;
-  return lines_collide(c, s, strides);
-}
-
-/* Cycles that a step waits for vectors that are not in the first cache. */
-static double far_cycles(const contraction *c, const contraction_schedule *s, int operand,
-                         const target *t) {
-  if (operand_collides(c, s, operand)) return positions(c, s, operand) * far_load_cycles;
-  bool vectors = s->vector_axis >= 0 && contraction_depends(&c->operands[operand], s->vector_axis);
-  bool far = vectors && !s->copied[operand] && reach(c, s, operand) > (double)t->l1_bytes / 2;
-  return far && read_again(c, s, operand) ? positions(c, s, operand) * far_load_cycles : 0;
-}
-
-/* Sums take a stride of 1 in the output as vectors, any other through local memory. */
-static double store_cycles(const contraction *c, const contraction_schedule *s) {
-  double count = sums(c, s);
-  if (s->vector_axis < 0) return count;
-  if (c->axes[s->vector_axis].reduced) return count * 2 * (log2(s->lanes) + 1);
-  if (c->axes[s->vector_axis].stride != 1) return count * s->lanes * element_copy_cycles;
-  bool partial = c->axes[s->vector_axis].extent % s->lanes != 0;
-  double pieces = partial ? 3 * count / mean_tile(c, s, s->vector_axis) : 0;
-  return (output_collides(c, s) ? colliding_store_cycles : 1) * count + pieces;
-}
-
-/* What the epilogue reads and writes besides the sums lies as they do. */
-static double epilogue_cycles(const contraction *c, const contraction_schedule *s) {
-  const double count = sums(c, s) * fmax(0, c->epilogue_elements - 1);
-  const bool vectors = s->vector_axis >= 0 && !c->axes[s->vector_axis].reduced;
-  return vectors && c->axes[s->vector_axis].stride != 1 ? count * s->lanes * element_copy_cycles : count;
-}
-
-/* Elements copied in one walk over all that an operand depends on. */
-static double copy_cycles(const contraction *c, const contraction_schedule *s, int operand) {
-  const contraction_operand *o = &c->operands[operand];
-  int64_t sizes[CONTRACTION_AXES];
-  contraction_box_sizes(c, s, sizes);
-  double elements = 1;
-  for (int i = 0; i < o->rank; i++)
-    elements *= (double)contraction_box(c, s, &o->coordinates[i], sizes);
-  for (int a = 0; a < c->axis_count; a++)
-    if (contraction_depends(o, a) && (s->outer[a] || a == s->block_axis))
-      elements *= (double)contraction_cut_of(c, s, a).tiles;
-  int innermost = s->vector_axis < 0 ? -1 : contraction_coordinate_of(o, s->vector_axis);
-  if (innermost < 0) innermost = o->rank - 1;
-  bool side_by_side = o->rank == 0 || (o->element ? o->runs[innermost]
-                                                  : o->coordinates[innermost].stride == 1);
-  bool runs = side_by_side && (o->rank == 0 || o->coordinates[innermost].dilation == 1);
-  return elements * ((runs ? 3.0 / s->lanes : element_copy_cycles) + o->element_cycles);
-}
-
-/* Cycles of one step of a tile of which `busy` keep the busiest units. */
-static double step_cycles(double busy) { return fmax(busy, 0.5 * UNITS_IN_FLIGHT) + 0.25; }
-
-/* Cycles of multiplying and adding alone: no estimate is less, however the operands are copied. */
-static double least_cycles(const contraction *c, const contraction_schedule *s) {
-  return tiles(c, s) * (steps(c, s) * step_cycles(sums(c, s) * 0.5));
-}
-
-static double estimate(const contraction *c, const contraction_schedule *s, const target *t) {
-  double step = step_cycles(fmax(sums(c, s) * 0.5, load_cycles(c, s, 0) + load_cycles(c, s, 1)));
-  for (int i = 0; i < 2; i++) step += far_cycles(c, s, i, t);
-  double cycles = tiles(c, s) * (steps(c, s) * step +
-                                 blocks(c, s) * (store_cycles(c, s) + tile_cycles) +
-                                 (blocks(c, s) - 1) * (store_cycles(c, s) + block_cycles) +
-                                 epilogue_cycles(c, s));
-  double again = 1;
-  for (int a = 0; a < c->axis_count; a++)
-    if (s->outer[a] && contraction_depends(&c->operands[s->first], a) && !is_shared(c, a))
-      again *= (double)contraction_cut_of(c, s, a).tiles;
-  for (int i = 0; i < 2; i++)
-    if (s->copied[i]) cycles += copy_cycles(c, s, i) * (i == s->first ? 1 : again);
-  return cycles;
 }
 
 /* ---- copies -------------------------------------------------------------------------------- */
@@ -310,12 +115,13 @@ static void block_bounded(const contraction *c, contraction_schedule *s) {
 /* The bound on bytes is kept where a bounded axis leaves the choice. */
 static bool plan_copies(const contraction *c, contraction_schedule *s) {
   for (int a = 0; a < c->axis_count; a++)
-    s->outer[a] = !c->axes[a].reduced && (is_shared(c, a) || c->axes[a].bounded);
+    s->outer[a] = !c->axes[a].reduced && (contraction_shared(c, a) || c->axes[a].bounded);
   s->block_axis = -1;
   block_bounded(c, s);
   for (int i = 0; i < 2; i++) {
-    if (!s->copied[i]) continue;
+    if (contraction_reads_directly(s, i)) continue;
     outer_axes(c, s, i);
+    if (s->packed[i]) continue;
     for (double bytes = box_bytes(c, s, i); bytes > LOCAL_BYTES; bytes = box_bytes(c, s, i))
       if (!shrink(c, s, i, bytes)) {
         if (bounded_reduced(c) < 0) return false;
@@ -348,13 +154,28 @@ static bool ends_well(const contraction *c, const contraction_schedule *s) {
   return false;
 }
 
-/* True where the operand may be copied or not, as asked. */
-static bool may_copy(const contraction *c, const contraction_schedule *s, int operand, bool copy) {
+/* True where all runs of the kernel find one operand, of which each coordinate is an axis. */
+static bool may_pack(const contraction *c, const contraction_schedule *s, int operand) {
+  const contraction_operand *o = &c->operands[operand];
+  if (o->runs_alike <= 1 || (s->vector_axis >= 0 && c->axes[s->vector_axis].reduced)) return false;
+  for (int i = 0; i < o->rank; i++)
+    if (!contraction_plain(c, &o->coordinates[i]) || o->coordinates[i].low != 0) return false;
+  for (int a = 0; a < c->axis_count; a++) {
+    if (!contraction_depends(o, a)) continue;
+    int i = contraction_coordinate_of(o, a);
+    if (c->axes[a].bounded || i < 0 || !contraction_pure(c, &o->coordinates[i], a)) return false;
+  }
+  return true;
+}
+
+/* True where the operand may be read as the schedule says. */
+static bool may_read(const contraction *c, const contraction_schedule *s, int operand) {
   const contraction_operand *o = &c->operands[operand];
   int v = s->vector_axis;
   bool vectors = v >= 0 && contraction_depends(o, v);
   if (vectors && contraction_coordinate_of(o, v) < 0) return false;
-  if (!copy) return vectors ? direct_vectors(c, operand, v, s->lanes) : contraction_direct(c, o);
+  if (s->packed[operand]) return may_pack(c, s, operand);
+  if (!s->copied[operand]) return vectors ? direct_vectors(c, operand, v, s->lanes) : contraction_direct(c, o);
   return vectors || !contraction_direct(c, o);
 }
 
@@ -383,7 +204,7 @@ static void add_axis(search *q, const contraction_schedule *s, tiling_list *list
     if (size < units || side < 0) continue;
     for (int b = 0; b < c->axis_count; b++) {
       if (b == axis || c->axes[b].covered || b == s->vector_axis || c->axes[b].reduced || c->axes[b].extent == 1 ||
-          is_shared(c, b) || !contraction_depends(&c->operands[side], b) || most / size < 2)
+          contraction_shared(c, b) || !contraction_depends(&c->operands[side], b) || most / size < 2)
         continue;
       for (int64_t second = even_size(c->axes[b].extent, most / size); second > 1;
            second = even_size(c->axes[b].extent, second - 1))
@@ -399,14 +220,14 @@ static void list_side(search *q, const contraction_schedule *s, int side) {
   const contraction *c = q->c;
   int v = s->vector_axis, most = (q->target->registers - 2) / (int)covered(c, side);
   list->count = 0;
-  if (v >= 0 && !c->axes[v].reduced && !is_shared(c, v) &&
+  if (v >= 0 && !c->axes[v].reduced && !contraction_shared(c, v) &&
       contraction_depends(&c->operands[side], v)) {
     add_axis(q, s, list, side, v, most);
     return;
   }
   add_tiling(list, (tiling){{-1, -1}, {1, 1}});
   for (int a = 0; a < c->axis_count; a++)
-    if (!c->axes[a].reduced && !c->axes[a].covered && c->axes[a].extent > 1 && !is_shared(c, a) &&
+    if (!c->axes[a].reduced && !c->axes[a].covered && c->axes[a].extent > 1 && !contraction_shared(c, a) &&
         contraction_depends(&c->operands[side], a))
       add_axis(q, s, list, side, a, most);
 }
@@ -414,8 +235,8 @@ static void list_side(search *q, const contraction_schedule *s, int side) {
 static void list_shared(search *q, const contraction_schedule *s) {
   int v = s->vector_axis;
   q->shared.count = 0;
-  if (v >= 0 && !q->c->axes[v].reduced && is_shared(q->c, v))
-    add_axis(q, s, &q->shared, -1, v, UNITS_IN_FLIGHT);
+  if (v >= 0 && !q->c->axes[v].reduced && contraction_shared(q->c, v))
+    add_axis(q, s, &q->shared, -1, v, CONTRACTION_UNITS_IN_FLIGHT);
   else
     add_tiling(&q->shared, (tiling){{-1, -1}, {1, 1}});
 }
@@ -435,8 +256,8 @@ static bool fits(const search *q, const tiling *left, const tiling *right, const
 }
 
 static void consider(search *q, contraction_schedule s) {
-  if (least_cycles(q->c, &s) >= q->best.cycles || !plan_copies(q->c, &s)) return;
-  s.cycles = estimate(q->c, &s, q->target);
+  if (contraction_least_cycles(q->c, &s) >= q->best.cycles || !plan_copies(q->c, &s)) return;
+  s.cycles = contraction_cycles(q->c, &s, q->target);
   if (!(s.cycles >= q->best.cycles)) q->best = s;
 }
 
@@ -462,11 +283,13 @@ static void consider_copies(search *q, contraction_schedule s) {
   list_side(q, &s, 0);
   list_side(q, &s, 1);
   list_shared(q, &s);
-  for (int choice = 0; choice < 4; choice++) {
-    for (int i = 0; i < 2; i++) s.copied[i] = choice >> i & 1;
-    if (!may_copy(q->c, &s, 0, s.copied[0]) || !may_copy(q->c, &s, 1, s.copied[1]) ||
-        !ends_well(q->c, &s))
-      continue;
+  enum { DIRECT, COPIED, PACKED, WAYS };
+  for (int choice = 0; choice < WAYS * WAYS; choice++) {
+    for (int i = 0, way = choice; i < 2; i++, way /= WAYS) {
+      s.copied[i] = way % WAYS == COPIED;
+      s.packed[i] = way % WAYS == PACKED;
+    }
+    if (!may_read(q->c, &s, 0) || !may_read(q->c, &s, 1) || !ends_well(q->c, &s)) continue;
     bool in[2];
     for (int i = 0; i < 2; i++) in[i] = v >= 0 && contraction_depends(&q->c->operands[i], v);
     for (s.first = 0; s.first < 2; s.first++)
@@ -508,7 +331,7 @@ static int64_t split(const contraction *c, contraction_schedule *s, int axis, in
  * of them makes that copy, which shall not take more than a tenth of its time. */
 static int64_t most_repeats(const contraction *c, const contraction_schedule *s) {
   if (!s->copied[s->first]) return MOST_TASKS;
-  double repeats = s->cycles / copy_cycles(c, s, s->first) / 10;
+  double repeats = s->cycles / contraction_copy_cycles(c, s, s->first) / 10;
   return repeats < 1 ? 1 : repeats > MOST_TASKS ? MOST_TASKS : (int64_t)repeats;
 }
 
@@ -520,7 +343,7 @@ static void split_tasks(const contraction *c, contraction_schedule *s) {
   for (int turn = 0; turn < 3; turn++) {
     if (turn == 2 && wanted > most_repeats(c, s)) wanted = most_repeats(c, s);
     for (int a = 0; a < c->axis_count && wanted > 1; a++) {
-      int rank = is_shared(c, a) ? 0 : contraction_depends(&c->operands[s->first], a) ? 1 : 2;
+      int rank = contraction_shared(c, a) ? 0 : contraction_depends(&c->operands[s->first], a) ? 1 : 2;
       if (turn == rank && may_split(c, s, a)) wanted = split(c, s, a, wanted);
     }
   }

@@ -427,9 +427,9 @@ static void renumber(fusion *f) {
   f->group_count = count;
 }
 
-fusion *fuse(arena *a, const graph *g, const target *t) {
+fusion *fuse(arena *a, const graph *g, const target *t, fuse_runs runs) {
   fusion *f = arena_new_of(a, fusion);
-  *f = (fusion){.arena = a, .graph = g, .target = t};
+  *f = (fusion){.arena = a, .graph = g, .target = t, .runs = runs};
   start(f);
   merge_all(f);
   absorb_all(f);

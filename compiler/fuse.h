@@ -88,6 +88,13 @@ typedef struct group {
   int *inout_output;
 } group;
 
+/* How often a graph runs with the same values of some inputs, one run after the other: the turns of a loop
+ * have its invariants in common. */
+typedef struct fuse_runs {
+  int64_t count;
+  int first_alike; /* from this input on */
+} fuse_runs;
+
 typedef struct fusion {
   arena *arena;
   const graph *graph;
@@ -96,12 +103,13 @@ typedef struct fusion {
   int group_count;
   int *group_of;     /* by node id: the group that it is a member of; -1: none */
   bool *stored;      /* by node id: it needs memory of its own, whatever is merged */
+  fuse_runs runs;
   node ***readers;   /* by node id: the members of groups that read it, ascending ids */
   int *reader_count;
 } fusion;
 
 /* Groups the nodes of an interned graph. Deterministic. */
-fusion *fuse(arena *a, const graph *g, const target *t);
+fusion *fuse(arena *a, const graph *g, const target *t, fuse_runs runs);
 
 /* ---- one group (fuse_form.c) ---------------------------------------------------------------- */
 
@@ -128,7 +136,7 @@ int group_weight(const node *n);
 
 /* Finds the group's contraction, if it has one; false where there is something else than maps beside
  * it, or what it multiplies. */
-bool group_take_heart(arena *a, group *g);
+bool group_take_heart(arena *a, const fusion *f, group *g);
 
 /* Ways of cutting an axis of a heart's result so that slices of it meet in one tile. */
 typedef struct group_cut {
@@ -147,6 +155,12 @@ int group_cuts(const group *g, node *const *nodes, int count, group_cut *cuts, i
 /* Chooses the schedule of a contraction's group that is complete, and where its partial sums lie: the
  * heart becomes an output where no other can hold them. */
 void group_complete(const fusion *f, group *g);
+
+/* True where an operand is packed, and the input is among what its elements are made of. */
+bool group_packs(const group *g, int side, const node *input);
+
+/* True where the kernel itself reads the input: not only what packs an operand for it. */
+bool group_loads(const group *g, const node *input);
 
 /* Estimated cycles. */
 double group_cost(const fusion *f, const group *g);

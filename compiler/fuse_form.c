@@ -585,7 +585,7 @@ static group *form(arena *a, const fusion *f, node *const *members, int member_c
   for (int i = 0; i < member_count; i++)
     if (is_alone(members[i]))
       return member_count == 1 || members[0]->op == OP_LOOP ? form_alone(a, g) : NULL;
-  if (!group_take_heart(a, g)) return NULL;
+  if (!group_take_heart(a, f, g)) return NULL;
   if (cut && !contraction_cover(g->contraction, cut->axis, cut->inside)) return NULL;
   *k = (former){.arena = a, .fusion = f, .group = g};
   collect_nodes(k);

@@ -3,7 +3,43 @@
 #include "fuse.h"
 #include "op.h"
 
-bool group_take_heart(arena *a, group *g) {
+/* ---- what several runs have in common -------------------------------------------------------- */
+
+static bool is_alike(const fusion *f, const node *n) {
+  for (int i = f->runs.first_alike; i < f->graph->input_count; i++)
+    if (f->graph->inputs[i].node == n) return true;
+  return false;
+}
+
+/* An operand that is made of inputs which several runs have in common may be packed ahead of them. */
+static void count_runs(const fusion *f, group *g, int side) {
+  const group *maps = g->prologues[side];
+  bool alike = f->runs.count > 1 && (maps ? !maps->context : is_alike(f, g->operands[side].root));
+  for (int i = 0; alike && maps && i < maps->input_count; i++) alike = is_alike(f, maps->inputs[i]);
+  g->contraction->operands[side].runs_alike = alike ? (double)f->runs.count : 1;
+}
+
+bool group_packs(const group *g, int side, const node *input) {
+  if (!g->heart || !g->schedule.packed[side]) return false;
+  return g->prologues[side] ? group_input(g->prologues[side], input) >= 0
+                            : g->operands[side].root == input;
+}
+
+bool group_loads(const group *g, const node *input) {
+  bool packs = false;
+  for (int i = 0; i < g->access_count; i++)
+    if (!g->accesses[i].store && g->accesses[i].node == input) return true;
+  for (int i = 0; i < 2; i++) {
+    bool made = g->prologues[i] ? group_input(g->prologues[i], input) >= 0 : g->operands[i].root == input;
+    if (g->heart && made && !g->schedule.packed[i]) return true;
+    packs = packs || group_packs(g, i, input);
+  }
+  return !packs;
+}
+
+/* ---- the heart ------------------------------------------------------------------------------- */
+
+bool group_take_heart(arena *a, const fusion *f, group *g) {
   int reductions = 0, hearts = 0;
   for (int i = 0; i < g->member_count; i++) {
     reductions += op_has(g->members[i]->op, REDUCTION);
@@ -18,6 +54,7 @@ bool group_take_heart(arena *a, group *g) {
     g->operands[i] = contraction_operand_root(a, g->heart, i);
     contraction_operand_strided(&g->contraction->operands[i], NULL, g->operands[i].base,
                                 g->operands[i].strides);
+    count_runs(f, g, i);
     if (group_member(g, g->operands[i].root) >= 0) return false;
   }
   return hearts == 1 && reductions == 0;
@@ -124,6 +161,7 @@ group *group_absorb(arena *a, const fusion *f, const group *product, const group
   *g->contraction = *product->contraction;
   join_inputs(a, g, product, root, prologue);
   compute_operand(&g->contraction->operands[side], prologue, f->target);
+  count_runs(f, g, side);
   *cycles = contraction_schedule_find(g->contraction, f->target).cycles -
             contraction_schedule_find(product->contraction, f->target).cycles;
   return g->input_count + g->output_count <= GROUP_BUFFERS ? g : NULL;

@@ -135,7 +135,7 @@ static bool shares_input(const group *g, int output) {
 loop_kernel *lower_parameters(lowering *l, const group *g, loop_buffer **buffers) {
   loop_kernel *k = loop_kernel_new(l->arena, "kernel");
   for (int i = 0; i < g->input_count; i++)
-    if (!g->inout_output || g->inout_output[i] < 0)
+    if ((!g->inout_output || g->inout_output[i] < 0) && group_loads(g, g->inputs[i]))
       buffers[i] = add_buffer(l, k, g->inputs[i], LOOP_IN);
   for (int i = 0; i < g->output_count; i++)
     buffers[g->input_count + i] =
@@ -143,6 +143,21 @@ loop_kernel *lower_parameters(lowering *l, const group *g, loop_buffer **buffers
   for (int i = 0; i < g->input_count && g->inout_output; i++)
     if (g->inout_output[i] >= 0) buffers[i] = buffers[g->input_count + g->inout_output[i]];
   return k;
+}
+
+loop_kernel *lower_packing_parameters(lowering *l, const group *g, int side, loop_buffer **buffers) {
+  loop_kernel *k = loop_kernel_new(l->arena, "kernel");
+  for (int i = 0; i < g->input_count; i++)
+    if (group_packs(g, side, g->inputs[i])) buffers[i] = add_buffer(l, k, g->inputs[i], LOOP_IN);
+  return k;
+}
+
+loop_buffer *lower_packed(lowering *l, const group *g, int side, loop_kernel *k, loop_access access) {
+  int64_t elements = contraction_packed_elements(g->contraction, &g->schedule, side);
+  loop_buffer *b = loop_buffer_new(l->arena, side == 0 ? "packed_left" : "packed_right", LOOP_PARAMETER,
+                                   loop_scalar(g->contraction->element), 1, &elements);
+  loop_add_parameter(l->arena, k, b, access);
+  return b;
 }
 
 loop_buffer *lower_context(lowering *l, const group *g, loop_kernel *k) {

@@ -71,11 +71,21 @@ dtype compute_type(dtype element);
  * element type; it stays in the type of computation. */
 const loop_expr *lower_rounded(arena *a, const loop_expr *value, dtype element);
 
-/* The kernel of a group, without its name. Its parameters are, in order: inputs that are not
- * inout, outputs (inout where an input shares their memory), then a context parameter (i64[3]:
- * seed, step, size) where group.context. Buffers have rank 1. Names come from the model: inputs, slot
+/* The kernel of a group, without its name. Its parameters are, in order: inputs that it loads and that are
+ * not inout, outputs (inout where an input shares their memory), packed operands, then a context parameter
+ * (i64[3]: seed, step, size) where group.context. Buffers have rank 1. Names come from the model: inputs, slot
  * paths, else the operator's name and node id. */
 loop_kernel *lower_group(lowering *l, const group *g);
+
+/* The kernel that packs an operand of a group whose schedule says so: parameters are the inputs that
+ * it is made of, and the packed array. */
+loop_kernel *lower_packing(lowering *l, const group *g, int side);
+
+/* An empty kernel with the inputs of which an operand is packed; buffers[i] is that of input i. */
+loop_kernel *lower_packing_parameters(lowering *l, const group *g, int side, loop_buffer **buffers);
+
+/* Adds the parameter of a packed operand. */
+loop_buffer *lower_packed(lowering *l, const group *g, int side, loop_kernel *k, loop_access access);
 
 /* An empty kernel with the parameters of a group; buffers[i] is that of input i, then of output
  * i - input_count. */

@@ -83,8 +83,38 @@ static void lay_out(arena *a, contraction_case *k, int operand, operand_layout l
   k->layouts[operand] = layout;
 }
 
+static loop_kernel *finished(arena *a, loop_kernel *k) {
+  const char *message = loop_verify(a, k);
+  if (message) fail_msg("%s", message);
+  k = loop_unroll(a, k);
+  message = loop_verify(a, k);
+  if (message) fail_msg("unrolled: %s", message);
+  return k;
+}
+
+/* The packed array takes the operand's place among the parameters. */
+static void pack(arena *a, contraction_case *k, int operand, const target *t) {
+  contraction_operand *o = &k->contraction.operands[operand];
+  const tensor_type packed = type_of(
+      k->contraction.element, 1,
+      (int64_t[]){contraction_packed_elements(&k->contraction, &k->schedule, operand)});
+  loop_kernel *packing = loop_kernel_new(a, "packing");
+  loop_add_parameter(a, packing, k->kernel->parameters[operand], LOOP_IN);
+  contraction_emit_packing(a, &k->contraction, &k->schedule, t, operand,
+                           parameter(a, packing, "packed", &packed, LOOP_OUT), &packing->body);
+  k->packing[operand] = finished(a, packing);
+  loop_kernel *alone = loop_kernel_new(a, "alone");
+  o->buffer = parameter(a, alone, operand == 0 ? "x" : "w", &packed, LOOP_IN);
+  k->kernel->parameters[operand] = o->buffer;
+}
+
 contraction_case *contraction_case_new(arena *a, const node *n, const target *t,
                                        operand_layout left, operand_layout right) {
+  return contraction_case_of_runs(a, n, t, left, right, 1);
+}
+
+contraction_case *contraction_case_of_runs(arena *a, const node *n, const target *t, operand_layout left,
+                                           operand_layout right, double runs_alike) {
   contraction_case *k = arena_new_of(a, contraction_case);
   k->arena = a;
   k->node = n;
@@ -93,13 +123,12 @@ contraction_case *contraction_case_new(arena *a, const node *n, const target *t,
   lay_out(a, k, 0, left);
   lay_out(a, k, 1, right);
   k->contraction.output = parameter(a, k->kernel, "y", &n->type, LOOP_OUT);
+  for (int i = 0; i < 2; i++) k->contraction.operands[i].runs_alike = runs_alike;
   k->schedule = contraction_schedule_find(&k->contraction, t);
+  for (int i = 0; i < 2; i++)
+    if (k->schedule.packed[i]) pack(a, k, i, t);
   contraction_emit(a, &k->contraction, &k->schedule, t, &k->kernel->body);
-  const char *message = loop_verify(a, k->kernel);
-  if (message) fail_msg("%s", message);
-  k->kernel = loop_unroll(a, k->kernel);
-  message = loop_verify(a, k->kernel);
-  if (message) fail_msg("unrolled: %s", message);
+  k->kernel = finished(a, k->kernel);
   return k;
 }
 

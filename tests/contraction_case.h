@@ -22,12 +22,17 @@ typedef struct contraction_case {
   contraction contraction;
   contraction_schedule schedule;
   loop_kernel *kernel; /* of left, right, result; unrolled */
+  loop_kernel *packing[2]; /* of an operand, and the packed one that then stands for it; NULL: it is not packed */
   operand_layout layouts[2];
 } contraction_case;
 
 /* The schedule and kernel of a node; fails the test where the kernel does not verify. */
 contraction_case *contraction_case_new(arena *a, const node *n, const target *t,
                                        operand_layout left, operand_layout right);
+
+/* The same where the kernel runs so often with the same operands. */
+contraction_case *contraction_case_of_runs(arena *a, const node *n, const target *t, operand_layout left,
+                                           operand_layout right, double runs_alike);
 
 /* A stored node's value as the case's layout wants it. */
 void *contraction_case_operand(const contraction_case *k, int operand, const tensor *value);

@@ -135,6 +135,8 @@ static const bounded_case cases[] = {
      "  z = grad(sum(y ** 2), first)"},
     {"a loop over rows of known number", "", "x: f32[n, 4], w: f32[4, 4]",
      "h = zeros[n, 4]()\n  scan t in 0..5 { h = tanh(h @ w + x) }\n  y = h\n  z = grad(sum(h ** 2), w)"},
+    {"weights packed for the rows in use", "", "x: f32[n, 37], w: f32[37, 37]",
+     "h = zeros[n, 37]()\n  scan t in 0..9 { h = tanh(h @ w + x) }\n  y = h\n  z = grad(sum(h ** 2), x)"},
 };
 
 static const char *text_of(arena *a, const bounded_case *c, const char *size) {

@@ -30,6 +30,19 @@ static const graph *graph_of(const node *n, arena *a) {
   return g;
 }
 
+/* The argument of a kernel: an operand as it lies, or packed, of which every element is written. */
+static void *operand_of(arena *a, const contraction_case *k, int operand, const tensor *value, const target *t) {
+  void *stored = contraction_case_operand(k, operand, value);
+  if (!k->packing[operand]) return stored;
+  const loop_buffer *b = k->packing[operand]->parameters[1];
+  size_t bytes = (size_t)b->extents[0] * dtype_size(b->type.element);
+  void *packed = arena_alloc(a, bytes);
+  memset(packed, 0xff, bytes);
+  const char *message = loop_run(a, k->packing[operand], &(loop_machine){t->fma}, (void *[]){stored, packed});
+  if (message) fail_msg("packing: %s", message);
+  return packed;
+}
+
 /* Runs the kernel on the values and compares; what it does not write shows as NaN or as a wrong
  * integer. */
 static void compare_kernel(arena *a, const contraction_case *k, const tensor *const *values,
@@ -37,8 +50,7 @@ static void compare_kernel(arena *a, const contraction_case *k, const tensor *co
   size_t bytes = (size_t)type_bytes(&k->node->type);
   void *result = arena_alloc(a, bytes);
   memset(result, 0xff, bytes);
-  void *arguments[3] = {contraction_case_operand(k, 0, values[0]),
-                        contraction_case_operand(k, 1, values[1]), result};
+  void *arguments[3] = {operand_of(a, k, 0, values[0], t), operand_of(a, k, 1, values[1], t), result};
   const char *message = loop_run(a, k->kernel, &(loop_machine){t->fma}, arguments);
   if (!message) message = compare_array(a, result, expected, tolerance_of(k->node));
   if (message)
@@ -46,7 +58,9 @@ static void compare_kernel(arena *a, const contraction_case *k, const tensor *co
              contraction_schedule_text(a, &k->contraction, &k->schedule), message);
 }
 
-static void compare_node(arena *a, const node *n, uint64_t seed) {
+/* How many of its operands are packed on the targets, where the kernel runs so often. */
+static int compare_node(arena *a, const node *n, uint64_t seed, double runs_alike) {
+  int packed = 0;
   const graph *g = graph_of(n, a);
   const tensor **values = random_inputs(a, g, seed, -1, 1);
   if (!dtype_is_float(n->type.element)) values = random_inputs(a, g, seed, -100, 100);
@@ -56,14 +70,17 @@ static void compare_node(arena *a, const node *n, uint64_t seed) {
     operand_layout left = (operand_layout)((seed + (uint64_t)t) % LAYOUT_COUNT);
     operand_layout right = (operand_layout)((seed / LAYOUT_COUNT) % LAYOUT_COUNT);
     const target *cpu = target_find(a, cpus[t]);
-    compare_kernel(a, contraction_case_new(a, n, cpu, left, right), values, expected, cpu);
+    const contraction_case *k = contraction_case_of_runs(a, n, cpu, left, right, runs_alike);
+    compare_kernel(a, k, values, expected, cpu);
+    packed += k->schedule.packed[0] + k->schedule.packed[1];
   }
+  return packed;
 }
 
 static void compare_random(op_code op, dtype element, int count) {
   for (int seed = 0; seed < count; seed++) {
     arena *a = arena_new();
-    compare_node(a, random_contraction(a, (uint64_t)seed, op, element, 60000), (uint64_t)seed);
+    compare_node(a, random_contraction(a, (uint64_t)seed, op, element, 60000), (uint64_t)seed, 1);
     arena_free(a);
   }
 }
@@ -75,6 +92,23 @@ static void test_dot_u8(void **state) { (void)state; compare_random(OP_DOT, DTYP
 static void test_conv_f32(void **state) { (void)state; compare_random(OP_CONV, DTYPE_F32, 150); }
 static void test_conv_f64(void **state) { (void)state; compare_random(OP_CONV, DTYPE_F64, 60); }
 static void test_conv_i32(void **state) { (void)state; compare_random(OP_CONV, DTYPE_I32, 40); }
+
+/* Operands that many runs have in common are packed where that is worth anything. */
+static void compare_packed(op_code op, dtype element, int count, int least) {
+  int packed = 0;
+  for (int seed = 0; seed < count; seed++) {
+    arena *a = arena_new();
+    node *n = random_contraction(a, (uint64_t)seed, op, element, 60000);
+    packed += compare_node(a, n, (uint64_t)seed, 1000);
+    arena_free(a);
+  }
+  if (packed < least) fail_msg("only %d operands are packed", packed);
+}
+
+static void test_packed_dot_f32(void **state) { (void)state; compare_packed(OP_DOT, DTYPE_F32, 150, 100); }
+static void test_packed_dot_f64(void **state) { (void)state; compare_packed(OP_DOT, DTYPE_F64, 60, 40); }
+static void test_packed_dot_u8(void **state) { (void)state; compare_packed(OP_DOT, DTYPE_U8, 20, 0); }
+static void test_packed_conv(void **state) { (void)state; compare_packed(OP_CONV, DTYPE_F32, 100, 20); }
 
 /* A product m x k by k x n, or a convolution where x is given, with padding 1. */
 typedef struct large_shape {
@@ -105,7 +139,8 @@ static void test_large(void **state) {
   for (uint64_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
     for (uint64_t layout = 0; layout < LAYOUT_COUNT; layout++) {
       arena *a = arena_new();
-      compare_node(a, large_node(a, &shapes[i]), layout + LAYOUT_COUNT * (layout + i));
+      for (int runs = 1; runs <= 1000; runs += 999)
+        compare_node(a, large_node(a, &shapes[i]), layout + LAYOUT_COUNT * (layout + i), runs);
       arena_free(a);
     }
 }
@@ -153,6 +188,25 @@ static void test_epilogues_lie_along_the_result(void **state) {
   arena_free(a);
 }
 
+/* The four gates of an LSTM: what follows them is read and written as vectors, and the weights, packed where
+ * the turns have them in common, too. */
+static void test_gates_lie_along_the_result(void **state) {
+  (void)state;
+  for (int runs = 1; runs <= 128; runs += 127) {
+    arena *a = arena_new();
+    const large_shape s = {.m = 16, .n = 1024, .k = 256};
+    const target *t = target_find(a, "x86-64-v3");
+    contraction c = contraction_case_new(a, large_node(a, &s), t, LAYOUT_DENSE, LAYOUT_DENSE)->contraction;
+    assert_true(contraction_cover(&c, 1, 256));
+    c.epilogue_elements = 3;
+    c.operands[1].runs_alike = runs;
+    const contraction_schedule found = contraction_schedule_find(&c, t);
+    assert_int_equal(c.axes[found.vector_axis].stride, 1);
+    assert_int_equal(found.packed[1], runs > 1);
+    arena_free(a);
+  }
+}
+
 /* Compiled code and interpreter agree to the bit. */
 static void compare_compiled(arena *a, const contraction_case *k, const target *t) {
   size_t bytes = (size_t)type_bytes(&k->node->type);
@@ -192,8 +246,11 @@ int main(void) {
       cmocka_unit_test(test_dot_i32),  cmocka_unit_test(test_dot_u8),
       cmocka_unit_test(test_conv_f32), cmocka_unit_test(test_conv_f64),
       cmocka_unit_test(test_conv_i32), cmocka_unit_test(test_large),
+      cmocka_unit_test(test_packed_dot_f32), cmocka_unit_test(test_packed_dot_f64),
+      cmocka_unit_test(test_packed_dot_u8), cmocka_unit_test(test_packed_conv),
       cmocka_unit_test(test_infinity_beyond_window), cmocka_unit_test(test_compiled),
       cmocka_unit_test(test_epilogues_lie_along_the_result),
+      cmocka_unit_test(test_gates_lie_along_the_result),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,234 @@
+/* What the loops of a contraction take: a model that counts cycles of a core that starts two vector
+ * operations and two loads per cycle whose results come after four: what x86-64 cores of the last ten years
+ * have in common. It only has to rank schedules. */
+#include "contraction_cost.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum {
+  CACHE_LINE = 64,
+  CACHE_WAYS = 8,
+  WAY_BYTES = 4096 /* of the first cache: its size by its ways */
+};
+
+static const double element_copy_cycles = 1.3, tile_cycles = 12,
+                    block_cycles = 20, far_load_cycles = 1, far_panel_cycles = 0.15,
+                    colliding_store_cycles = 8, gather_cycles = 3;
+
+bool contraction_shared(const contraction *c, int axis) {
+  return contraction_depends(&c->operands[0], axis) && contraction_depends(&c->operands[1], axis);
+}
+
+/* The mean number of units of a tile along an output axis. */
+static double mean_tile(const contraction *c, const contraction_schedule *s, int axis) {
+  return (double)contraction_units(c, s, axis) / (double)contraction_cut_of(c, s, axis).tiles;
+}
+
+/* Registers or loads of an operand per step of a tile. */
+static double positions(const contraction *c, const contraction_schedule *s, int operand) {
+  double count = 1;
+  for (int a = 0; a < c->axis_count; a++)
+    if (!c->axes[a].reduced && contraction_depends(&c->operands[operand], a))
+      count *= mean_tile(c, s, a);
+  return count;
+}
+
+static double sums(const contraction *c, const contraction_schedule *s) {
+  double count = 1;
+  for (int a = 0; a < c->axis_count; a++)
+    if (!c->axes[a].reduced) count *= mean_tile(c, s, a);
+  return count;
+}
+
+static double tiles(const contraction *c, const contraction_schedule *s) {
+  double count = 1;
+  for (int a = 0; a < c->axis_count; a++)
+    if (!c->axes[a].reduced) count *= (double)contraction_cut_of(c, s, a).tiles;
+  return count;
+}
+
+static double blocks(const contraction *c, const contraction_schedule *s) {
+  return s->block_axis < 0 ? 1 : (double)contraction_cut_of(c, s, s->block_axis).tiles;
+}
+
+/* Steps of the reduced axes for one tile. */
+static double steps(const contraction *c, const contraction_schedule *s) {
+  double count = 1;
+  for (int a = 0; a < c->axis_count; a++) {
+    if (!c->axes[a].reduced) continue;
+    double extent = (double)c->axes[a].extent;
+    if (a != s->vector_axis)
+      count *= extent;
+    else if (s->copied[0] && s->copied[1])
+      count *= ceil(extent / s->lanes);
+    else /* what is left over is added one by one */
+      count *= floor(extent / s->lanes) + (double)(c->axes[a].extent % s->lanes);
+  }
+  return count;
+}
+
+/* True where tiles along other axes read the same vectors of the operand again. */
+static bool read_again(const contraction *c, const contraction_schedule *s, int operand) {
+  for (int a = 0; a < c->axis_count; a++)
+    if (!c->axes[a].reduced && !contraction_depends(&c->operands[operand], a) &&
+        contraction_cut_of(c, s, a).tiles > 1)
+      return true;
+  return false;
+}
+
+/* Bytes of a direct operand that lie between two uses of one of its vectors. */
+static double reach(const contraction *c, const contraction_schedule *s, int operand) {
+  double lines = 1;
+  for (int a = 0; a < c->axis_count; a++)
+    if (c->axes[a].reduced && contraction_depends(&c->operands[operand], a) && a != s->vector_axis)
+      lines *= (double)c->axes[a].extent;
+  return lines * 64 * fmax(1, positions(c, s, operand));
+}
+
+/* Cycles of the load ports for an operand's vectors or elements in one step. Vectors that slide
+ * over a convolved axis cross cache lines, the longer the more often, which takes two loads. */
+static double load_cycles(const contraction *c, const contraction_schedule *s, int operand) {
+  const contraction_operand *o = &c->operands[operand];
+  int at = s->vector_axis < 0 ? -1 : contraction_coordinate_of(o, s->vector_axis);
+  bool slides = at >= 0 && !contraction_pure(c, &o->coordinates[at], s->vector_axis);
+  double crossing = slides ? (double)s->lanes * (double)dtype_size(c->element) / CACHE_LINE : 0;
+  return positions(c, s, operand) * 0.5 * (1 + crossing);
+}
+
+/* True where the lines that a tile has in use at a time, at most one per position, meet in too few
+ * sets of the cache: strides of large powers of two do that. */
+static bool lines_collide(const contraction *c, const contraction_schedule *s,
+                          const int64_t *strides) {
+  double lines = 1, sets = 1;
+  for (int a = 0; a < c->axis_count; a++) {
+    if (c->axes[a].reduced || a == s->vector_axis || s->tile[a] == 1 || strides[a] == 0) continue;
+    int64_t bytes = llabs(strides[a]) * (int64_t)dtype_size(c->element), distinct = WAY_BYTES;
+    if (bytes < CACHE_LINE) continue;
+    while (distinct > 1 && bytes % 2 == 0) {
+      bytes /= 2;
+      distinct /= 2;
+    }
+    lines *= (double)s->tile[a];
+    sets *= fmin((double)distinct, (double)s->tile[a]);
+  }
+  return lines > sets * CACHE_WAYS;
+}
+
+bool contraction_reads_directly(const contraction_schedule *s, int operand) {
+  return !s->copied[operand] && !s->packed[operand];
+}
+
+static bool operand_collides(const contraction *c, const contraction_schedule *s, int operand) {
+  int64_t strides[CONTRACTION_AXES];
+  for (int a = 0; a < c->axis_count; a++) strides[a] = contraction_stride(&c->operands[operand], a);
+  return contraction_reads_directly(s, operand) && lines_collide(c, s, strides);
+}
+
+static bool output_collides(const contraction *c, const contraction_schedule *s) {
+  int64_t strides[CONTRACTION_AXES];
+  for (int a = 0; a < c->axis_count; a++) strides[a] = c->axes[a].stride;
+  return lines_collide(c, s, strides);
+}
+
+/* Cache lines of which a step reads elements one by one; 0 where the next steps read the same ones. */
+static double lines_of_elements(const contraction *c, const contraction_schedule *s, int operand) {
+  const int64_t size = (int64_t)dtype_size(c->element);
+  double lines = 1;
+  for (int a = 0; a < c->axis_count; a++) {
+    int64_t bytes = llabs(contraction_stride(&c->operands[operand], a)) * size;
+    if (bytes == 0) continue;
+    if (c->axes[a].reduced && bytes < CACHE_LINE && c->axes[a].extent > 1) return 0;
+    if (!c->axes[a].reduced) lines *= fmax(1, fmin(1, (double)bytes / CACHE_LINE) * mean_tile(c, s, a));
+  }
+  return lines;
+}
+
+/* The same lines are read again for the neighbours of a tile. */
+static double far_element_cycles(const contraction *c, const contraction_schedule *s, int operand,
+                                 const target *t) {
+  double lines = lines_of_elements(c, s, operand);
+  return steps(c, s) * lines * CACHE_LINE > (double)t->l1_bytes / 2 ? lines * far_load_cycles : 0;
+}
+
+/* Cycles that a step waits for vectors that are not in the first cache. Panels come there by themselves:
+ * they are read in order. What later runs read was driven out by the rest of the operand. */
+static double far_cycles(const contraction *c, const contraction_schedule *s, int operand,
+                         const target *t) {
+  if (operand_collides(c, s, operand)) return positions(c, s, operand) * far_load_cycles;
+  bool vectors = s->vector_axis >= 0 && contraction_depends(&c->operands[operand], s->vector_axis);
+  bool again = read_again(c, s, operand), alike = c->operands[operand].runs_alike > 1;
+  if (!vectors && contraction_reads_directly(s, operand)) return far_element_cycles(c, s, operand, t);
+  if (!vectors || s->copied[operand] || reach(c, s, operand) <= (double)t->l1_bytes / 2) return 0;
+  if (s->packed[operand]) return again ? positions(c, s, operand) * far_panel_cycles : 0;
+  return again || alike ? positions(c, s, operand) * far_load_cycles : 0;
+}
+
+/* Sums take a stride of 1 in the output as vectors, any other through local memory. */
+static double store_cycles(const contraction *c, const contraction_schedule *s) {
+  double count = sums(c, s);
+  if (s->vector_axis < 0) return count;
+  if (c->axes[s->vector_axis].reduced) return count * 2 * (log2(s->lanes) + 1);
+  if (c->axes[s->vector_axis].stride != 1) return count * s->lanes * element_copy_cycles;
+  bool partial = c->axes[s->vector_axis].extent % s->lanes != 0;
+  double pieces = partial ? 3 * count / mean_tile(c, s, s->vector_axis) : 0;
+  return (output_collides(c, s) ? colliding_store_cycles : 1) * count + pieces;
+}
+
+/* What the epilogue reads and writes besides the sums lies as they do. */
+static double epilogue_cycles(const contraction *c, const contraction_schedule *s) {
+  const double count = sums(c, s) * fmax(0, c->epilogue_elements - 1);
+  const bool vectors = s->vector_axis >= 0 && !c->axes[s->vector_axis].reduced;
+  return vectors && c->axes[s->vector_axis].stride != 1 ? count * s->lanes * gather_cycles : count;
+}
+
+/* Elements copied in one walk over all that an operand depends on. */
+static double copied_elements(const contraction *c, const contraction_schedule *s, int operand) {
+  const contraction_operand *o = &c->operands[operand];
+  int64_t sizes[CONTRACTION_AXES];
+  contraction_box_sizes(c, s, sizes);
+  double elements = 1;
+  for (int i = 0; i < o->rank; i++)
+    elements *= (double)contraction_box(c, s, &o->coordinates[i], sizes);
+  for (int a = 0; a < c->axis_count; a++)
+    if (contraction_depends(o, a) && (s->outer[a] || a == s->block_axis))
+      elements *= (double)contraction_cut_of(c, s, a).tiles;
+  return elements;
+}
+
+double contraction_copy_cycles(const contraction *c, const contraction_schedule *s, int operand) {
+  const contraction_operand *o = &c->operands[operand];
+  double elements = s->packed[operand] ? (double)contraction_packed_elements(c, s, operand)
+                                       : copied_elements(c, s, operand);
+  int innermost = s->vector_axis < 0 ? -1 : contraction_coordinate_of(o, s->vector_axis);
+  if (innermost < 0) innermost = o->rank - 1;
+  bool side_by_side = o->rank == 0 || (o->element ? o->runs[innermost]
+                                                  : o->coordinates[innermost].stride == 1);
+  bool runs = side_by_side && (o->rank == 0 || o->coordinates[innermost].dilation == 1);
+  return elements * ((runs ? 3.0 / s->lanes : element_copy_cycles) + o->element_cycles);
+}
+
+/* Cycles of one step of a tile of which `busy` keep the busiest units. */
+static double step_cycles(double busy) { return fmax(busy, 0.5 * CONTRACTION_UNITS_IN_FLIGHT) + 0.25; }
+
+double contraction_least_cycles(const contraction *c, const contraction_schedule *s) {
+  return tiles(c, s) * (steps(c, s) * step_cycles(sums(c, s) * 0.5));
+}
+
+double contraction_cycles(const contraction *c, const contraction_schedule *s, const target *t) {
+  double step = step_cycles(fmax(sums(c, s) * 0.5, load_cycles(c, s, 0) + load_cycles(c, s, 1)));
+  for (int i = 0; i < 2; i++) step += far_cycles(c, s, i, t);
+  double cycles = tiles(c, s) * (steps(c, s) * step +
+                                 blocks(c, s) * (store_cycles(c, s) + tile_cycles) +
+                                 (blocks(c, s) - 1) * (store_cycles(c, s) + block_cycles) +
+                                 epilogue_cycles(c, s));
+  double again = 1;
+  for (int a = 0; a < c->axis_count; a++)
+    if (s->outer[a] && contraction_depends(&c->operands[s->first], a) && !contraction_shared(c, a))
+      again *= (double)contraction_cut_of(c, s, a).tiles;
+  for (int i = 0; i < 2; i++) {
+    if (s->copied[i]) cycles += contraction_copy_cycles(c, s, i) * (i == s->first ? 1 : again);
+    if (s->packed[i]) cycles += contraction_copy_cycles(c, s, i) / c->operands[i].runs_alike;
+  }
+  return cycles;
+}

@@ -1,0 +1,25 @@
+/* What the loops of a contraction take, as the search for a schedule asks it. */
+#ifndef CONTRACTION_COST_H
+#define CONTRACTION_COST_H
+
+#include "contraction.h"
+
+/* Independent sums that hide the latency of one. */
+enum { CONTRACTION_UNITS_IN_FLIGHT = 8 };
+
+/* All of it, on one core. */
+double contraction_cycles(const contraction *c, const contraction_schedule *s, const target *t);
+
+/* Multiplying and adding alone: the above is not less, however the operands are copied. */
+double contraction_least_cycles(const contraction *c, const contraction_schedule *s);
+
+/* Copying or packing all that an operand depends on, once, where it lies in the first cache. */
+double contraction_copy_cycles(const contraction *c, const contraction_schedule *s, int operand);
+
+/* True where both operands depend on the axis. */
+bool contraction_shared(const contraction *c, int axis);
+
+/* True where an operand is neither copied nor packed. */
+bool contraction_reads_directly(const contraction_schedule *s, int operand);
+
+#endif
