@@ -232,3 +232,10 @@ double contraction_cycles(const contraction *c, const contraction_schedule *s, c
   }
   return cycles;
 }
+
+double contraction_arrival_cycles(const contraction *c, int operand, const target *t) {
+  double bytes = (double)dtype_size(c->element);
+  for (int i = 0; i < c->operands[operand].rank; i++)
+    bytes *= (double)c->operands[operand].coordinates[i].extent;
+  return bytes / CACHE_LINE * (bytes > (double)t->l2_bytes ? 30 : bytes > (double)t->l1_bytes ? 5 : 0);
+}

@@ -16,6 +16,9 @@ double contraction_least_cycles(const contraction *c, const contraction_schedule
 /* Copying or packing all that an operand depends on, once, where it lies in the first cache. */
 double contraction_copy_cycles(const contraction *c, const contraction_schedule *s, int operand);
 
+/* The arrival of its cache lines there, from where so many are likely to lie. */
+double contraction_arrival_cycles(const contraction *c, int operand, const target *t);
+
 /* True where both operands depend on the axis. */
 bool contraction_shared(const contraction *c, int axis);
 

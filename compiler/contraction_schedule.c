@@ -329,19 +329,19 @@ static int64_t split(const contraction *c, contraction_schedule *s, int axis, in
 
 /* Tasks among which an axis may be shared out that the first operand's copy does not depend on: each
  * of them makes that copy, which shall not take more than a tenth of its time. */
-static int64_t most_repeats(const contraction *c, const contraction_schedule *s) {
+static int64_t most_repeats(const contraction *c, const contraction_schedule *s, const target *t) {
   if (!s->copied[s->first]) return MOST_TASKS;
-  double repeats = s->cycles / contraction_copy_cycles(c, s, s->first) / 10;
+  double repeats = s->cycles / (contraction_copy_cycles(c, s, s->first) + contraction_arrival_cycles(c, s->first, t)) / 10;
   return repeats < 1 ? 1 : repeats > MOST_TASKS ? MOST_TASKS : (int64_t)repeats;
 }
 
 /* Axes whose splitting repeats no copy come first. */
-static void split_tasks(const contraction *c, contraction_schedule *s) {
+static void split_tasks(const contraction *c, contraction_schedule *s, const target *t) {
   for (int a = 0; a < c->axis_count; a++) s->parts[a] = 1;
   double share = s->cycles / TASK_CYCLES;
   int64_t wanted = share < 1 ? 1 : share > MOST_TASKS ? MOST_TASKS : (int64_t)share;
   for (int turn = 0; turn < 3; turn++) {
-    if (turn == 2 && wanted > most_repeats(c, s)) wanted = most_repeats(c, s);
+    if (turn == 2 && wanted > most_repeats(c, s, t)) wanted = most_repeats(c, s, t);
     for (int a = 0; a < c->axis_count && wanted > 1; a++) {
       int rank = contraction_shared(c, a) ? 0 : contraction_depends(&c->operands[s->first], a) ? 1 : 2;
       if (turn == rank && may_split(c, s, a)) wanted = split(c, s, a, wanted);
@@ -360,6 +360,6 @@ contraction_schedule contraction_schedule_find(const contraction *c, const targe
           !c->axes[s.vector_axis].covered)
         consider_copies(&q, s);
   ensure(q.best.cycles < INFINITY);
-  split_tasks(c, &q.best);
+  split_tasks(c, &q.best, t);
   return q.best;
 }

@@ -207,6 +207,19 @@ static void test_gates_lie_along_the_result(void **state) {
   }
 }
 
+/* Tasks that would each copy what lies far away are not worth having. */
+static void test_far_copies_are_made_once(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  const large_shape far = {.m = 256, .n = 1024, .k = 2048};
+  const target *t = target_find(a, "x86-64-v4");
+  const contraction_case *k = contraction_case_new(a, large_node(a, &far), t, LAYOUT_DENSE, LAYOUT_DENSE);
+  assert_true(k->schedule.copied[1] && k->schedule.first == 1);
+  assert_int_equal(k->schedule.parts[0], 1);
+  assert_true(k->schedule.parts[1] > 16);
+  arena_free(a);
+}
+
 /* Compiled code and interpreter agree to the bit. */
 static void compare_compiled(arena *a, const contraction_case *k, const target *t) {
   size_t bytes = (size_t)type_bytes(&k->node->type);
@@ -251,6 +264,7 @@ int main(void) {
       cmocka_unit_test(test_infinity_beyond_window), cmocka_unit_test(test_compiled),
       cmocka_unit_test(test_epilogues_lie_along_the_result),
       cmocka_unit_test(test_gates_lie_along_the_result),
+      cmocka_unit_test(test_far_copies_are_made_once),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
