@@ -151,6 +151,11 @@ static double far_element_cycles(const contraction *c, const contraction_schedul
   return steps(c, s) * lines * CACHE_LINE > (double)t->l1_bytes / 2 ? lines * far_load_cycles : 0;
 }
 
+/* True where a step reads so many lines side by side that the next ones come by themselves. */
+static bool reads_wide_rows(const contraction *c, const contraction_schedule *s) {
+  return mean_tile(c, s, s->vector_axis) * s->lanes * (double)dtype_size(c->element) >= 4 * CACHE_LINE;
+}
+
 /* Cycles that a step waits for vectors that are not in the first cache. Panels come there by themselves:
  * they are read in order. What later runs read was driven out by the rest of the operand. */
 static double far_cycles(const contraction *c, const contraction_schedule *s, int operand,
@@ -161,7 +166,7 @@ static double far_cycles(const contraction *c, const contraction_schedule *s, in
   if (!vectors && contraction_reads_directly(s, operand)) return far_element_cycles(c, s, operand, t);
   if (!vectors || s->copied[operand] || reach(c, s, operand) <= (double)t->l1_bytes / 2) return 0;
   if (s->packed[operand]) return again ? positions(c, s, operand) * far_panel_cycles : 0;
-  return again || alike ? positions(c, s, operand) * far_load_cycles : 0;
+  return again || (alike && !reads_wide_rows(c, s)) ? positions(c, s, operand) * far_load_cycles : 0;
 }
 
 /* Sums take a stride of 1 in the output as vectors, any other through local memory. */

@@ -207,6 +207,18 @@ static void test_gates_lie_along_the_result(void **state) {
   }
 }
 
+/* One row times weights: wide rows of these, which are read once in each run, come as fast as panels. */
+static void test_wide_rows_are_not_packed(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  const large_shape s = {.m = 1, .n = 1024, .k = 256};
+  const target *t = target_find(a, "x86-64-v4");
+  const contraction_case *k =
+      contraction_case_of_runs(a, large_node(a, &s), t, LAYOUT_DENSE, LAYOUT_DENSE, 128);
+  assert_true(k->schedule.lanes == 16 && !k->schedule.packed[1] && !k->schedule.copied[1]);
+  arena_free(a);
+}
+
 /* Tasks that would each copy what lies far away are not worth having. */
 static void test_far_copies_are_made_once(void **state) {
   (void)state;
@@ -264,6 +276,7 @@ int main(void) {
       cmocka_unit_test(test_infinity_beyond_window), cmocka_unit_test(test_compiled),
       cmocka_unit_test(test_epilogues_lie_along_the_result),
       cmocka_unit_test(test_gates_lie_along_the_result),
+      cmocka_unit_test(test_wide_rows_are_not_packed),
       cmocka_unit_test(test_far_copies_are_made_once),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
