@@ -127,16 +127,20 @@ static expr clamp(maker *m, expr x, double low, double high) {
 }
 
 /* e^x = 2^n e^r, scaled in two steps, so that results below the normal numbers round once; f32's are far
- * from those of f64. */
+ * from those of f64. What rounds to 0 is set to 0: processors take a hundred cycles and more for a product
+ * that underflows, and masks of -inf are common. */
 static expr make_exp(maker *m, expr x) {
-  x = is_single(m) ? clamp(m, x, -110, 100) : m->narrow ? clamp(m, x, -160, 160) : clamp(m, x, -760, 720);
+  double least = is_single(m) ? -104 : -746;
+  expr none = m->narrow ? NULL : let(m, "none", op2(m, SCALAR_LT, x, real(m, least)));
+  if (m->narrow) x = clamp(m, x, -160, 160);
+  else x = let(m, "x", choose(m, none, real(m, 0), op2(m, SCALAR_MINIMUM, x, real(m, is_single(m) ? 100 : 720))));
   reduced z = reduce_exp(m, x);
   expr p = let(m, "p", add(m, real(m, 1), fused(m, mul(m, z.r, z.r), exp_tail(m, z.r), z.r)));
   if (m->narrow) return mul(m, p, power_of_two(m, z.n));
   expr even = add(m, z.n, integer(m, 4096)); /* not negative, so that the shift halves it */
   expr half = let(m, "half", sub(m, op2(m, SCALAR_SHR, even, integer(m, 1)), integer(m, 2048)));
-  expr scaled = mul(m, p, power_of_two(m, half));
-  return mul(m, scaled, power_of_two(m, sub(m, z.n, half)));
+  expr scaled = mul(m, mul(m, p, power_of_two(m, half)), power_of_two(m, sub(m, z.n, half)));
+  return choose(m, none, real(m, 0), scaled);
 }
 
 /* e^x - 1 = 2^n (e^r - 1) + (2^n - 1), from 2^(n-1) to keep within the largest number. */
