@@ -13,7 +13,7 @@ enum {
 };
 
 static const double element_copy_cycles = 1.3, tile_cycles = 12,
-                    block_cycles = 20, far_load_cycles = 1, far_panel_cycles = 0.15,
+                    block_cycles = 20, far_load_cycles = 1, far_panel_cycles = 0.05,
                     colliding_store_cycles = 8, gather_cycles = 3;
 
 bool contraction_shared(const contraction *c, int axis) {
