@@ -1,4 +1,4 @@
-/* Whole models in f64: every entry, several steps of training, within 1e-9 of the interpreter. Two
+/* Whole models in f64: every entry, several steps of training, within 1e-9 of the interpreter. Three
  * models are compiled for each width of vectors, and for the first the loop interpreter runs too; the
  * others, at small sizes, and the programs of tests/lang share the widths among them. */
 #include <setjmp.h>
@@ -20,7 +20,6 @@ typedef struct model_file {
   int definition_count;
   const target *target;
   differential_ways ways;
-  const char *compiler; /* NULL: cc */
 } model_file;
 
 static const char *check_model(arena *a, void *context) {
@@ -33,7 +32,6 @@ static const char *check_model(arena *a, void *context) {
   if (!p) return "the model was refused";
   const differential how = {.target = m->target,
                             .ways = m->ways,
-                            .compiler = m->compiler,
                             .seed = 3,
                             .rounds = STEPS,
                             .low = -0.5,
@@ -50,7 +48,7 @@ static void agrees_on_all_targets(const char *path, const definition *definition
   assert_non_null(targets[0]);
   for (int i = 0; targets[i]; i++) {
     if (i > 0 && targets[i]->vector_bytes == 16 && targets[i - 1]->vector_bytes == 16) continue;
-    model_file m = {path, definitions, count, targets[i], i ? COMPILED : ALL_WAYS, NULL};
+    model_file m = {path, definitions, count, targets[i], i ? COMPILED : ALL_WAYS};
     const char *wrong = differential_apart(a, check_model, &m);
     if (wrong) fail_msg("%s, %s: %s", path, targets[i]->cpu, wrong);
   }
@@ -64,6 +62,11 @@ static void logistic(void **state) {
   agrees_on_all_targets("models/supervised/logistic.dnn", two_rows, 1);
 }
 
+static void mlp(void **state) {
+  (void)state;
+  agrees_on_all_targets("models/supervised/mlp.dnn", two_rows, 1);
+}
+
 static void lenet5(void **state) {
   (void)state;
   agrees_on_all_targets("models/convnets/lenet5.dnn", two_rows, 1);
@@ -75,7 +78,6 @@ static const struct {
   const char *path;
   definition definitions[MOST_DEFINITIONS];
 } small_models[] = {
-    {"models/supervised/mlp.dnn", {{"B", "2"}}},
     {"models/supervised/perceptron.dnn", {{"N", "20"}, {"SIZE", "8"}}},
     {"models/supervised/regression.dnn", {{"N", "30"}}},
     {"models/supervised/dropout.dnn", {{"B", "2"}, {"UNITS", "64"}}},
@@ -130,14 +132,13 @@ static const struct {
      {{"B", "20"}, {"SIDE", "8"}, {"EDGE", "8"}, {"UNITS", "2"}, {"CHANNELS", "1"}}},
 };
 
-/* The turn-th of several is compiled for the turn-th width, counted round; without optimisation, which takes
- * most of the time, and which random programs are compiled with. */
+/* The turn-th of several is compiled for the turn-th width, counted round. */
 static void agrees_on_one_target(arena *a, int turn, const char *path, const definition *definitions, int count) {
   const target **targets = differential_targets(a);
   int target_count = 0;
   while (targets[target_count]) target_count++;
   assert_true(target_count > 0);
-  model_file m = {path, definitions, count, targets[turn % target_count], ALL_WAYS, "tests/lang/cc.sh"};
+  model_file m = {path, definitions, count, targets[turn % target_count], ALL_WAYS};
   const char *wrong = differential_apart(a, check_model, &m);
   if (wrong) fail_msg("%s, %s: %s", path, m.target->cpu, wrong);
 }
@@ -166,7 +167,8 @@ static void programs(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(logistic), cmocka_unit_test(lenet5), cmocka_unit_test(small),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(logistic), cmocka_unit_test(mlp),
+                                     cmocka_unit_test(lenet5), cmocka_unit_test(small),
                                      cmocka_unit_test(programs)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
