@@ -121,7 +121,8 @@ static bool write_sources(const module *m, const char *header_name, FILE *header
   if (header) fputs(declarations.text, header);
   const char *head = source_head(a, m, header_name, declarations.text);
   bool good = !(header && ferror(header));
-  for (int i = 0; i < count; i++) good = c_unit_write(&units[i], texts[i], head, i ? "" : rest.text) && good;
+  for (int i = 0; i < count; i++)
+    good = c_unit_write(&units[i], texts[i], head, i ? "" : rest.text) && good;
   return good;
 }
 

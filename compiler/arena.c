@@ -29,7 +29,6 @@ typedef struct ending {
 struct arena {
   block *blocks;
   ending *endings; /* the last first */
-  size_t used;
 };
 
 static void run_endings(arena *a) {
@@ -102,7 +101,6 @@ void *arena_alloc(arena *a, size_t bytes) {
     start = 0;
   }
   b->used = start + bytes;
-  a->used += bytes;
   return b->bytes + start;
 }
 
@@ -148,5 +146,3 @@ char *arena_printf(arena *a, const char *format, ...) {
   va_end(arguments);
   return text;
 }
-
-size_t arena_used(const arena *a) { return a->used; }

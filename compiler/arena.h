@@ -38,9 +38,6 @@ void arena_at_end(arena *a, void (*run)(void *argument), void *argument);
  * bytes: what was wanted; 0 where unknown. */
 _Noreturn void arena_exhausted(arena *a, size_t bytes);
 
-/* Bytes handed out so far. */
-size_t arena_used(const arena *a);
-
 #define arena_new_of(a, type) ((type *)arena_alloc((a), sizeof(type)))
 #define arena_array_of(a, count, type) ((type *)arena_array((a), (size_t)(count), sizeof(type)))
 

@@ -9,19 +9,8 @@
 #include <cmocka.h>
 
 #include "json.h"
+#include "json_case.h"
 #include "tool_case.h"
-
-static const cJSON *member(const cJSON *object, const char *name) {
-  const cJSON *found = cJSON_GetObjectItemCaseSensitive(object, name);
-  if (!found) fail_msg("there is no %s", name);
-  return found;
-}
-
-static double number(const cJSON *object, const char *name) {
-  const cJSON *found = member(object, name);
-  assert_true(cJSON_IsNumber(found));
-  return found->valuedouble;
-}
 
 static cJSON *described(const char *file) {
   json_set_up();
@@ -41,31 +30,31 @@ static int set_up(void **state) {
 static void test_json_of_a_text(void **state) {
   (void)state;
   cJSON *model = described("lenet5.dnn");
-  assert_string_equal(member(model, "name")->valuestring, "lenet5");
-  const cJSON *entries = member(model, "entries");
+  assert_string_equal(json_member(model, "name")->valuestring, "lenet5");
+  const cJSON *entries = json_member(model, "entries");
   assert_int_equal(cJSON_GetArraySize(entries), 3);
   const cJSON *predict = cJSON_GetArrayItem(entries, 0), *train = cJSON_GetArrayItem(entries, 1);
-  assert_string_equal(member(predict, "name")->valuestring, "predict");
-  assert_true(cJSON_IsFalse(member(predict, "updates")) && cJSON_IsTrue(member(train, "updates")));
-  assert_true(number(predict, "operations") == 831898); /* tests/pass/test_cost.c */
-  assert_true(number(predict, "parameters") == 61706 && number(predict, "parameter_bytes") == 246824);
+  assert_string_equal(json_member(predict, "name")->valuestring, "predict");
+  assert_true(cJSON_IsFalse(json_member(predict, "updates")) && cJSON_IsTrue(json_member(train, "updates")));
+  assert_true(json_number(predict, "operations") == 831898); /* tests/pass/test_cost.c */
+  assert_true(json_number(predict, "parameters") == 61706 && json_number(predict, "parameter_bytes") == 246824);
   /* products thrice, for values and both gradients, but for that of the image; the rest is a twentieth */
   double products = 64 * (2 * 215472. + 3 * 480000 + 3 * (96000 + 20160 + 1680));
-  assert_true(number(train, "operations") > products && number(train, "operations") < 1.05 * products);
+  assert_true(json_number(train, "operations") > products && json_number(train, "operations") < 1.05 * products);
   for (int i = 0; i < 3; i++) {
     const cJSON *e = cJSON_GetArrayItem(entries, i);
-    assert_true(number(e, "kernels") >= 8 && number(e, "bytes_read") > number(e, "bytes_written"));
-    assert_true(number(e, "scratch_bytes") >= number(e, "scratch_bound"));
-    assert_true(number(e, "scratch_bound") >= number(e, "scratch_bound_any_order"));
-    assert_true(number(e, "open_loops") == 0);
+    assert_true(json_number(e, "kernels") >= 8 && json_number(e, "bytes_read") > json_number(e, "bytes_written"));
+    assert_true(json_number(e, "scratch_bytes") >= json_number(e, "scratch_bound"));
+    assert_true(json_number(e, "scratch_bound") >= json_number(e, "scratch_bound_any_order"));
+    assert_true(json_number(e, "open_loops") == 0);
   }
-  const cJSON *image = cJSON_GetArrayItem(member(train, "inputs"), 0), *shape = member(image, "shape");
-  assert_string_equal(member(image, "element")->valuestring, "u8");
+  const cJSON *image = cJSON_GetArrayItem(json_member(train, "inputs"), 0), *shape = json_member(image, "shape");
+  assert_string_equal(json_member(image, "element")->valuestring, "u8");
   assert_int_equal(cJSON_GetArraySize(shape), 3);
   assert_int_equal(cJSON_GetArrayItem(shape, 0)->valueint, 64);
-  assert_int_equal(cJSON_GetArraySize(member(model, "parameters")), 10);
-  assert_int_equal(cJSON_GetArraySize(member(model, "states")), 30);
-  assert_true(number(member(model, "bytes"), "scratch") >= number(train, "scratch_bytes"));
+  assert_int_equal(cJSON_GetArraySize(json_member(model, "parameters")), 10);
+  assert_int_equal(cJSON_GetArraySize(json_member(model, "states")), 30);
+  assert_true(json_number(json_member(model, "bytes"), "scratch") >= json_number(train, "scratch_bytes"));
   cJSON_Delete(model);
 }
 
@@ -76,7 +65,7 @@ static void test_library(void **state) {
                                       "kernels", "scratch_bytes", "scratch_bound", "scratch_bound_any_order",
                                       "open_loops"};
   cJSON *text = described("lenet5.dnn"), *library = described("lenet5.so");
-  for (cJSON *e = member(text, "entries")->child; e; e = e->next)
+  for (cJSON *e = json_member(text, "entries")->child; e; e = e->next)
     for (size_t i = 0; i < sizeof costs / sizeof *costs; i++) {
       assert_true(cJSON_HasObjectItem(e, costs[i]));
       cJSON_DeleteItemFromObject(e, costs[i]);

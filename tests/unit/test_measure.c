@@ -12,6 +12,7 @@
 #include "bounds.h"
 #include "file.h"
 #include "json.h"
+#include "json_case.h"
 #include "machine.h"
 #include "spread.h"
 #include "tool_case.h"
@@ -109,42 +110,24 @@ static void numbers_are_short(void **state) {
 
 /* ---- JSON ------------------------------------------------------------------------------------ */
 
-static const cJSON *member(const cJSON *object, const char *name) {
-  const cJSON *found = cJSON_GetObjectItemCaseSensitive(object, name);
-  if (!found) fail_msg("there is no %s", name);
-  return found;
-}
-
-static double number(const cJSON *object, const char *name) {
-  const cJSON *found = member(object, name);
-  assert_true(cJSON_IsNumber(found));
-  return found->valuedouble;
-}
-
-static const char *text(const cJSON *object, const char *name) {
-  const char *found = cJSON_GetStringValue(member(object, name));
-  assert_non_null(found);
-  return found;
-}
-
 static cJSON *parsed(const char *said) {
   json_set_up();
   cJSON *object = cJSON_Parse(said);
   if (!object) fail_msg("no JSON: %s", said);
-  assert_string_equal(text(object, "name"), "measured");
+  assert_string_equal(json_text(object, "name"), "measured");
   return object;
 }
 
 static const cJSON *entry_of(const cJSON *object, const char *name) {
-  for (const cJSON *e = member(object, "entries")->child; e; e = e->next)
-    if (!strcmp(text(e, "name"), name)) return e;
+  for (const cJSON *e = json_member(object, "entries")->child; e; e = e->next)
+    if (!strcmp(json_text(e, "name"), name)) return e;
   fail_msg("no entry %s", name);
   return NULL;
 }
 
 static void check_spread(const cJSON *s) {
-  assert_true(number(s, "low") > 0 && number(s, "low") <= number(s, "median"));
-  assert_true(number(s, "median") <= number(s, "high"));
+  assert_true(json_number(s, "low") > 0 && json_number(s, "low") <= json_number(s, "median"));
+  assert_true(json_number(s, "median") <= json_number(s, "high"));
 }
 
 static int set_up(void **state) {
@@ -156,15 +139,15 @@ static int set_up(void **state) {
 /* ---- bench ----------------------------------------------------------------------------------- */
 
 static void check_run(const cJSON *e, const cJSON *run, int threads) {
-  assert_true(number(run, "threads") == threads && number(run, "rounds") >= 3);
-  check_spread(member(run, "seconds"));
-  const double seconds = number(member(run, "seconds"), "median");
-  assert_true(number(run, "processor_seconds") > 0 && number(run, "busy") > 0 && number(run, "busy") < threads + 0.1);
-  assert_true(number(run, "calls_per_second") * seconds > 0.999 && number(run, "calls_per_second") * seconds < 1.001);
-  double operations = number(run, "operations_per_second") * seconds;
-  assert_true(operations > 0.999 * number(e, "operations") && operations < 1.001 * number(e, "operations") + 1);
-  assert_true(number(run, "limit_seconds") > 0 && number(run, "limit_share") > 0);
-  if (machine_vector_bytes()) assert_true(number(run, "peak_operations_per_second") > 1e6);
+  assert_true(json_number(run, "threads") == threads && json_number(run, "rounds") >= 3);
+  check_spread(json_member(run, "seconds"));
+  const double seconds = json_number(json_member(run, "seconds"), "median");
+  assert_true(json_number(run, "processor_seconds") > 0 && json_number(run, "busy") > 0 && json_number(run, "busy") < threads + 0.1);
+  assert_true(json_number(run, "calls_per_second") * seconds > 0.999 && json_number(run, "calls_per_second") * seconds < 1.001);
+  double operations = json_number(run, "operations_per_second") * seconds;
+  assert_true(operations > 0.999 * json_number(e, "operations") && operations < 1.001 * json_number(e, "operations") + 1);
+  assert_true(json_number(run, "limit_seconds") > 0 && json_number(run, "limit_share") > 0);
+  if (machine_vector_bytes()) assert_true(json_number(run, "peak_operations_per_second") > 1e6);
 }
 
 /* One thread and all that are asked for; the counts are those of dnn info. */
@@ -174,16 +157,16 @@ static void bench_as_json(void **state) {
                                        "parameter_bytes", "scratch_bytes"};
   cJSON *bench = parsed(tool_expect(0, "bench measured.dnn --json --seconds=0 --threads=2"));
   cJSON *info = parsed(tool_expect(0, "info measured.dnn --json"));
-  assert_int_equal(cJSON_GetArraySize(member(bench, "entries")), 4);
-  for (const cJSON *e = member(bench, "entries")->child; e; e = e->next) {
-    const cJSON *described = entry_of(info, text(e, "name")), *runs = member(e, "runs");
+  assert_int_equal(cJSON_GetArraySize(json_member(bench, "entries")), 4);
+  for (const cJSON *e = json_member(bench, "entries")->child; e; e = e->next) {
+    const cJSON *described = entry_of(info, json_text(e, "name")), *runs = json_member(e, "runs");
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
-      assert_true(number(e, counts[i]) == number(described, counts[i]));
+      assert_true(json_number(e, counts[i]) == json_number(described, counts[i]));
     assert_int_equal(cJSON_GetArraySize(runs), 2);
     check_run(e, cJSON_GetArrayItem(runs, 0), 1);
     check_run(e, cJSON_GetArrayItem(runs, 1), 2);
   }
-  assert_true(number(entry_of(bench, "predict"), "argument_bytes") == 4 * (64 * 8 + 64 * 64));
+  assert_true(json_number(entry_of(bench, "predict"), "argument_bytes") == 4 * (64 * 8 + 64 * 64));
   cJSON_Delete(info);
   cJSON_Delete(bench);
 }
@@ -201,11 +184,11 @@ static void bench_as_text(void **state) {
 /* ---- profile --------------------------------------------------------------------------------- */
 
 static const cJSON *kernel_at(const cJSON *e, int line, const char *word) {
-  for (const cJSON *k = member(e, "kernels")->child; k; k = k->next) {
+  for (const cJSON *k = json_member(e, "kernels")->child; k; k = k->next) {
     const cJSON *place = cJSON_GetObjectItemCaseSensitive(k, "place");
-    if (place && number(place, "line") == line && strstr(text(k, "name"), word)) return k;
+    if (place && json_number(place, "line") == line && strstr(json_text(k, "name"), word)) return k;
   }
-  fail_msg("no kernel %s of line %d in %s", word, line, text(e, "name"));
+  fail_msg("no kernel %s of line %d in %s", word, line, json_text(e, "name"));
   return NULL;
 }
 
@@ -217,42 +200,42 @@ static bool same_place(const cJSON *x, const cJSON *y, const char *name) {
 /* Each once, the longest first; shares are parts of a whole. */
 static void check_kernels(const cJSON *e) {
   double seconds = 0, shares = 0, limit = 0, before = 1e9;
-  for (const cJSON *k = member(e, "kernels")->child; k; k = k->next) {
+  for (const cJSON *k = json_member(e, "kernels")->child; k; k = k->next) {
     for (const cJSON *other = k->next; other; other = other->next)
-      assert_false(!strcmp(text(k, "name"), text(other, "name")) && same_place(k, other, "place") &&
+      assert_false(!strcmp(json_text(k, "name"), json_text(other, "name")) && same_place(k, other, "place") &&
                    same_place(k, other, "library"));
-    assert_true(number(k, "seconds") >= 0 && number(k, "seconds") <= before && number(k, "calls") >= 1);
-    assert_true(number(k, "bytes_read") + number(k, "bytes_written") > 0 && number(k, "limit_seconds") > 0);
-    assert_true(!strcmp(text(k, "limit"), "peak") || !strcmp(text(k, "limit"), "memory"));
-    before = number(k, "seconds");
+    assert_true(json_number(k, "seconds") >= 0 && json_number(k, "seconds") <= before && json_number(k, "calls") >= 1);
+    assert_true(json_number(k, "bytes_read") + json_number(k, "bytes_written") > 0 && json_number(k, "limit_seconds") > 0);
+    assert_true(!strcmp(json_text(k, "limit"), "peak") || !strcmp(json_text(k, "limit"), "memory"));
+    before = json_number(k, "seconds");
     seconds += before;
-    shares += number(k, "share");
-    limit += number(k, "limit_seconds");
+    shares += json_number(k, "share");
+    limit += json_number(k, "limit_seconds");
   }
   assert_true(shares > 0.999 && shares < 1.001);
-  assert_true(seconds > 0.999 * number(e, "kernel_seconds") && seconds < 1.001 * number(e, "kernel_seconds"));
-  assert_true(limit > 0.999 * number(e, "limit_seconds") && limit < 1.001 * number(e, "limit_seconds"));
+  assert_true(seconds > 0.999 * json_number(e, "kernel_seconds") && seconds < 1.001 * json_number(e, "kernel_seconds"));
+  assert_true(limit > 0.999 * json_number(e, "limit_seconds") && limit < 1.001 * json_number(e, "limit_seconds"));
 }
 
 static double sum_over_kernels(const cJSON *e, const char *name) {
   double sum = 0;
-  for (const cJSON *k = member(e, "kernels")->child; k; k = k->next) sum += number(k, name);
+  for (const cJSON *k = json_member(e, "kernels")->child; k; k = k->next) sum += json_number(k, name);
   return sum;
 }
 
 /* The line of the model, and that of the library behind it; in loops, turns that were run. */
 static void check_places(const cJSON *profile) {
-  const cJSON *layer = kernel_at(entry_of(profile, "predict"), 11, "dot"), *library = member(layer, "library");
-  assert_string_equal(text(member(layer, "place"), "file"), "measured.dnn");
-  assert_string_equal(text(member(layer, "place"), "text"), "fn twice(x) { layer(x) |> relu |> layer |> relu }");
-  assert_string_equal(text(library, "file"), "std/nn.dnn");
-  expect(text(library, "text"), "x @ w");
-  assert_true(number(layer, "calls") == 2 && number(layer, "operations") >= 2 * 2 * 64 * 64 * 64);
+  const cJSON *layer = kernel_at(entry_of(profile, "predict"), 11, "dot"), *library = json_member(layer, "library");
+  assert_string_equal(json_text(json_member(layer, "place"), "file"), "measured.dnn");
+  assert_string_equal(json_text(json_member(layer, "place"), "text"), "fn twice(x) { layer(x) |> relu |> layer |> relu }");
+  assert_string_equal(json_text(library, "file"), "std/nn.dnn");
+  expect(json_text(library, "text"), "x @ w");
+  assert_true(json_number(layer, "calls") == 2 && json_number(layer, "operations") >= 2 * 2 * 64 * 64 * 64);
   const cJSON *loops = entry_of(profile, "loops");
-  assert_true(number(kernel_at(loops, 25, "dot_tanh"), "calls") == 7);
-  assert_true(number(kernel_at(loops, 26, "sin"), "calls") == 11);
+  assert_true(json_number(kernel_at(loops, 25, "dot_tanh"), "calls") == 7);
+  assert_true(json_number(kernel_at(loops, 26, "sin"), "calls") == 11);
   assert_null(cJSON_GetObjectItemCaseSensitive(kernel_at(loops, 26, "sin"), "library"));
-  expect(text(member(kernel_at(entry_of(profile, "train"), 19, "sub"), "library"), "file"), "std/optim.dnn");
+  expect(json_text(json_member(kernel_at(entry_of(profile, "train"), 19, "sub"), "library"), "file"), "std/optim.dnn");
 }
 
 /* Every call of every kernel is there, and their times are about that of the entry. */
@@ -260,19 +243,19 @@ static void profile_as_json(void **state) {
   (void)state;
   cJSON *profile = parsed(tool_expect(0, "profile measured.dnn --json --seconds=0.05 --clock=cpu"));
   cJSON *info = parsed(tool_expect(0, "info measured.dnn --json"));
-  assert_true(number(profile, "threads") == 1);
-  assert_string_equal(text(profile, "clock"), "cpu");
-  assert_int_equal(cJSON_GetArraySize(member(profile, "entries")), 4);
-  for (const cJSON *e = member(profile, "entries")->child; e; e = e->next) {
-    const cJSON *described = entry_of(info, text(e, "name"));
-    const double whole = number(member(e, "seconds"), "median"), parts = number(e, "kernel_seconds");
-    check_spread(member(e, "seconds"));
+  assert_true(json_number(profile, "threads") == 1);
+  assert_string_equal(json_text(profile, "clock"), "cpu");
+  assert_int_equal(cJSON_GetArraySize(json_member(profile, "entries")), 4);
+  for (const cJSON *e = json_member(profile, "entries")->child; e; e = e->next) {
+    const cJSON *described = entry_of(info, json_text(e, "name"));
+    const double whole = json_number(json_member(e, "seconds"), "median"), parts = json_number(e, "kernel_seconds");
+    check_spread(json_member(e, "seconds"));
     check_kernels(e);
     assert_true(parts > whole / 10 && parts < whole * 10);
-    if (number(described, "open_loops")) continue;
+    if (json_number(described, "open_loops")) continue;
     static const char *const counts[] = {"operations", "bytes_read", "bytes_written"};
-    assert_true(sum_over_kernels(e, "calls") == number(described, "kernels"));
-    for (int i = 0; i < 3; i++) assert_true(sum_over_kernels(e, counts[i]) >= number(described, counts[i]));
+    assert_true(sum_over_kernels(e, "calls") == json_number(described, "kernels"));
+    for (int i = 0; i < 3; i++) assert_true(sum_over_kernels(e, counts[i]) >= json_number(described, counts[i]));
   }
   check_places(profile);
   cJSON_Delete(info);
