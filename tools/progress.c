@@ -4,26 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "colour.h"
+#include "timer.h"
 
 enum { LEAST_BAR = 6, MOST_BAR = 24 };
 static const double least_interval = 0.1;
-
-double progress_clock(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 progress progress_new(int64_t start_step) {
   const char *terminal = getenv("TERM");
   bool dumb = !terminal || !*terminal || (terminal[0] == 'd' && terminal[1] == 'u');
   bool shown = isatty(STDERR_FILENO) && !dumb;
   return (progress){.shown = shown,
-                    .start = progress_clock(),
+                    .start = timer_seconds(TIMER_WALL),
                     .start_step = start_step};
 }
 
@@ -47,11 +41,11 @@ static int terminal_columns(void) {
 }
 
 bool progress_due(const progress *p) {
-  return p->shown && progress_clock() - p->last >= least_interval;
+  return p->shown && timer_seconds(TIMER_WALL) - p->last >= least_interval;
 }
 
 void progress_show(progress *p, const progress_state *s) {
-  p->last = progress_clock();
+  p->last = timer_seconds(TIMER_WALL);
   double rate = (double)(s->done - p->start_step) / (p->last - p->start);
   arena *a = arena_new();
   const char *start = arena_printf(a, "%s %lld/%lld", s->entry, (long long)s->epoch,

@@ -13,8 +13,6 @@ typedef struct progress {
   int64_t start_step;
 } progress;
 
-double progress_clock(void); /* seconds of a clock that never jumps */
-
 /* Begins a phase of which start_step steps are already done. */
 progress progress_new(int64_t start_step);
 

@@ -6,7 +6,7 @@
  * change. */
 typedef enum timer { TIMER_WALL, TIMER_CPU } timer;
 
-/* Seconds since some time. */
+/* Seconds since some time; neither clock ever jumps. */
 double timer_seconds(timer t);
 
 /* Seconds of the processor, of all threads of the process. */

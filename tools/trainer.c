@@ -17,6 +17,7 @@
 #include "picture.h"
 #include "progress.h"
 #include "results.h"
+#include "timer.h"
 #include "watch.h"
 #include "weight_transfer.h"
 
@@ -325,7 +326,7 @@ static bool end_epoch(trainer *t, const stage *s, double start) {
   for (int i = 0; i < s->turn_count; i++) report_turn(t, s, runner_of(t, s->turns[i]));
   t->place.sums = sums_text(t, s);
   if (!run_attached(t, s, AFTER_EPOCH, time)) return false;
-  t->line = arena_printf(t->arena, "%s  (%.1f s)", t->line, progress_clock() - start);
+  t->line = arena_printf(t->arena, "%s  (%.1f s)", t->line, timer_seconds(TIMER_WALL) - start);
   print_line(t, arena_printf(t->arena, "epoch %lld/%lld", (long long)time.epoch + 1,
                              (long long)epoch_of(s, s->steps - 1) + 1));
   return save(t);
@@ -334,7 +335,7 @@ static bool end_epoch(trainer *t, const stage *s, double start) {
 /* Steps up to the next end of an epoch. A stop ends it early, and so does an interruption, with a
  * checkpoint. */
 static bool train_epoch(trainer *t, const stage *s) {
-  double start = progress_clock();
+  double start = timer_seconds(TIMER_WALL);
   int64_t epoch = epoch_of(s, t->place.step), end = (epoch + 1) * s->epoch_steps;
   watch_renew(t->watch);
   if (end > s->steps) end = s->steps;

@@ -7,9 +7,9 @@
 #include "checkpoint.h"
 #include "element.h"
 #include "origin.h"
-#include "progress.h"
 #include "replay.h"
 #include "snapshot.h"
+#include "timer.h"
 
 enum { MOST_CALLS = 4096 };
 static const double interval = 2, most_of_time = 0.01;
@@ -48,13 +48,13 @@ watch *watch_new(arena *a, const options *o, elaborate_options how, dnn_instance
 static void take(watch *w, double now) {
   snapshot_take(&w->kept, w->instance);
   w->time = now;
-  w->wait = fmax(interval, (progress_clock() - now) / most_of_time);
+  w->wait = fmax(interval, (timer_seconds(TIMER_WALL) - now) / most_of_time);
   w->due = false;
   w->count = 0;
 }
 
 void watch_call(watch *w, feed *f, const dnn_entry *entry, int64_t batch, feed_time time) {
-  double now = progress_clock();
+  double now = timer_seconds(TIMER_WALL);
   if (w->due || w->count == MOST_CALLS || now - w->time > w->wait) take(w, now);
   bool replaced = w->count > 0 && !w->calls[w->count - 1].entry->writes; /* it left no trace */
   w->calls[w->count - replaced] = (noted_call){f, entry, batch, time};
