@@ -36,6 +36,7 @@ typedef struct nest_row {
   const node *node;
   const index_expr *const *at;
   int64_t elements;
+  int first_pass;      /* which fills it */
   loop_buffer *buffer; /* made when the first pass fills it */
   bool filling, filled; /* by this pass, by an earlier one */
 } nest_row;
@@ -82,6 +83,7 @@ typedef struct nest {
   int row_count;
   int *levels;            /* by member: of reductions, the pass that computes them */
   int level_count;
+  int *pass_weight;       /* by pass: scalar operations for one point (group_weight) */
   int *output_pass;       /* by output: the pass over the row that stores it, -1: after the row;
                              passes are the levels and, if need be, a last one */
   int names;

@@ -223,14 +223,18 @@ static void end(nest *k, const pass *p, const accumulator *c) {
   nest_remember(k, c->node, k->group->homes[group_member(k->group, c->node)], value);
 }
 
-/* As many accumulators as hide the latency of an addition, where the row is long. */
-static int copies_of(const nest *k, const accumulator *accumulators, int count) {
+/* As many accumulators as hide the latency of an addition: in its four cycles a core begins at most
+ * sixteen operations, which are the more turns the less there is to compute in each; where the row is long. */
+static int copies_of(const nest *k, const pass *p) {
+  enum { LATENCY_OPERATIONS = 16 };
   if (!vectors_along_row(k) || nest_is_bounded(k, k->vector_axis)) return 1;
-  for (int i = 0; i < count; i++)
-    if (accumulators[i].place) return 1;
+  for (int i = 0; i < p->count; i++)
+    if (p->accumulators[i].place) return 1;
+  int weight = k->pass_weight[p->level];
   int64_t vectors = nest_extent(k, k->vector_axis) / k->full_lanes;
   int copies = MOST_COPIES;
-  while (copies > 1 && (vectors < 2 * copies || copies * count > k->lowering->target->registers / 2))
+  while (copies > 1 && (copies / 2 * weight >= LATENCY_OPERATIONS || vectors < 2 * copies ||
+                        copies * p->count > k->lowering->target->registers / 2))
     copies /= 2;
   return copies;
 }
@@ -264,7 +268,7 @@ void nest_reduce(nest *k, int level) {
         (accumulator){.node = n, .operand_at = g->reduced[i], .element = element,
                       .combine = combination(n, element), .place = lowering_of(n)->place};
   }
-  p.copies = copies_of(k, p.accumulators, p.count);
+  p.copies = copies_of(k, &p);
   for (int i = 0; i < p.count; i++)
     p.accumulators[i].shared = shared_extremum(k, &p, &p.accumulators[i]);
   for (int i = 0; i < p.count; i++)

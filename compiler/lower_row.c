@@ -55,18 +55,18 @@ static void find_levels(nest *k) {
 
 /* ---- rows that are kept ---------------------------------------------------------------------- */
 
-/* An expensive element, and the last pass that was seen to compute it. */
+/* An expensive element, and the first and last pass that were seen to compute it. */
 typedef struct use {
   const node *node;
   const index_expr *const *at;
-  int pass, passes;
+  int first, pass, passes;
 } use;
 
 typedef struct uses {
   use *items;
   int count, pass;
   use *visited;
-  int visited_count;
+  int visited_count, weight; /* of what the pass computes for a point */
 } uses;
 
 enum { EXPENSIVE = 20, MOST_ROW_BYTES = 16384 };
@@ -75,16 +75,30 @@ static use *use_of(nest *k, use **items, int *count, const node *n, const index_
   for (int i = 0; i < *count; i++)
     if ((*items)[i].node == n && index_all_equal((*items)[i].at, at, n->type.rank))
       return &(*items)[i];
-  arena_push(k->arena, *items, *count) = (use){n, at, -1, 0};
+  arena_push(k->arena, *items, *count) = (use){n, at, -1, -1, 0};
   return &(*items)[*count - 1];
+}
+
+/* True where an earlier pass left the element in a row. */
+static bool is_kept(const nest *k, const node *n, const index_expr *const *at, int pass) {
+  for (int i = 0; i < k->row_count; i++)
+    if (k->rows[i].node == n && k->rows[i].first_pass < pass &&
+        index_all_equal(k->rows[i].at, at, n->type.rank))
+      return true;
+  return false;
 }
 
 static void visit_uses(nest *k, uses *u, node *n, const index_expr *const *at) {
   if (!group_computes(k->lowering->fusion, k->group, n) || op_has(n->op, REDUCTION)) return;
+  if (is_kept(k, n, at, u->pass)) return;
   use *seen = use_of(k, &u->visited, &u->visited_count, n, at);
   if (seen->pass == u->pass) return;
   seen->pass = u->pass;
-  if (group_weight(n) >= EXPENSIVE) use_of(k, &u->items, &u->count, n, at)->passes++;
+  u->weight += group_weight(n);
+  if (group_weight(n) >= EXPENSIVE) {
+    use *expensive = use_of(k, &u->items, &u->count, n, at);
+    if (expensive->passes++ == 0) expensive->first = u->pass;
+  }
   for (int read = 0;; read++) {
     const index_expr **operand_at = arena_array_of(k->arena, MAX_RANK, const index_expr *);
     index_guard guard = {0};
@@ -101,24 +115,40 @@ static int64_t row_elements(const nest *k) {
   return vectors ? elements * k->full_lanes : elements;
 }
 
+/* What the pass computes; each reduction adds one operation itself. */
+static void visit_pass(nest *k, uses *u) {
+  const group *g = k->group;
+  u->weight = 0;
+  for (int i = 0; i < g->member_count; i++) {
+    if (k->levels[i] != u->pass) continue;
+    u->weight++;
+    visit_uses(k, u, g->members[i]->operands[0], g->reduced[i]);
+  }
+  for (int i = 0; i < g->output_count; i++)
+    if (k->output_pass[i] == u->pass)
+      visit_uses(k, u, g->outputs[i], g->homes[group_member(g, g->outputs[i])]);
+}
+
 /* Expensive elements that more than one pass computes are kept, while they fit the cache. */
 static void plan_rows(nest *k) {
-  const group *g = k->group;
   uses u = {0};
-  for (u.pass = 0; u.pass <= k->level_count; u.pass++) {
-    for (int i = 0; i < g->member_count; i++)
-      if (k->levels[i] == u.pass) visit_uses(k, &u, g->members[i]->operands[0], g->reduced[i]);
-    for (int i = 0; i < g->output_count; i++)
-      if (k->output_pass[i] == u.pass)
-        visit_uses(k, &u, g->outputs[i], g->homes[group_member(g, g->outputs[i])]);
-  }
+  for (; u.pass <= k->level_count; u.pass++) visit_pass(k, &u);
   int64_t elements = row_elements(k), bytes = 0;
   for (int i = 0; i < u.count; i++) {
     dtype element = compute_type(u.items[i].node->type.element);
     bytes += elements * (int64_t)dtype_size(element);
     if (u.items[i].passes < 2 || bytes > MOST_ROW_BYTES) continue;
     arena_push(k->arena, k->rows, k->row_count) =
-        (nest_row){.node = u.items[i].node, .at = u.items[i].at, .elements = elements};
+        (nest_row){.node = u.items[i].node, .at = u.items[i].at, .elements = elements,
+                   .first_pass = u.items[i].first};
+  }
+}
+
+static void weigh_passes(nest *k) {
+  k->pass_weight = arena_array_of(k->arena, k->level_count + 1, int);
+  for (uses u = {0}; u.pass <= k->level_count; u.pass++) {
+    visit_pass(k, &u);
+    k->pass_weight[u.pass] = u.weight;
   }
 }
 
@@ -204,6 +234,7 @@ void lower_row(lowering *l, const group *from, loop_kernel *kernel, loop_buffer 
   find_levels(k);
   nest_schedule(k);
   plan_rows(k);
+  weigh_passes(k);
   int64_t tasks = nest_tasks(k);
   if (tasks > 1) {
     emit_tasks(k, tasks, &kernel->body);

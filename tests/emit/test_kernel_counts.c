@@ -182,8 +182,48 @@ static void parts_are_updated_in_place(void **state) {
   }
 }
 
+/* ---- accumulators ---------------------------------------------------------------------------- */
+
+/* The registers of a block whose names begin so, copies counted. */
+static int64_t registers(const loop_block *block, const char *prefix) {
+  int64_t count = 0;
+  for (int i = 0; i < block->count; i++) {
+    const loop_stmt *s = block->statements[i];
+    if (s->kind == LOOP_ALLOC && strncmp(s->buffer->name, prefix, strlen(prefix)) == 0)
+      count += s->buffer->extents[0];
+    count += registers(&s->body, prefix) + registers(&s->otherwise, prefix);
+  }
+  return count;
+}
+
+/* Sums along long rows have as many accumulators as there is too little else to do in a turn. */
+static void accumulators_hide_latency(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    int64_t sums;
+  } rows[] = {
+      {"entry f(x: f32[30, 512]) -> (y) { y = sum[-1](x) }", 4},
+      {"entry f(x: f32[30, 512]) -> (y) { y = sum[-1](x * x + 1) }", 4},
+      {"entry f(x: f32[30, 512]) -> (y) { y = sum[-1](((x * x + 1) * x - 2) * (x + 3) * x) }", 2},
+      {"entry f(x: f32[30, 512]) -> (y) { y = sum[-1](exp(x)) }", 1},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    model *m = model_new(rows[i].text, NULL);
+    const module *compiled = compile_module(m->program, diag_new(m->arena), &(compile_options){0});
+    assert_non_null(compiled);
+    int count;
+    const kernel_call **calls = module_calls(m->arena, &compiled->entries[compiled->entry_count - 1], &count);
+    assert_int_equal(count, 1);
+    const int64_t sums = registers(&calls[0]->kernel->body, "sum");
+    if (sums != rows[i].sums) fail_msg("%s: %d accumulators", rows[i].text, (int)sums);
+    model_free(m);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(kernels_are_counted),
+                                     cmocka_unit_test(accumulators_hide_latency),
                                      cmocka_unit_test(products_leave_loops),
                                      cmocka_unit_test(parts_are_updated_in_place)};
   return cmocka_run_group_tests(tests, NULL, NULL);
