@@ -1,6 +1,7 @@
 /* Whole models in f64: every entry, several steps of training, within 1e-9 of the interpreter. Three
  * models are compiled for each width of vectors, and for the first the loop interpreter runs too; the
- * others, at small sizes, and the programs of tests/lang share the widths among them. */
+ * others, at small sizes, share the widths among them. Of the programs of tests/lang the loops run, as
+ * tests/lang/test_programs.c runs their C. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -132,13 +133,14 @@ static const struct {
      {{"B", "20"}, {"SIDE", "8"}, {"EDGE", "8"}, {"UNITS", "2"}, {"CHANNELS", "1"}}},
 };
 
-/* The turn-th of several is compiled for the turn-th width, counted round. */
-static void agrees_on_one_target(arena *a, int turn, const char *path, const definition *definitions, int count) {
+/* The turn-th of several is made for the turn-th width, counted round. */
+static void agrees_on_one_target(arena *a, int turn, const char *path, const definition *definitions, int count,
+                                 differential_ways ways) {
   const target **targets = differential_targets(a);
   int target_count = 0;
   while (targets[target_count]) target_count++;
   assert_true(target_count > 0);
-  model_file m = {path, definitions, count, targets[turn % target_count], ALL_WAYS};
+  model_file m = {path, definitions, count, targets[turn % target_count], ways};
   const char *wrong = differential_apart(a, check_model, &m);
   if (wrong) fail_msg("%s, %s: %s", path, m.target->cpu, wrong);
 }
@@ -150,7 +152,7 @@ static void small(void **state) {
     const definition *d = small_models[i].definitions;
     int count = 0;
     while (count < MOST_DEFINITIONS && d[count].name) count++;
-    agrees_on_one_target(a, (int)i, small_models[i].path, d, count);
+    agrees_on_one_target(a, (int)i, small_models[i].path, d, count, ALL_WAYS);
   }
   arena_free(a);
 }
@@ -162,7 +164,7 @@ static void programs(void **state) {
   char **names = golden_names(a, "tests/lang/programs", ".dnn", &count);
   assert_true(count >= 3);
   for (int i = 0; i < count; i++)
-    agrees_on_one_target(a, i, arena_printf(a, "tests/lang/programs/%s.dnn", names[i]), NULL, 0);
+    agrees_on_one_target(a, i, arena_printf(a, "tests/lang/programs/%s.dnn", names[i]), NULL, 0, LOOPS);
   arena_free(a);
 }
 
