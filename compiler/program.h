@@ -48,7 +48,7 @@ typedef enum cut_kind {
   CUT_NONE,
   CUT_WINDOWS,  /* pieces of `length` rows, one every `step` rows */
   CUT_STREAMS,  /* the same pieces in the order of as many streams as a batch has rows */
-  CUT_SEQUENCES /* neighbours that agree in column `key`, at most `length`; what is missing is 0 */
+  CUT_SEQUENCES /* neighbours that agree in column `key`, or rise there, at most `length`; what is missing is 0 */
 } cut_kind;
 
 /* How neighbouring rows of a split become one row of an input, along its second axis. */
@@ -56,6 +56,7 @@ typedef struct data_cut {
   cut_kind kind;
   int64_t length, step;
   int key;
+  bool rising;
   location at;
 } data_cut;
 

@@ -11,11 +11,13 @@ static const reader_option tensors[] = {{"tensor", SETTING_TEXT}, {0}};
 static const reader_option csv[] = {{"columns", SETTING_NUMBER | SETTING_TEXT | SETTING_TUPLE},
                                     {"separator", SETTING_TEXT},
                                     {"header", SETTING_TRUTH},
+                                    {"ragged", SETTING_TRUTH},
                                     {"classes", SETTING_TRUTH | SETTING_TEXTS},
                                     {0}};
 static const reader_option text[] = {{"vocabulary", SETTING_TRUTH | SETTING_TEXT | SETTING_TEXTS},
                                      {"words", SETTING_TRUTH},
                                      {"lines", SETTING_TRUTH},
+                                     {"others", SETTING_TRUTH},
                                      {"offset", SETTING_NUMBER},
                                      {"step", SETTING_NUMBER},
                                      {0}};

@@ -34,14 +34,14 @@ static bool read_count(elaborator *e, const ast *n, const char *what, int64_t *c
 }
 
 /* The column of the split whose values say what belongs together; false after an error. */
-static bool read_key(elaborator *e, const ast *n, data_rows rows, int *key) {
+static bool read_key(elaborator *e, const char *option, const ast *n, data_rows rows, int *key) {
   const data_split *split = &e->task->sets[rows.set].splits[rows.split];
   value v = expression_value(e, n);
   const char **names = NULL;
   int count = 0;
   if (value_is_poison(v)) return false;
   if (!value_is(v, VALUE_TEXT)) {
-    elaborator_error(e, n->at, "`by` is the name of a column, a text");
+    elaborator_error(e, n->at, "`%s` is the name of a column, a text", option);
     return false;
   }
   for (*key = 0; *key < split->column_count; ++*key) {
@@ -52,15 +52,21 @@ static bool read_key(elaborator *e, const ast *n, data_rows rows, int *key) {
   return false;
 }
 
+static bool is_option(const ast *n, const char *const *names) {
+  while (*names && (n->kind != AST_NAMED || strcmp(n->name, *names))) names++;
+  return *names != NULL;
+}
+
 value task_cut_call(elaborator *e, const ast *n) {
+  static const char *const by_or_rising[] = {"by", "rising", NULL}, *const step[] = {"step", NULL};
   data_cut *cut = arena_new_of(e->arena, data_cut);
   *cut = (data_cut){.kind = kind_of(n), .at = n->at};
-  bool by = cut->kind == CUT_SEQUENCES;
+  bool keyed = cut->kind == CUT_SEQUENCES;
   const ast *option = n->items.count == 3 ? n->items.items[2] : NULL;
   bool two = n->items.count >= 2 && n->items.items[0]->kind != AST_NAMED &&
              n->items.items[1]->kind != AST_NAMED;
-  if (!two || n->items.count > 3 || (by && !option) ||
-      (option && (option->kind != AST_NAMED || strcmp(option->name, by ? "by" : "step"))))
+  if (!two || n->items.count > 3 || (keyed && !option) ||
+      (option && !is_option(option, keyed ? by_or_rising : step)))
     return form_error(e, n, cut->kind);
   value v = expression_value(e, n->items.items[0]);
   if (value_is_poison(v)) return v;
@@ -68,11 +74,12 @@ value task_cut_call(elaborator *e, const ast *n) {
     return elaborator_error(e, n->items.items[0]->at, "%s are cut from a split of data, as in d.train, "
                             "or a column of it, not %s", cut_names[cut->kind], value_words(e->arena, v));
   if (v.rows.cut) return elaborator_error(e, n->at, "this data is cut already");
-  if (by && e->task->sets[v.rows.set].entry)
+  if (keyed && e->task->sets[v.rows.set].entry)
     return elaborator_error(e, n->at, "sequences are cut from files, not from what an entry makes");
   if (!read_count(e, n->items.items[1], "the length of a piece", &cut->length)) return (value){0};
   cut->step = cut->kind == CUT_WINDOWS ? 1 : cut->length;
-  if (by ? !read_key(e, option->value, v.rows, &cut->key)
+  cut->rising = keyed && !strcmp(option->name, "rising");
+  if (keyed ? !read_key(e, option->name, option->value, v.rows, &cut->key)
          : option && !read_count(e, option->value, "`step`", &cut->step))
     return (value){0};
   v.rows.cut = cut;

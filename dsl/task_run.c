@@ -64,7 +64,8 @@ static const run_column *find_column(const task_run *run, const char *input) {
 }
 
 static bool same_cut(const data_cut *x, const data_cut *y) {
-  return x->kind == y->kind && x->length == y->length && x->step == y->step && x->key == y->key;
+  return x->kind == y->kind && x->length == y->length && x->step == y->step && x->key == y->key &&
+         x->rising == y->rising;
 }
 
 /* The run's source of these rows, added where it has none yet. */

@@ -154,6 +154,7 @@ static void run_csv(const uint8_t *data, size_t size) {
   static const reader_setting named[] = {{.name = "columns", .text = "b"}, {.name = "columns", .text = "a"}};
   static const reader_setting word[] = {{.name = "columns", .number = 1}, {.name = "classes", .number = 1},
                                         {.name = "separator", .text = ";"}};
+  static const reader_setting ragged[] = {{.name = "columns", .number = 1}, {.name = "ragged", .number = 1}};
   data_request r = {.reader = "csv", .type = type_of(DTYPE_F32, 2, (int64_t[]){4, 2})};
   read_data(data, size, r);
   r.settings = named;
@@ -162,6 +163,9 @@ static void run_csv(const uint8_t *data, size_t size) {
   r.type = type_of(DTYPE_U8, 1, (int64_t[]){4});
   r.settings = word;
   r.setting_count = 3;
+  read_data(data, size, r);
+  r.settings = ragged;
+  r.setting_count = 2;
   read_data(data, size, r);
 }
 
@@ -174,10 +178,10 @@ static void run_text(const uint8_t *data, size_t size) {
   r.settings = settings;
   r.setting_count = 3;
   read_data(data, size, r);
-  static const reader_setting lines[] = {{.name = "words", .number = 1}, {.name = "lines", .number = 1}};
+  static const reader_setting lines[] = {{.name = "words", .number = 1}, {.name = "lines", .number = 1},
+                                         {.name = "vocabulary", .text = "a"}, {.name = "others", .number = 1}};
   r.settings = lines;
-  r.setting_count = 2;
-  read_data(data, size, r);
+  for (r.setting_count = 2; r.setting_count <= 4; r.setting_count += 2) read_data(data, size, r);
 }
 
 /* PNG and JPEG, in colour and grey. */

@@ -19,6 +19,7 @@ typedef struct table {
   int64_t *columns;          /* of each element of a row */
   int64_t column_count;
   bool header;               /* the next record is it */
+  bool ragged;               /* records may hold unequal numbers of fields */
   char *text;                /* of the fields of this record, each with a zero byte behind it */
   size_t text_bytes, text_room;
   size_t *starts;            /* of the fields */
@@ -128,6 +129,11 @@ static void take_row(table *t) {
   if (!t->words) make_room(t);
   for (int64_t i = 0; i < t->column_count && !t->fault; i++) {
     int64_t column = t->columns[i];
+    if (column >= t->fields) {
+      t->fault = arena_printf(t->arena, "row %lld has %d columns, but column %lld is taken", (long long)t->rows,
+                              t->fields, (long long)column);
+      return;
+    }
     const char *text = field(t, column);
     if (t->words) vocabulary_add(t->words, text);
     else if (t->classes) store_class(t, text, column);
@@ -161,7 +167,7 @@ static void at_record(int end, void *context) {
     t->record_fields = t->fields;
     if (!t->fault) choose_columns(t);
   }
-  if (!t->fault && t->fields != t->record_fields)
+  if (!t->fault && !t->ragged && t->fields != t->record_fields)
     t->fault = arena_printf(t->arena, "row %lld has %d columns, the first record %lld",
                             (long long)t->rows, t->fields, (long long)t->record_fields);
   if (!t->fault && !(first && t->header)) take_row(t);
@@ -219,6 +225,7 @@ static array *read_file(arena *a, const data_request *r, const char *path, const
   if (!bytes) *error = arena_text(a, *error);
   table t = {.arena = a, .scratch = scratch, .request = r, .classes = classes, .words = words};
   t.header = data_number(r, "header", names_columns(r));
+  t.ragged = data_number(r, "ragged", 0);
   if (bytes) parse(&t, bytes, size);
   if (bytes && !t.fault && !t.rows) t.fault = "the file holds no row";
   array *x = NULL;

@@ -15,6 +15,7 @@ typedef struct tokens {
   arena *arena, *scratch;
   token_kind kind;
   const vocabulary *words;
+  bool others;    /* a word that is none of the vocabulary has the number behind its last */
   bool by_lines;
   int32_t *codes;
   int64_t count, room;
@@ -81,6 +82,7 @@ static size_t read_token(tokens *t, const char *at, size_t left, int32_t *code, 
   size_t length = word_length(at, left);
   const char *word = arena_text_n(t->scratch, at, length);
   *code = (int32_t)vocabulary_find(t->words, word);
+  if (*code < 0 && t->others) *code = t->words->count;
   if (*code >= 0) return length;
   *fault = arena_printf(t->arena, "the word \"%s\" is none of the vocabulary", *word == '\n' ? "\\n" : word);
   return 0;
@@ -246,13 +248,16 @@ static const char *pad_lines(const tokens *t, const data_request *r, array *x) {
 }
 
 array *text_read(arena *a, const data_request *r, const char **error) {
-  tokens t = {.arena = a, .scratch = arena_new(), .by_lines = data_number(r, "lines", 0)};
+  tokens t = {.arena = a, .scratch = arena_new(), .by_lines = data_number(r, "lines", 0),
+              .others = data_number(r, "others", 0)};
   bool numbered = data_text(r, "vocabulary") || data_number(r, "vocabulary", 0);
   t.kind = data_number(r, "words", 0) ? WORDS : numbered ? CHARACTERS : BYTES;
   array *x = arena_new_of(a, array);
   const char *fault = NULL;
   if (dtype_is_float(r->type.element))
     fault = arena_printf(a, "%ss are integers, the input is %s", kind_words[t.kind], type_text(a, &r->type));
+  if (!fault && t.others && (t.kind != WORDS || !data_text(r, "vocabulary")))
+    fault = "others are words that are none of the vocabulary given: with words: true, vocabulary: (\"a\", …)";
   bool read = !fault && (t.kind != WORDS || find_words(&t, r, error)) && read_files(&t, r, error);
   if (read && t.kind == CHARACTERS) fault = to_numbers(&t, r);
   if (read && !fault) fault = t.by_lines ? pad_lines(&t, r, x) : cut_rows(&t, r, x);

@@ -1,7 +1,5 @@
 #include "feed_cut.h"
 
-#include <string.h>
-
 tensor_type feed_cut_type(const data_cut *cut, const tensor_type *input) {
   tensor_type type = *input;
   if (cut->kind == CUT_NONE || type.rank < 2) return type;
@@ -11,12 +9,11 @@ tensor_type feed_cut_type(const data_cut *cut, const tensor_type *input) {
 }
 
 static const char *find_sequences(arena *a, feed_source *s, const array *key) {
-  size_t bytes = (size_t)(array_bytes(key) / key->extents[0]);
-  const char *at = (const char *)key->data + (size_t)s->first * bytes;
+  const int64_t *at = (const int64_t *)key->data + s->first;
   s->starts = arena_array_of(a, s->extent + 1, int64_t);
   for (int64_t i = 0, start = 0; i < s->extent; i++) {
-    bool begins = i == 0 || memcmp(at + (size_t)i * bytes, at + (size_t)(i - 1) * bytes, bytes);
-    if (begins) s->starts[s->rows++] = start = i;
+    bool goes_on = i > 0 && (s->cut.rising ? at[i] > at[i - 1] : at[i] == at[i - 1]);
+    if (!goes_on) s->starts[s->rows++] = start = i;
     if (i - start < s->cut.length) continue;
     return arena_printf(a, "a sequence of more than %lld rows begins at row %lld", (long long)s->cut.length,
                         (long long)(s->first + start));

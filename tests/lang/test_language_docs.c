@@ -118,7 +118,7 @@ static void note_words(arena *a, const char *text, void *context) {
 static void test_examples_hold_tasks(void **state) {
   (void)state;
   static const char *const said[] = {
-      "data", "run", "alternate", "stop", "load", "save", "windows", "streams", "sequences", "by", "step",
+      "data", "run", "alternate", "stop", "load", "save", "windows", "streams", "sequences", "by", "rising", "step",
       "epoch", "epochs", "steps", "every_epochs", "every_steps", "at_end", "once", "shuffle", "label", "to",
       "as", "times", "patience", "without_lower", "without_higher", "map", "grid", "plot", "scatter", "text",
       "table", "low", "high", "each", "zoom", "only", "without", "training"};

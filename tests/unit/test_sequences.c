@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,16 +33,28 @@ static void windows_are_pieces_in_order(void **state) {
   expect_file("whole/some.csv", "first,last\n99,102\n104,107\n109,112\n114,117\n119,122\n");
 }
 
-/* The row of csv for a word: its length, the sum of its numbers and of its points; what pads is 0. */
+static bool goes_on(int row, bool rising) {
+  return row < ROWS && (rising ? words[row] > words[row - 1] : words[row] == words[row - 1]);
+}
+
+/* The row of csv for a sequence: its length, the sum of its numbers and of its points; what pads is 0. */
+static const char *sequences_from(int first, bool rising) {
+  const char *text = "size,ends,inside,outside\n";
+  for (int i = first, end; i < ROWS; i = end) {
+    int points = 0, sum = 0;
+    for (end = i; end == i || goes_on(end, rising); end++) {
+      points += end + end * end;
+      sum += words[end];
+    }
+    text = arena_printf(tool_arena(), "%s%d,%d,%d,0\n", text, end - i, sum, points);
+  }
+  return text;
+}
+
 static void sequences_are_padded(void **state) {
   (void)state;
-  const char *expected = "size,ends,inside,outside\n";
-  for (int i = 1, end; i < ROWS; i = end) {
-    int points = 0;
-    for (end = i; end < ROWS && words[end] == words[i]; end++) points += end + end * end;
-    expected = arena_printf(tool_arena(), "%s%d,%d,%d,0\n", expected, end - i, words[i] * (end - i), points);
-  }
-  expect_file("whole/words.csv", expected);
+  expect_file("whole/words.csv", sequences_from(1, false));
+  expect_file("whole/rises.csv", sequences_from(1, true));
 }
 
 /* Three streams of eight characters: each goes on where its last piece ended. */
@@ -81,6 +94,8 @@ static void data_that_cannot_be_cut_is_refused(void **state) {
   (void)state;
   expect_fault("--task too_long -D LONGEST=2", "a sequence of more than 2 rows begins at row 7\n"
                                                "    run(words(sequences(d.all[3:]");
+  expect_fault("--task too_steep -D LONGEST=2", "a sequence of more than 2 rows begins at row 3\n"
+                                                "    run(words(sequences(d.all, LONGEST, rising");
   expect_fault("--task too_short", "a piece is 4 rows, the data 3\n    run(window(windows(d.all[:3], 4))");
   expect_fault("--task too_short", "8 rows are not enough for 3 streams of pieces of 5 rows\n"
                                    "    run(stream(streams(d.all[:8], 5, step: 4))");
