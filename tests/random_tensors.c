@@ -354,6 +354,7 @@ static const struct windowed {
     {"local_contrast_norm[3](p)", P, 4, {2, 2, 5, 6}},
     {"upsample2d[2](p)", P, 4, {2, 2, 10, 12}},
     {"bilinear_sample(p, affine_grid[4, 3](sin(p[:, :, 0, :3])))", P, 4, {2, 2, 4, 3}},
+    {"bilinear_sample(p, thin_plate_grid[4, 3](sin(p[:, :, :4, :2])))", P, 4, {2, 2, 4, 3}},
     {"avg_unpool2d[(1, 2)](p)", P, 4, {2, 2, 5, 12}},
     {"max_unpool2d[5, 6, 2](max_pool2d[2](sin(p)), max_pool2d_places[2](p)[1])",
      P,
