@@ -2,7 +2,7 @@
 #ifdef __clang__
 #pragma STDC FP_CONTRACT OFF
 #else
-#pragma GCC optimize("fp-contract=off")
+#pragma GCC optimize("fp-contract=off", "no-predictive-commoning")
 #endif
 #pragma GCC diagnostic ignored "-Wpsabi"
 #define INLINE static inline __attribute__((always_inline))
@@ -33,7 +33,7 @@ INLINE f32x8 fma_f32x8(f32x8 x, f32x8 y, f32x8 z) {
 #pragma clang fp contract(on)
   z = x * y + z;
 #else
-  for (int i = 0; i < 8; i++) z[i] = __builtin_fmaf(x[i], y[i], z[i]);
+  z = __builtin_ia32_vfmaddps256(x, y, z);
 #endif
   return z;
 }
