@@ -220,7 +220,32 @@ static c_term select_op(c_body *b, const loop_expr *x) {
   return primary(type, call(b, c_helper_select(b->unit, type), 3, t));
 }
 
+static bool is_splat_of(const loop_expr *x, int64_t low, int64_t high) {
+  while (x->kind == LOOP_SPLAT) x = x->operands[0];
+  return x->kind == LOOP_CONSTANT && x->integer >= low && x->integer <= high;
+}
+
+/* The operand of a product of words: a constant, or what has its upper half cleared; NULL: neither. */
+static const loop_expr *word(const loop_expr *x) {
+  const int64_t most = 0xffffffff;
+  if (is_splat_of(x, 0, most)) return x;
+  bool cleared = x->kind == LOOP_OP && x->function == SCALAR_BITAND && is_splat_of(x->operands[1], most, most);
+  return cleared ? x->operands[0] : NULL;
+}
+
+static bool multiplies_words(const loop_expr *x) {
+  return x->function == SCALAR_MUL && x->type.lanes > 1 && x->type.element == DTYPE_I64 &&
+         word(x->operands[0]) && word(x->operands[1]);
+}
+
+static c_term word_product(c_body *b, const loop_expr *x) {
+  c_type type = c_type_of(x->type);
+  c_term t[] = {c_expression(b, word(x->operands[0])), c_expression(b, word(x->operands[1]))};
+  return primary(type, call(b, c_helper_multiply_words(b->unit, type), 2, t));
+}
+
 static c_term int_op(c_body *b, const loop_expr *x) {
+  if (multiplies_words(x)) return word_product(b, x);
   scalar_function f = x->function;
   c_type type = c_type_of(x->type);
   c_term t[3] = {{0}}, result;

@@ -188,6 +188,32 @@ const char *c_helper_op(c_unit *u, scalar_function f, c_type t) {
   return name;
 }
 
+/* clang finds the instruction, gcc multiplies all 64 bits. */
+const char *c_helper_multiply_words(c_unit *u, c_type t) {
+  const char *name = named(u, "multiply_words", t), *v = c_spelling(u, t), *n = c_unsigned(u, t);
+  const char *general = arena_printf(
+      u->arena, "(%s)(((%s)x & 4294967295) * ((%s)y & 4294967295))", v, n, n);
+  if (!c_first_use(u, name)) return name;
+  int bytes = 8 * t.lanes;
+  c_inline(u, v, name, arena_printf(u->arena, "%s x, %s y", v, v));
+  if (bytes < 16 || bytes > u->target->vector_bytes) {
+    finish(u, general);
+    return name;
+  }
+  const char *words = c_spelling(u, c_vector(DTYPE_I32, 2 * t.lanes));
+  const char *masked = bytes == 64 ? arena_printf(u->arena, ", (long_vector)x, -1") : "";
+  writer *w = &u->helpers;
+  writer_text(w, "#ifdef __clang__\n");
+  writer_line(w, "return %s;", general);
+  writer_text(w, "#else\n");
+  if (bytes == 64) writer_line(w, "typedef long long long_vector __attribute__((vector_size(64)));");
+  writer_line(w, "return (%s)__builtin_ia32_pmuludq%d%s((%s)x, (%s)y%s);", v, 8 * bytes,
+              bytes == 64 ? "_mask" : "", words, words, masked);
+  writer_text(w, "#endif\n");
+  writer_close(w, "");
+  return name;
+}
+
 /* ---- lanes --------------------------------------------------------------------------------- */
 
 const char *c_helper_select(c_unit *u, c_type t) {

@@ -49,6 +49,7 @@ const char *c_unsigned(c_unit *u, c_type t);    /* the unsigned type of an integ
 /* ---- helpers (c_helper.c, c_convert.c, c_half.c): each makes sure of a function and gives its name ---- */
 
 const char *c_helper_op(c_unit *u, scalar_function f, c_type t); /* "maximum_f32x8" */
+const char *c_helper_multiply_words(c_unit *u, c_type t); /* (x, y), i64: their low 32 bits, unsigned */
 const char *c_helper_select(c_unit *u, c_type t);   /* (mask as wide as t, x, y) */
 const char *c_helper_splat(c_unit *u, c_type t);
 const char *c_helper_ramp(c_unit *u, c_type t);

@@ -23,6 +23,8 @@ typedef struct element_parts {
   const loop_expr *const *reads; /* the operands' elements, 0 or anything where the mask is false */
   const loop_expr *const *masks; /* bool; NULL: always read */
   const loop_expr *position;     /* what `position` asks for: i32 where it fits, else i64 */
+  const loop_expr *run;          /* where lanes are consecutive positions, as many as a multiple of 4,
+                                    and begin at one: the first, an i64 scalar; else NULL */
   const loop_expr *seed, *step;  /* the context, i64 scalars; of KEY only */
   int lanes;
 } element_parts;

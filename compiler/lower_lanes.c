@@ -9,6 +9,22 @@ bool nest_varies(const nest *k, const index_expr *x) {
   return k->lanes > 1 && index_depends(x, k->vector_axis);
 }
 
+/* Vectors begin at multiples of their lanes. */
+bool nest_runs_along(const index_expr *x, int v, int unit) {
+  int64_t factor;
+  if (!index_linear(x, v, &factor) || factor != 1 || x->constant % unit != 0) return false;
+  for (int i = 0; i < x->term_count; i++) {
+    const index_atom *atom = x->terms[i].atom;
+    bool lanes = atom->kind == INDEX_VARIABLE && atom->variable == v;
+    if (!lanes && x->terms[i].factor % unit != 0) return false;
+  }
+  return true;
+}
+
+bool nest_is_run(const nest *k, const index_expr *x, int unit) {
+  return k->lanes > 1 && k->lanes % unit == 0 && nest_runs_along(x, k->vector_axis, unit);
+}
+
 const index_expr *nest_at_point(nest *k, const index_expr *x) {
   const index_expr *values[2 * MAX_RANK] = {NULL};
   if (!k->unrolled) return x;

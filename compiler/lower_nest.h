@@ -145,6 +145,11 @@ int nest_scope_of(const nest *k, const index_expr *x);
 /* True where the lanes of the vector that is being written have different indices. */
 bool nest_varies(const nest *k, const index_expr *x);
 
+/* True where indices along axis v are consecutive, and vectors of a multiple of `unit` lanes begin at a
+ * multiple of it; and where the lanes of the vector that is being written are such. */
+bool nest_runs_along(const index_expr *x, int v, int unit);
+bool nest_is_run(const nest *k, const index_expr *x, int unit);
+
 /* The index at the present point of unrolled inner axes, whose range is narrower. */
 const index_expr *nest_at_point(nest *k, const index_expr *x);
 

@@ -75,10 +75,7 @@ group *nest_merge_axes(arena *a, const fusion *f, const group *from) {
 
 /* ---- vectors --------------------------------------------------------------------------------- */
 
-/* Draws are made of 64-bit products. */
-static size_t width_of(const node *n) {
-  return n->op == OP_BITS ? 8 : dtype_size(compute_type(n->type.element));
-}
+static size_t width_of(const node *n) { return dtype_size(compute_type(n->type.element)); }
 
 typedef struct visit {
   const node *node;
@@ -115,6 +112,13 @@ static void take_index(width_search *w, const index_expr *x) {
   if (index_depends(x, w->axis)) take_width(w, dtype_size(nest_index_type(x)));
 }
 
+/* Draws are made of 64-bit numbers, but one for four that follow each other. */
+static void take_position(width_search *w, const node *n, const index_expr *position) {
+  if (n->op == OP_BITS && nest_runs_along(position, w->axis, 4)) return;
+  take_index(w, position);
+  if (n->op == OP_BITS && index_depends(position, w->axis)) take_width(w, 8);
+}
+
 static void visit_element(width_search *w, const node *n, const index_expr *const *at) {
   const nest *k = w->nest;
   if (is_visited(w, n, at)) return;
@@ -123,7 +127,7 @@ static void visit_element(width_search *w, const node *n, const index_expr *cons
   if (!group_computes(k->lowering->fusion, k->group, n) || op_has(n->op, REDUCTION) ||
       n == k->group->heart)
     return;
-  if (lowering_of(n)->position) take_index(w, lowering_of(n)->position(k->arena, n, at));
+  if (lowering_of(n)->position) take_position(w, n, lowering_of(n)->position(k->arena, n, at));
   for (int read = 0;; read++) {
     const index_expr **operand_at = arena_array_of(k->arena, MAX_RANK, const index_expr *);
     index_guard guard = {0};

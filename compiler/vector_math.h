@@ -29,6 +29,10 @@ bool math_covers(scalar_function f, dtype element);
  * lanes. As philox_element in tensor.h defines it. */
 const loop_function *math_philox(math_library *m, int lanes);
 
+/* The same for consecutive elements, which have their blocks in common: parameters are the key, the
+ * first element's number and the turn, i64 scalars. That number and `lanes` are multiples of 4. */
+const loop_function *math_philox_run(math_library *m, int lanes);
+
 /* The key of a draw, word 0 low and word 1 high in one i64, from seed, site and step (i64
  * scalars). As philox_key in tensor.h defines it. */
 const loop_function *math_philox_key(math_library *m);

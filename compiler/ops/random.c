@@ -78,17 +78,26 @@ static const index_expr *bits_position(arena *a, const node *n, const index_expr
   return index_flatten(a, &n->type, at);
 }
 
+static const loop_expr *first_lane(arena *a, const loop_expr *x) {
+  return x->kind == LOOP_SPLAT ? x->operands[0] : x->type.lanes > 1 ? loop_extract(a, x, 0) : x;
+}
+
+/* The key is one for all lanes, as is the turn. */
 static const loop_expr *bits_element(lowering *l, const node *n, const element_parts *parts) {
   (void)n;
   arena *a = l->arena;
-  int lanes = parts->lanes;
-  const loop_expr *low = loop_op(a, SCALAR_BITAND, loop_cast(a, parts->reads[0], DTYPE_I64),
-                                 loop_splat(a, loop_int(a, 0xffffffff), lanes), NULL);
-  const loop_expr *high = loop_op(a, SCALAR_SHL, loop_cast(a, parts->reads[1], DTYPE_I64),
-                                  loop_splat(a, loop_int(a, 32), lanes), NULL);
+  const loop_expr *words[2], *turn = first_lane(a, parts->reads[2]);
+  for (int i = 0; i < 2; i++) words[i] = loop_cast(a, first_lane(a, parts->reads[i]), DTYPE_I64);
+  const loop_expr *low = loop_op(a, SCALAR_BITAND, words[0], loop_int(a, 0xffffffff), NULL);
+  const loop_expr *high = loop_op(a, SCALAR_SHL, words[1], loop_int(a, 32), NULL);
   const loop_expr *key = loop_op(a, SCALAR_BITOR, low, high, NULL);
-  const loop_expr *arguments[] = {key, loop_cast(a, parts->position, DTYPE_I64), parts->reads[2]};
-  return loop_call(a, math_philox(l->math, lanes), arguments);
+  if (parts->run)
+    return loop_call(a, math_philox_run(l->math, parts->lanes),
+                     (const loop_expr *[]){key, parts->run, turn});
+  const loop_expr *position = loop_cast(a, parts->position, DTYPE_I64);
+  return loop_call(a, math_philox(l->math, parts->lanes),
+                   (const loop_expr *[]){loop_splat(a, key, parts->lanes), position,
+                                         loop_splat(a, turn, parts->lanes)});
 }
 
 static const op_lowering key_lower = {.position = key_position, .element = key_element};

@@ -198,6 +198,17 @@ static void test_powers_near_one(void **state) {
   }
 }
 
+/* Consecutive elements from a multiple of 4 on. */
+static void check_run(bench *b, const uint32_t key[2], uint64_t packed, uint64_t first, uint64_t turn) {
+  for (int lanes = 4; lanes <= 16; lanes *= 2) {
+    int32_t words[16];
+    loop_run_function(b->arena, math_philox_run(&b->library, lanes), &with_fma,
+                      (const void *[]){&packed, &first, &turn}, words);
+    for (int lane = 0; lane < lanes; lane++)
+      assert_int_equal((uint32_t)words[lane], philox_element(key, first + (uint64_t)lane, turn));
+  }
+}
+
 static void test_philox_agrees(void **state) {
   (void)state;
   for (uint64_t i = 0; i < 200; i++) {
@@ -213,6 +224,7 @@ static void test_philox_agrees(void **state) {
     for (uint64_t lane = 0; lane < 8; lane++) keys[lane] = packed, elements[lane] = element + lane, turns[lane] = turn;
     loop_run_function(b->arena, math_philox(&b->library, 8), &with_fma, (const void *[]){keys, elements, turns}, words);
     for (uint64_t lane = 0; lane < 8; lane++) assert_int_equal(words[lane], philox_element(key, element + lane, turn));
+    check_run(b, key, packed, element & ~UINT64_C(3), turn);
     arena_free(b->arena);
   }
 }
