@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "c_module.h"
+#include "c_state.h"
 
 void c_write_target_check(writer *w, const target *t) {
   if (!t->macros || !t->macros[0]) return;
@@ -45,6 +46,7 @@ bool c_unit_write(const c_unit *u, FILE *out, const char *head, const char *rest
 bool c_emit_kernel(FILE *out, const loop_kernel *k, math_library *math, const target *t) {
   arena *a = math->arena;
   c_unit u = c_unit_new(a, t);
+  c_helper_arithmetic(&u);
   c_kernel(&u, k);
   writer head = writer_new(a), rest = writer_new(a);
   c_write_target_check(&head, t);
@@ -66,7 +68,9 @@ bool c_emit_kernel(FILE *out, const loop_kernel *k, math_library *math, const ta
   writer_gap(&rest);
   writer_open(&rest, "void kernel_call(const dnn_threads *threads, void *const *arguments)");
   writer_line(&rest, "(void)threads;");
+  writer_line(&rest, "const unsigned caller = " C_BEGIN_ARITHMETIC "();");
   writer_line(&rest, "%s(%s);", k->name, list);
+  writer_line(&rest, C_END_ARITHMETIC "(caller);");
   writer_close(&rest, "");
   return c_unit_write(&u, out, head.text, rest.text);
 }

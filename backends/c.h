@@ -10,7 +10,8 @@
 
 /* The names of two variables in the library of an observed module: the function that an entry calls
  * before each call of a kernel, in loops turn by turn, and after the last, as (context, call) with the
- * call's number (module.h), or C_OBSERVED_END; and the context that it gets. NULL: it calls none. */
+ * call's number (module.h), or C_OBSERVED_END; and the context that it gets. NULL: it calls none. It is called in the
+ * entry's state of arithmetic (docs/embedding.md). */
 #define C_OBSERVER "dnn_model_observer"
 #define C_OBSERVER_CONTEXT "dnn_model_observer_context"
 enum { C_OBSERVED_END = INT32_MAX };

@@ -5,6 +5,7 @@
 
 #include "build.h"
 #include "c.h"
+#include "c_state.h"
 
 /* ---- checks -------------------------------------------------------------------------------- */
 
@@ -135,6 +136,13 @@ static void write_reverse_loop(writer *w, const c_signature *s, const graph *g, 
   writer_close(w, "");
 }
 
+static void write_endless(writer *w, const c_signature *s, const char *turn) {
+  writer_open(w, "if (%s == %d)", turn, LOOP_MOST_TURNS);
+  writer_line(w, C_END_ARITHMETIC "(%s);", s->caller);
+  writer_line(w, "return DNN_ENDLESS;");
+  writer_close(w, "");
+}
+
 static void write_loop(writer *w, const c_signature *s, const graph *g, const module_loop *l) {
   const char *turn = s->turns[l->depth];
   if (l->reverse) {
@@ -146,7 +154,7 @@ static void write_loop(writer *w, const c_signature *s, const graph *g, const mo
   else
     writer_open(w, "for (int64_t %s = 0; %s < %s; %s++)", turn, turn, turns_text(w->arena, s, l), turn);
   if (l->conditional) write_condition(w, s, g, l, false);
-  if (!l->turns) writer_line(w, "if (%s == %d) return DNN_ENDLESS;", turn, LOOP_MOST_TURNS);
+  if (!l->turns) write_endless(w, s, turn);
   write_code(w, s, g, &l->body);
   writer_close(w, "");
 }
@@ -207,8 +215,11 @@ static void write_entry(writer *w, c_unit *u, const module *m, const module_entr
     writer_line(w, "if (m->weights->packed != m->weights->generation) return DNN_STALE;");
   write_region_locals(w, &s, e, initial);
   writer_gap(w);
+  c_helper_arithmetic(u);
+  writer_line(w, "const unsigned %s = " C_BEGIN_ARITHMETIC "();", s.caller);
   write_code(w, &s, e->graph, &e->code);
   if (m->observed) writer_line(w, "observe(%d);", C_OBSERVED_END);
+  writer_line(w, C_END_ARITHMETIC "(%s);", s.caller);
   writer_gap(w);
   if (e->writes) writer_line(w, "m->weights->generation++;");
   if (initial)

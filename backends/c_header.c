@@ -63,6 +63,7 @@ static void declare_locals(c_body *b, c_signature *s) {
   s->status = c_declare(b, NULL, "status", c_scalar(DTYPE_I64))->text;
   for (region r = REGION_PARAMETERS; r <= REGION_CONTEXT; r++)
     s->regions[r] = c_declare(b, NULL, regions[r], c_scalar(DTYPE_I64))->text;
+  s->caller = c_declare(b, NULL, "caller", c_scalar(DTYPE_I64))->text;
 }
 
 static int depth_of(const module_code *code) {

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "c_state.h"
 #include "c_unit.h"
 #include "c_word.h"
 
@@ -63,7 +64,8 @@ static void uses_of_block(c_body *b, const loop_block *block) {
 /* What drivers of tasks are made of, and macros. */
 static bool is_reserved(const char *name) {
   static const char *const words[] = {"run_tasks", "threads", "argument", "arguments",
-                                      "index",     "INLINE",  "NULL"};
+                                      "index",     "INLINE",  "NULL",     C_BEGIN_ARITHMETIC,
+                                      C_END_ARITHMETIC};
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     if (strcmp(name, words[i]) == 0) return true;
   return c_is_word(name);
@@ -405,7 +407,10 @@ static void write_driver(c_body *b, const loop_kernel *k, const loop_stmt *task)
   const char *scaled = task->step == 1 ? "index"
                                        : arena_printf(a, "index * %lld", (long long)task->step);
   if (low) scaled = arena_printf(a, "%lld + %s", (long long)low, scaled);
+  c_helper_arithmetic(b->unit);
+  writer_line(w, "const unsigned caller = " C_BEGIN_ARITHMETIC "();");
   writer_line(w, "%s_part(%s%s);", k->name, scaled, fields);
+  writer_line(w, C_END_ARITHMETIC "(caller);");
   writer_close(w, "");
   writer_gap(w);
   writer_open(w, "%svoid %s(const dnn_threads *threads, %s)", linkage(b->unit), k->name,

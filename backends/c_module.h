@@ -10,6 +10,7 @@ typedef struct c_signature {
   const char **inputs, **outputs;
   const char *function;                             /* "lenet5_train" */
   const char *status, *regions[REGION_CONTEXT + 1]; /* locals; of INPUT and OUTPUT none */
+  const char *caller;    /* local: the caller's state of arithmetic */
   const char **turns;    /* local variables of loops, by depth */
   const char *size;      /* the parameter that gives the bounded size; NULL: there is none */
   bool observed;

@@ -169,52 +169,78 @@ static void store(machine_state *m, const loop_stmt *s) {
 
 /* ---- expressions --------------------------------------------------------------------------- */
 
-static float single(scalar_function f, bool fma, float x, float y, float z) {
+static double smallest_normal(dtype t) { return t == DTYPE_F64 ? 0x1p-1022 : 0x1p-126; }
+
+/* What arithmetic and comparisons see of an operand. */
+static double flushed(dtype t, double x) {
+  return fabs(x) < smallest_normal(t) ? copysign(0, x) : x;
+}
+
+static float single(scalar_function f, float x, float y, float z) {
   switch (f) {
     case SCALAR_ADD: return x + y;
     case SCALAR_SUB: return x - y;
     case SCALAR_MUL: return x * y;
     case SCALAR_DIV: return x / y;
-    case SCALAR_FMA: {
-      volatile float product = x * y;
-      return fma ? fmaf(x, y, z) : product + z;
-    }
+    case SCALAR_FMA: return fmaf(x, y, z);
     case SCALAR_SQRT: return sqrtf(x);
     default: internal_error("no f32 operation %s in the loop form", scalar_infos[f].name);
   }
 }
 
-static double wide(scalar_function f, bool fused, double x, double y, double z) {
+static double wide(scalar_function f, double x, double y, double z) {
   switch (f) {
     case SCALAR_ADD: return x + y;
     case SCALAR_SUB: return x - y;
     case SCALAR_MUL: return x * y;
     case SCALAR_DIV: return x / y;
-    case SCALAR_FMA: {
-      volatile double product = x * y;
-      return fused ? fma(x, y, z) : product + z;
-    }
+    case SCALAR_FMA: return fma(x, y, z);
     case SCALAR_SQRT: return sqrt(x);
     default: internal_error("no f64 operation %s in the loop form", scalar_infos[f].name);
   }
 }
 
-/* Operations that choose rather than round: one text for both widths. */
-static bool choose(scalar_function f, double x, double y, double *r) {
+/* Operations that choose rather than round: one text for both widths. They compare a and b, what arithmetic sees
+ * of x and y. */
+static bool choose(scalar_function f, double x, double y, double a, double b, double *r) {
   switch (f) {
     case SCALAR_STOP: *r = x; return true;
     case SCALAR_NEG: *r = -x; return true;
     case SCALAR_ABS: *r = fabs(x); return true;
-    case SCALAR_MAXIMUM: *r = x >= y || isnan(x) ? x : y; return true;
-    case SCALAR_MINIMUM: *r = x <= y || isnan(x) ? x : y; return true;
+    case SCALAR_MAXIMUM: *r = a >= b || isnan(a) ? x : y; return true;
+    case SCALAR_MINIMUM: *r = a <= b || isnan(a) ? x : y; return true;
     default: return false;
   }
 }
 
+static double rounded(scalar_function f, dtype t, double x, double y, double z) {
+  return t == DTYPE_F32 ? single(f, (float)x, (float)y, (float)z) : wide(f, x, y, z);
+}
+
+/* Whether a product, quotient or fused sum that is rounded up to the smallest normal number stays below it where
+ * exponents have no end: such a result is a zero as well. */
+static bool is_below_normal(scalar_function f, dtype t, double x, double y, double z) {
+  const double up = 0x1p64;
+  bool second = f != SCALAR_DIV && fabs(y) < fabs(x);
+  double r = rounded(f, t, second ? x : x * up, second ? y * up : y, z * up);
+  return fabs(r) < smallest_normal(t) * up;
+}
+
+/* Of operands that are no subnormal numbers. */
+static double arithmetic(scalar_function f, dtype t, double x, double y, double z) {
+  double r = rounded(f, t, x, y, z);
+  bool multiplies = f == SCALAR_MUL || f == SCALAR_DIV || f == SCALAR_FMA;
+  if (multiplies && fabs(r) == smallest_normal(t) && is_below_normal(f, t, x, y, z))
+    return copysign(0, r);
+  return flushed(t, r);
+}
+
 static double real_op(scalar_function f, dtype t, bool fma, double x, double y, double z) {
-  double r;
-  if (choose(f, x, y, &r)) return r;
-  return t == DTYPE_F32 ? single(f, fma, (float)x, (float)y, (float)z) : wide(f, fma, x, y, z);
+  double r, a = flushed(t, x), b = flushed(t, y), c = flushed(t, z);
+  if (choose(f, x, y, a, b, &r)) return r;
+  if (f == SCALAR_FMA && !fma)
+    return arithmetic(SCALAR_ADD, t, arithmetic(SCALAR_MUL, t, a, b, 0), c, 0);
+  return arithmetic(f, t, a, b, c);
 }
 
 static int64_t compare(scalar_function f, double x, double y) {
@@ -247,7 +273,7 @@ static void operate(machine_state *m, const loop_expr *x, value *r) {
       int64_t ints[3] = {p->ints[i], two ? q->ints[i] : 0, three ? s->ints[i] : 0};
       r->ints[i] = scalar_int(x->function, t, ints);
     } else if (compares) {
-      r->ints[i] = compare(x->function, p->reals[i], two ? q->reals[i] : 0);
+      r->ints[i] = compare(x->function, flushed(t, p->reals[i]), two ? flushed(t, q->reals[i]) : 0);
     } else {
       r->reals[i] = real_op(x->function, t, m->machine->fma, p->reals[i], two ? q->reals[i] : 0,
                             three ? s->reals[i] : 0);
@@ -264,17 +290,25 @@ static int64_t saturate(dtype t, double x) {
   return (int64_t)x;
 }
 
+/* Casts between f32 and f16 or bf16 keep subnormal numbers; f64 becomes f32 first. */
+static double cast_real(dtype from, dtype to, double x) {
+  if (from == to || half_is(from) || (half_is(to) && from == DTYPE_F32)) return half_round(to, x);
+  if (to == DTYPE_F64) return flushed(from, x);
+  const double least = 0x1.ffffffp-127; /* that is rounded to 2^-126 */
+  if (from == DTYPE_F64 && fabs(x) < least) return copysign(0, x);
+  return to == DTYPE_F32 ? (float)x : half_round(to, x);
+}
+
 static void cast(const value *x, value *r) {
-  bool from_real = dtype_is_float(x->type.element), to_real = dtype_is_float(r->type.element);
-  dtype to = r->type.element;
-  bool narrow = to == DTYPE_F32;
+  dtype from = x->type.element, to = r->type.element;
+  bool from_real = dtype_is_float(from), to_real = dtype_is_float(to);
   for (int i = 0; i < r->type.lanes; i++) {
     if (to == DTYPE_BOOL)
-      r->ints[i] = from_real ? x->reals[i] != 0 : x->ints[i] != 0;
+      r->ints[i] = from_real ? flushed(from, x->reals[i]) != 0 : x->ints[i] != 0;
     else if (from_real && to_real)
-      r->reals[i] = narrow ? (float)x->reals[i] : half_round(to, x->reals[i]);
+      r->reals[i] = cast_real(from, to, x->reals[i]);
     else if (to_real)
-      r->reals[i] = narrow ? (double)(float)x->ints[i] : half_round(to, (double)x->ints[i]);
+      r->reals[i] = to == DTYPE_F32 ? (double)(float)x->ints[i] : half_round(to, (double)x->ints[i]);
     else
       r->ints[i] = from_real ? saturate(to, x->reals[i]) : scalar_wrap(to, x->ints[i]);
   }

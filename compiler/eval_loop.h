@@ -1,5 +1,7 @@
 /* The interpreter of the loop form. It rounds as compiled code does, operation by operation in the
- * declared types, so that the two agree bit for bit (NaNs up to their payload). */
+ * declared types, so that the two agree bit for bit (NaNs up to their payload). As there, subnormal numbers
+ * of f32 and f64 are zeros of the same sign to arithmetic, comparisons and casts, and no result is one; what moves,
+ * chooses or changes a sign keeps them. */
 #ifndef EVAL_LOOP_H
 #define EVAL_LOOP_H
 

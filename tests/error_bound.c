@@ -13,15 +13,17 @@
 #include "scalar.h"
 
 typedef struct format {
-  double unit, tiny, largest; /* the gap above 1, the smallest and the largest number */
+  double unit, tiny, largest; /* the gap above 1, the error near 0, and the largest number */
 } format;
 
+/* Compiled code takes subnormal numbers as zeros, so that a result may be 0 up to the smallest normal number; but for
+ * those of f16, which are normal ones of f32. */
 static format format_of(dtype t) {
   switch (t) {
-    case DTYPE_F64: return (format){DBL_EPSILON, 0x1p-1074, DBL_MAX};
-    case DTYPE_F32: return (format){0x1p-23, 0x1p-149, FLT_MAX};
+    case DTYPE_F64: return (format){DBL_EPSILON, DBL_MIN, DBL_MAX};
+    case DTYPE_F32: return (format){0x1p-23, FLT_MIN, FLT_MAX};
     case DTYPE_F16: return (format){0x1p-10, 0x1p-24, 65504};
-    case DTYPE_BF16: return (format){0x1p-7, 0x1p-133, 0x1.fep127};
+    case DTYPE_BF16: return (format){0x1p-7, FLT_MIN, 0x1.fep127};
     default: return (format){0, 0, INFINITY};
   }
 }
@@ -237,8 +239,7 @@ static double map_error(const step *s, const double *x, const double *e, double 
   if (scalar_infos[f].kind == SCALAR_KIND_TEST) return 0;
   double moved = spread(f, s->node->operand_count, &operand, x, e, value);
   if (!isfinite(value)) return isfinite(moved) ? 0 : INFINITY;
-  return units[f] == 0 ? moved
-                       : moved + units[f] * s->format.unit * (fabs(value) + moved) + s->format.tiny;
+  return moved + units[f] * (s->format.unit * (fabs(value) + moved) + s->format.tiny);
 }
 
 /* What is not chosen counts only where the choice is not certain. */
@@ -550,6 +551,27 @@ static void round_to_half(step *s, tensor *value) {
   }
 }
 
+/* What no arithmetic sees comes through as it is. */
+static bool keeps_subnormals(const node *n) {
+  if (n->op == OP_MAP)
+    return n->function == SCALAR_STOP || n->function == SCALAR_NEG || n->function == SCALAR_ABS ||
+           n->function == SCALAR_SELECT;
+  return rules[n->op] == moved_rule || rules[n->op] == gather_rule || rules[n->op] == scatter_rule;
+}
+
+/* An operand as arithmetic sees it: what is subnormal, or may be, is perhaps a zero. */
+static bounded flushed(arena *a, const bounded *x) {
+  const dtype element = x->value->type.element;
+  const double least = element == DTYPE_F64 ? DBL_MIN : FLT_MIN;
+  bounded seen = bounded_exact(a, x->value);
+  for (int64_t i = 0; i < type_elements(&x->value->type); i++) {
+    double size = fabs(value_at(x->value, i)), error = x->error[i];
+    bool may_vanish = dtype_is_float(element) && size > 0 && size - error < least;
+    seen.error[i] = may_vanish ? fmax(error, size) : error;
+  }
+  return seen;
+}
+
 static bounded computed(const evaluation *e, const node *n, const bounded *values) {
   arena *a = e->arena;
   bounded *x = arena_array_of(a, n->operand_count, bounded);
@@ -557,6 +579,7 @@ static bounded computed(const evaluation *e, const node *n, const bounded *value
   for (int i = 0; i < n->operand_count; i++) {
     x[i] = values[n->operands[i]->id];
     operands[i] = x[i].value;
+    if (!keeps_subnormals(n)) x[i] = flushed(a, &x[i]);
   }
   tensor *value = tensor_new(a, &n->type);
   op_definitions[n->op]->eval(e, n, operands, value);

@@ -61,7 +61,7 @@ int check_entry_gradients(const graph *entry, const slot_values *slots, const op
 /* Compiled code against the interpreter, from random inputs: first values of all slots, then
  * every output and every slot after each of several calls of each entry. In f64 values agree to
  * 1e-9 of the array's size (the root of its mean square) and of themselves, in f32 to 1e-5, in f16
- * and bf16 to their last bit. What rounding decides is not determined as far as that: a gradient that is
+ * and bf16 to their last bit, and to the smallest normal number, below which compiled code has zeros. What rounding decides is not determined as far as that: a gradient that is
  * zero but for rounding, and the step of an optimiser that divides it by its size. So twice the
  * largest difference is allowed, too, that the interpreter shows there when each operation is
  * rounded to three, four and five bits fewer than its type has; an integer may differ where that

@@ -1,3 +1,4 @@
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -111,6 +112,11 @@ static double bound_of(const pair *p, dtype element) {
   return element == DTYPE_F16 ? 0x1p-10 : element == DTYPE_BF16 ? 0x1p-7 : f32_bound;
 }
 
+/* Compiled code takes subnormal numbers of f32 and f64 as zeros; those of f16 are normal ones in f32. */
+static double smallest_of(const pair *p, dtype element) {
+  return p->real_f64 || element == DTYPE_F64 ? DBL_MIN : element == DTYPE_F16 ? 0 : FLT_MIN;
+}
+
 /* The elements that lie further apart than they may, and the worst of them. */
 typedef struct deviation {
   int64_t count, element;
@@ -133,7 +139,7 @@ static deviation deviation_of_reals(const subject *s, double relative, double ab
 
 static deviation compare_reals(call *c, const subject *s) {
   double relative = bound_of(c->pair, s->expected->type.element);
-  double absolute = relative * size_of(s->expected);
+  double absolute = relative * size_of(s->expected) + smallest_of(c->pair, s->expected->type.element);
   deviation d = deviation_of_reals(s, relative, absolute);
   if (!d.count) return d;
   return deviation_of_reals(s, relative, absolute + rounding_factor * rounding_of(c, s));

@@ -281,6 +281,28 @@ static void noise_is_not_wrong(void **state) {
     assert_int_equal(failures_with(&(replacement){"loss", "loss", f64}), 0);
 }
 
+static int subnormal_failures(const void *real_f64) {
+  const char *tiny = *(const bool *)real_f64 ? "1e-157" : "1e-21";
+  const char *text = arena_printf(memory, "entry e(x: f32[8]) -> (y) { y = %s * x * (%s * x) }", tiny, tiny);
+  options o = check_options();
+  check_counts counts = {0};
+  dnn_library compiled;
+  program *p = elaborated(text, *(const bool *)real_f64);
+  assert_true(model_compile(memory, p, diag_new(memory), &o, &compiled));
+  int failures = check_model(memory, elaborated(text, *(const bool *)real_f64), compiled.model, &o,
+                             *(const bool *)real_f64, &counts);
+  dnn_unload(&compiled);
+  assert_true(counts.elements > 0);
+  return failures;
+}
+
+/* Compiled code has zeros there. */
+static void subnormal_results_are_not_wrong(void **state) {
+  (void)state;
+  assert_int_equal(subnormal_failures(&(bool){false}), 0);
+  assert_int_equal(subnormal_failures(&(bool){true}), 0);
+}
+
 static void expect_caught(const char *part, const char *by, const char *slot_path) {
   for (int f64 = 0; f64 < 2; f64++) {
     assert_true(capture(failures_with, &(replacement){part, by, f64}) > 0);
@@ -408,6 +430,7 @@ int main(void) {
       cmocka_unit_test(right_models_pass),
       cmocka_unit_test(wrong_models_are_caught),
       cmocka_unit_test(noise_is_not_wrong),
+      cmocka_unit_test(subnormal_results_are_not_wrong),
       cmocka_unit_test(what_is_wrong_beside_noise_is_caught),
       cmocka_unit_test(what_has_no_gradient_is_named),
       cmocka_unit_test(what_is_stopped_in_loops_is_held),

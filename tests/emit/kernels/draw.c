@@ -14,6 +14,15 @@ typedef uint32_t u32x8 __attribute__((vector_size(32)));
 typedef float f32x8 __attribute__((vector_size(32)));
 typedef float f32x8_memory __attribute__((vector_size(32), aligned(4), may_alias));
 
+/* Subnormal numbers count as zeros, results are rounded to nearest, nothing traps. */
+INLINE unsigned begin_arithmetic(void) {
+  const unsigned caller = __builtin_ia32_stmxcsr();
+  __builtin_ia32_ldmxcsr(0x9fc0);
+  return caller;
+}
+INLINE void end_arithmetic(unsigned caller) {
+  __builtin_ia32_ldmxcsr(caller);
+}
 INLINE int64_t shr_i64(int64_t x, int64_t y) {
   return (int64_t)((uint64_t)x >> (y & 63));
 }
@@ -202,6 +211,8 @@ void kernel_call(const dnn_threads *threads, void *const *arguments);
 
 void kernel_call(const dnn_threads *threads, void *const *arguments) {
   (void)threads;
+  const unsigned caller = begin_arithmetic();
   draw((float *)arguments[0], (const int64_t *)arguments[1]);
+  end_arithmetic(caller);
 }
 #endif

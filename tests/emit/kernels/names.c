@@ -7,6 +7,15 @@
 #pragma GCC diagnostic ignored "-Wpsabi"
 #define INLINE static inline __attribute__((always_inline))
 
+/* Subnormal numbers count as zeros, results are rounded to nearest, nothing traps. */
+INLINE unsigned begin_arithmetic(void) {
+  const unsigned caller = __builtin_ia32_stmxcsr();
+  __builtin_ia32_ldmxcsr(0x9fc0);
+  return caller;
+}
+INLINE void end_arithmetic(unsigned caller) {
+  __builtin_ia32_ldmxcsr(caller);
+}
 INLINE int64_t add_i64(int64_t x, int64_t y) {
   return (int64_t)((uint64_t)x + (uint64_t)y);
 }
@@ -50,7 +59,9 @@ void kernel_call(const dnn_threads *threads, void *const *arguments);
 
 void kernel_call(const dnn_threads *threads, void *const *arguments) {
   (void)threads;
+  const unsigned caller = begin_arithmetic();
   names((int64_t *)arguments[0], (const int32_t *)arguments[1], (uint8_t *)arguments[2],
       (const uint8_t *)arguments[3]);
+  end_arithmetic(caller);
 }
 #endif

@@ -11,6 +11,15 @@ typedef float f32x8 __attribute__((vector_size(32)));
 typedef float f32x8_memory __attribute__((vector_size(32), aligned(4), may_alias));
 typedef int32_t i32x8 __attribute__((vector_size(32)));
 
+/* Subnormal numbers count as zeros, results are rounded to nearest, nothing traps. */
+INLINE unsigned begin_arithmetic(void) {
+  const unsigned caller = __builtin_ia32_stmxcsr();
+  __builtin_ia32_ldmxcsr(0x9fc0);
+  return caller;
+}
+INLINE void end_arithmetic(unsigned caller) {
+  __builtin_ia32_ldmxcsr(caller);
+}
 static inline void run_tasks(const dnn_threads *threads, void (*task)(void *, int64_t),
     void *argument, int64_t count) {
   if (threads) {
@@ -85,7 +94,9 @@ struct product_arguments {
 
 static void product_task(void *argument, int64_t index) {
   const struct product_arguments *arguments = (const struct product_arguments *)argument;
+  const unsigned caller = begin_arithmetic();
   product_part(index, arguments->c, arguments->a, arguments->b);
+  end_arithmetic(caller);
 }
 
 static void product(const dnn_threads *threads, float *__restrict c, const float *__restrict a,
@@ -102,6 +113,8 @@ void kernel_call(const dnn_threads *threads, void *const *arguments);
 
 void kernel_call(const dnn_threads *threads, void *const *arguments) {
   (void)threads;
+  const unsigned caller = begin_arithmetic();
   product(threads, (float *)arguments[0], (const float *)arguments[1], (const float *)arguments[2]);
+  end_arithmetic(caller);
 }
 #endif

@@ -13,6 +13,15 @@ typedef float f32x8 __attribute__((vector_size(32)));
 typedef int32_t i32x8 __attribute__((vector_size(32)));
 typedef float f32x8_memory __attribute__((vector_size(32), aligned(4), may_alias));
 
+/* Subnormal numbers count as zeros, results are rounded to nearest, nothing traps. */
+INLINE unsigned begin_arithmetic(void) {
+  const unsigned caller = __builtin_ia32_stmxcsr();
+  __builtin_ia32_ldmxcsr(0x9fc0);
+  return caller;
+}
+INLINE void end_arithmetic(unsigned caller) {
+  __builtin_ia32_ldmxcsr(caller);
+}
 INLINE u8x8 load_u8x8(const uint8_t *from) {
   return *(const u8x8_memory *)from;
 }
@@ -57,6 +66,8 @@ void kernel_call(const dnn_threads *threads, void *const *arguments);
 
 void kernel_call(const dnn_threads *threads, void *const *arguments) {
   (void)threads;
+  const unsigned caller = begin_arithmetic();
   scale((float *)arguments[0], (const uint8_t *)arguments[1], (const float *)arguments[2]);
+  end_arithmetic(caller);
 }
 #endif

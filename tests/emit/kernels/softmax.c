@@ -16,6 +16,15 @@ typedef uint64_t u64x8 __attribute__((vector_size(64)));
 typedef float f32x4 __attribute__((vector_size(16)));
 typedef float f32x2 __attribute__((vector_size(8)));
 
+/* Subnormal numbers count as zeros, results are rounded to nearest, nothing traps. */
+INLINE unsigned begin_arithmetic(void) {
+  const unsigned caller = __builtin_ia32_stmxcsr();
+  __builtin_ia32_ldmxcsr(0x9fc0);
+  return caller;
+}
+INLINE void end_arithmetic(unsigned caller) {
+  __builtin_ia32_ldmxcsr(caller);
+}
 INLINE float maximum_f32(float x, float y) {
   return x < y || y != y ? y : x;
 }
@@ -139,6 +148,8 @@ void kernel_call(const dnn_threads *threads, void *const *arguments);
 
 void kernel_call(const dnn_threads *threads, void *const *arguments) {
   (void)threads;
+  const unsigned caller = begin_arithmetic();
   softmax((float *)arguments[0], (const float *)arguments[1]);
+  end_arithmetic(caller);
 }
 #endif
