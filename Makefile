@@ -143,9 +143,9 @@ $(B)/%.a:
 	@echo "  ar    $@"
 	@rm -f $@ && ar rcs $@ $^
 
-$(B)/dnnc: $(B)/compiler/main.o $(B)/libdnnc.a
+$(B)/dnnc: $(B)/compiler/main.o $(B)/libdnntool.a $(B)/libdnnc.a
 	@echo "  link  $@"
-	@$(CC) $(CFLAGS) -o $@ $^ -lm
+	@$(CC) $(CFLAGS) -o $@ $^ -lm -ldl
 $(B)/dnn: $(B)/tools/dnn.o $(B)/libdnntool.a $(B)/libdnnc.a $(B)/libdnnrt.a
 	@echo "  link  $@"
 	@$(CC) $(CFLAGS) -o $@ $^ $(TOOL_LIBRARIES) -lm -ldl -lpthread

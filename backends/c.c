@@ -43,7 +43,7 @@ bool c_unit_write(const c_unit *u, FILE *out, const char *head, const char *rest
   return !ferror(out);
 }
 
-bool c_emit_kernel(FILE *out, const loop_kernel *k, math_library *math, const target *t) {
+bool c_emit_kernel(FILE *out, const char *name, const loop_kernel *k, math_library *math, const target *t) {
   arena *a = math->arena;
   c_unit u = c_unit_new(a, t);
   c_helper_arithmetic(&u);
@@ -64,9 +64,9 @@ bool c_emit_kernel(FILE *out, const loop_kernel *k, math_library *math, const ta
   writer_line(&rest, "extern \"C\"");
   writer_line(&rest, "#endif");
   writer_line(&rest, "__attribute__((visibility(\"default\")))");
-  writer_line(&rest, "void kernel_call(const dnn_threads *threads, void *const *arguments);");
+  writer_line(&rest, "void %s(const dnn_threads *threads, void *const *arguments);", name);
   writer_gap(&rest);
-  writer_open(&rest, "void kernel_call(const dnn_threads *threads, void *const *arguments)");
+  writer_open(&rest, "void %s(const dnn_threads *threads, void *const *arguments)", name);
   writer_line(&rest, "(void)threads;");
   writer_line(&rest, "const unsigned caller = " C_BEGIN_ARITHMETIC "();");
   writer_line(&rest, "%s(%s);", k->name, list);

@@ -28,10 +28,10 @@ bool c_emit_parts(const module *m, int count, FILE *const *texts);
 /* How many sources are worth it. Depends on nothing but the module, so that its library's bytes do not. */
 int c_part_count(const module *m);
 
-/* Writes a source with one kernel, for tests and measurements, and one external function
+/* Writes a source with one kernel, for tests and measurements, and one external function of the given name,
  *   void kernel_call(const dnn_threads *threads, void *const *arguments)
  * which passes one pointer per parameter of the kernel. math gives the memory and is where the
  * kernel's functions come from. */
-bool c_emit_kernel(FILE *out, const loop_kernel *k, math_library *math, const target *t);
+bool c_emit_kernel(FILE *out, const char *name, const loop_kernel *k, math_library *math, const target *t);
 
 #endif

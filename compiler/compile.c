@@ -121,9 +121,13 @@ module *compile_module(program *p, diagnostics *d, const compile_options *option
   }
   if (!compile_passes(p, d, options, NULL) || !memory_fits(p, d))
     return NULL;
-  module *m = module_build(p->arena, p, t);
+  int before = diag_count(d);
+  target *tuned = arena_new_of(p->arena, target);
+  *tuned = *t;
+  if (options->tuning) tuned->choices = &options->tuning->choices;
+  module *m = module_build(p->arena, p, tuned);
   m->observed = options->observed;
-  return m;
+  return diag_count(d) == before ? m : NULL;
 }
 
 /* ---- files --------------------------------------------------------------------------------- */

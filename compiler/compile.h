@@ -4,6 +4,7 @@
 
 #include "module.h"
 #include "program.h"
+#include "tuning.h"
 
 #define DNNC_VERSION "0.1.0"
 
@@ -12,6 +13,7 @@ typedef struct compile_options {
   const char *cc;         /* the C compiler; NULL: cc */
   bool time_passes;       /* print each pass's time to standard error */
   bool observed;          /* for a tool that looks between kernels: see c.h */
+  const tuning *tuning;   /* schedules that were measured; NULL: those of least estimated time */
 } compile_options;
 
 /* Runs the graph passes up to and with the one of this name, NULL: all, on every graph of the

@@ -147,6 +147,24 @@ typedef struct contraction_schedule {
  * arguments. */
 contraction_schedule contraction_schedule_find(const contraction *c, const target *t);
 
+/* So many of the cheapest at most, cheapest first; those that differ in their tiles only are few among them. The
+ * first is the above. */
+int contraction_schedules(const contraction *c, const target *t, int most, contraction_schedule *found);
+
+/* The one that the search comes upon whose vectors, tiles, ways of the operands and order of these are as given. False
+ * where there is none. */
+bool contraction_schedule_complete(const contraction *c, const target *t, contraction_schedule *s);
+
+/* What takes the place of the estimate where schedules were measured. */
+struct schedule_choices {
+  /* False: it has none for the contraction. */
+  bool (*choose)(void *context, const contraction *c, const target *t, contraction_schedule *s);
+  void *context;
+};
+
+/* The target's choice, else that of least estimated time. */
+contraction_schedule contraction_schedule_choose(const contraction *c, const target *t);
+
 /* Appends the loops of a contraction to an empty kernel body. Buffers are the caller's, who has
  * made them parameters of the kernel. */
 void contraction_emit(arena *a, const contraction *c, const contraction_schedule *s,
@@ -163,6 +181,16 @@ void contraction_emit_packing(arena *a, const contraction *c, const contraction_
 /* One line of text for comments and measurements. */
 const char *contraction_schedule_text(arena *a, const contraction *c,
                                       const contraction_schedule *s);
+
+/* All that the search for a schedule depends on beside the target, in one line; different for different
+ * contractions. */
+const char *contraction_text(arena *a, const contraction *c);
+
+/* What of a schedule the search chooses, in one line: all else follows from it (contraction_schedule_complete). */
+const char *contraction_choice_text(arena *a, const contraction *c, const contraction_schedule *s);
+
+/* Reads that. NULL, or where in the text something else was expected. */
+const char *contraction_choice_parse(const contraction *c, const char *text, contraction_schedule *s);
 
 /* A pass over graphs (pass.h), for the end of the passes: long sums with few results become
  * batches of shorter ones and a sum of their results, so that there is work for several tasks. The

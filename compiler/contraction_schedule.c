@@ -26,7 +26,9 @@ typedef struct tiling_list {
 typedef struct search {
   const contraction *c;
   const target *target;
-  contraction_schedule best;
+  contraction_schedule *found; /* the cheapest so far, cheapest first */
+  int count, most, alike;      /* how many of one family at most */
+  const contraction_schedule *wanted; /* nothing else; NULL: all */
   tiling_list sides[2], shared;
 } search;
 
@@ -34,6 +36,13 @@ typedef struct search {
 static int64_t even_size(int64_t units, int64_t most) {
   int64_t count = units / most + (units % most > 0);
   return units / count + (units % count > 0);
+}
+
+/* Schedules that differ in their tiles only, of which the best are much alike. */
+static bool is_family(const contraction_schedule *x, const contraction_schedule *y) {
+  for (int i = 0; i < 2; i++)
+    if (x->copied[i] != y->copied[i] || x->packed[i] != y->packed[i]) return false;
+  return x->vector_axis == y->vector_axis && x->lanes == y->lanes && x->first == y->first;
 }
 
 /* ---- copies -------------------------------------------------------------------------------- */
@@ -255,10 +264,42 @@ static bool fits(const search *q, const tiling *left, const tiling *right, const
   return l * r * v + (l < r ? l : r) * v + 1 <= q->target->registers;
 }
 
+/* Which of those found leaves for one more: the last, or the last of its family where there are enough of these. */
+static int leaving(const search *q, const contraction_schedule *s) {
+  int alike = 0, last = q->count;
+  for (int i = 0; i < q->count; i++)
+    if (is_family(&q->found[i], s)) {
+      alike++;
+      last = i;
+    }
+  return alike >= q->alike ? last : q->count < q->most ? q->count : q->most - 1;
+}
+
+static double worst(const search *q) { return q->count < q->most ? INFINITY : q->found[q->most - 1].cycles; }
+
+/* Of one family. */
+static bool has_tiles(const search *q, const contraction_schedule *x, const contraction_schedule *y) {
+  for (int a = 0; a < q->c->axis_count; a++)
+    if (x->tile[a] != y->tile[a]) return false;
+  return true;
+}
+
+/* Tiles along two axes are listed from either. */
+static bool is_found(const search *q, const contraction_schedule *s) {
+  for (int i = 0; i < q->count; i++)
+    if (is_family(&q->found[i], s) && has_tiles(q, &q->found[i], s)) return true;
+  return false;
+}
+
 static void consider(search *q, contraction_schedule s) {
-  if (contraction_least_cycles(q->c, &s) >= q->best.cycles || !plan_copies(q->c, &s)) return;
+  if (q->wanted && !has_tiles(q, q->wanted, &s)) return;
+  if (contraction_least_cycles(q->c, &s) >= worst(q) || !plan_copies(q->c, &s)) return;
   s.cycles = contraction_cycles(q->c, &s, q->target);
-  if (!(s.cycles >= q->best.cycles)) q->best = s;
+  int at = leaving(q, &s);
+  if ((at < q->count && s.cycles >= q->found[at].cycles) || is_found(q, &s)) return;
+  if (at == q->count) q->count++;
+  for (; at > 0 && s.cycles < q->found[at - 1].cycles; at--) q->found[at] = q->found[at - 1];
+  q->found[at] = s;
 }
 
 /* All tiles for a choice of vectors and copies. */
@@ -293,7 +334,7 @@ static void consider_copies(search *q, contraction_schedule s) {
     bool in[2];
     for (int i = 0; i < 2; i++) in[i] = v >= 0 && contraction_depends(&q->c->operands[i], v);
     for (s.first = 0; s.first < 2; s.first++)
-      if (in[s.first] || in[0] == in[1]) consider_tiles(q, s);
+      if ((in[s.first] || in[0] == in[1]) && (!q->wanted || is_family(q->wanted, &s))) consider_tiles(q, s);
   }
 }
 
@@ -349,17 +390,43 @@ static void split_tasks(const contraction *c, contraction_schedule *s, const tar
   }
 }
 
-contraction_schedule contraction_schedule_find(const contraction *c, const target *t) {
-  search q = {.c = c, .target = t, .best = {.cycles = INFINITY}};
+static void consider_vectors(search *q) {
+  const contraction *c = q->c;
   contraction_schedule s = {.vector_axis = -1, .lanes = 1, .block_axis = -1};
-  consider_copies(&q, s);
-  int most = most_lanes(c, t);
+  consider_copies(q, s);
+  int most = most_lanes(c, q->target);
   for (s.vector_axis = 0; s.vector_axis < c->axis_count; s.vector_axis++)
     for (s.lanes = most; s.lanes > 1; s.lanes /= 2)
       if (!c->axes[s.vector_axis].bounded && c->axes[s.vector_axis].extent > s.lanes / 2 && c->axes[s.vector_axis].extent > 1 &&
           !c->axes[s.vector_axis].covered)
-        consider_copies(&q, s);
-  ensure(q.best.cycles < INFINITY);
-  split_tasks(c, &q.best, t);
-  return q.best;
+        consider_copies(q, s);
+  for (int i = 0; i < q->count; i++) split_tasks(c, &q->found[i], q->target);
+}
+
+contraction_schedule contraction_schedule_find(const contraction *c, const target *t) {
+  contraction_schedule best;
+  search q = {.c = c, .target = t, .found = &best, .most = 1, .alike = 1};
+  consider_vectors(&q);
+  ensure(q.count == 1);
+  return best;
+}
+
+int contraction_schedules(const contraction *c, const target *t, int most, contraction_schedule *found) {
+  enum { ALIKE = 3 };
+  search q = {.c = c, .target = t, .found = found, .most = most, .alike = ALIKE};
+  consider_vectors(&q);
+  return q.count;
+}
+
+bool contraction_schedule_complete(const contraction *c, const target *t, contraction_schedule *s) {
+  const contraction_schedule wanted = *s;
+  search q = {.c = c, .target = t, .found = s, .most = 1, .alike = 1, .wanted = &wanted};
+  consider_vectors(&q);
+  return q.count == 1;
+}
+
+contraction_schedule contraction_schedule_choose(const contraction *c, const target *t) {
+  contraction_schedule s;
+  const schedule_choices *choices = t->choices;
+  return choices && choices->choose(choices->context, c, t, &s) ? s : contraction_schedule_find(c, t);
 }

@@ -14,6 +14,7 @@
 #include "memory_report.h"
 #include "pass.h"
 #include "source.h"
+#include "tune.h"
 
 enum { STATUS_OK = 0, STATUS_ERROR = 1, STATUS_USAGE = 2 };
 
@@ -32,6 +33,10 @@ static const char usage[] =
     "  --prefix=NAME        the model's name in C; default: from the file's name\n"
     "  --real=f32|f64       f64: compute in f64 whatever is floating\n"
     "  --cc=PROGRAM         the C compiler for .so, .o and .a; default: cc\n"
+    "  --tune               measure on this machine how products and convolutions are computed\n"
+    "                       fastest, and write that to a file: OUTPUT, or the file's name with\n"
+    "                       .tune in this folder\n"
+    "  --tune=FILE          compute them as such a file says\n"
     "  --time-passes        print the time of each pass\n"
     "  --memory             print the memory of each entry: bytes, how far the plan lies above\n"
     "                       its lower bound, and what is alive where the scratch is fullest\n"
@@ -44,13 +49,15 @@ static const char usage[] =
     "  dnnc lenet5.dnn                        writes lenet5.c and lenet5.h\n"
     "  dnnc lenet5.dnn -o net.so -D B=32 --target-cpu=native\n"
     "  dnnc --emit=graph@intern lenet5.dnn    prints the graph behind the pass intern\n"
+    "  dnnc --tune lenet5.dnn                 measures, and writes lenet5.tune\n"
+    "  dnnc --tune=lenet5.tune lenet5.dnn     writes lenet5.c as it says\n"
     "\n"
     "Exit status: 0 done, 1 errors in the model or its files, 2 wrong use, 70 a fault in dnnc,\n"
     "71 out of memory.\n";
 
 typedef struct options {
-  const char *file, *output, *emit, *entry, *real;
-  bool memory;
+  const char *file, *output, *emit, *entry, *real, *tuned; /* tuned: the file of --tune=FILE */
+  bool memory, tune;
   compile_options compile;
   elaborate_options elaborate;
 } options;
@@ -92,12 +99,13 @@ static bool is_kind(const char *emit, const char *kind) {
 
 /* Fills the options; a status above 0 ends the program with it, -1 goes on. */
 static int read_options(arena *a, int argc, char **argv, options *o) {
-  enum { EMIT = 256, ENTRY, TARGET, PREFIX, REAL, CC, TIME, MEMORY, COLOR, HELP, VERSION };
+  enum { EMIT = 256, ENTRY, TARGET, PREFIX, REAL, CC, TIME, TUNE, MEMORY, COLOR, HELP, VERSION };
   static const struct option longs[] = {
       {"emit", required_argument, NULL, EMIT},     {"entry", required_argument, NULL, ENTRY},
       {"target-cpu", required_argument, NULL, TARGET},
       {"prefix", required_argument, NULL, PREFIX}, {"real", required_argument, NULL, REAL},
       {"cc", required_argument, NULL, CC},         {"time-passes", no_argument, NULL, TIME},
+      {"tune", optional_argument, NULL, TUNE},
       {"memory", no_argument, NULL, MEMORY},       {"color", required_argument, NULL, COLOR},
       {"help", no_argument, NULL, HELP},           {"version", no_argument, NULL, VERSION},
       {NULL, 0, NULL, 0}};
@@ -114,6 +122,10 @@ static int read_options(arena *a, int argc, char **argv, options *o) {
       case REAL: o->real = optarg; break;
       case CC: o->compile.cc = optarg; break;
       case TIME: o->compile.time_passes = true; break;
+      case TUNE:
+        if (optarg) o->tuned = optarg;
+        else o->tune = true;
+        break;
       case MEMORY: o->memory = true; break;
       case COLOR:
         if (!colour_choose(optarg)) return wrong_use("--color is auto, always or never, not ", optarg);
@@ -134,6 +146,8 @@ static int read_options(arena *a, int argc, char **argv, options *o) {
     return wrong_use("--entry goes with --emit=graph or --emit=dot", NULL);
   if (o->memory && (o->emit || o->output))
     return wrong_use("--memory prints; it goes with neither -o nor --emit", NULL);
+  if (o->tune && (o->tuned || o->emit || o->memory))
+    return wrong_use("--tune without a file measures; it goes with neither --tune=FILE, --emit nor --memory", NULL);
   if (o->emit && o->output) return wrong_use("--emit prints; it takes no -o ", o->output);
   o->elaborate.real_f64 = o->real && !strcmp(o->real, "f64");
   return -1;
@@ -154,11 +168,26 @@ static void print_graphs(const program *p, const options *o) {
   }
 }
 
-static const char *default_output(arena *a, const char *file) {
-  const char *base = strrchr(file, '/') ? strrchr(file, '/') + 1 : file;
+/* What -o says, else the file's name with another end, in this folder. */
+static const char *output_of(arena *a, const options *o, const char *end) {
+  if (o->output) return o->output;
+  const char *base = strrchr(o->file, '/') ? strrchr(o->file, '/') + 1 : o->file;
   size_t length = strlen(base);
   if (length > 4 && !strcmp(base + length - 4, ".dnn")) length -= 4;
-  return arena_printf(a, "%.*s.c", (int)length, base);
+  return arena_printf(a, "%.*s%s", (int)length, base, end);
+}
+
+/* The file of --tune=FILE, where there is one. False after an error. */
+static bool read_tuning(arena *a, diagnostics *d, options *o) {
+  if (!o->tuned) return true;
+  const source *text = source_read(a, d, o->tuned);
+  o->compile.tuning = text ? tuning_parse(a, d, text) : NULL;
+  return o->compile.tuning != NULL;
+}
+
+static void tell_tuning(arena *a, const options *o) {
+  const char *note = o->tuned ? tuning_note(a, o->compile.tuning) : NULL;
+  if (note) fprintf(stderr, "dnnc: %s: %s\n", o->tuned, note);
 }
 
 static void emit_tree(arena *a, diagnostics *d, const source *text) {
@@ -198,7 +227,8 @@ static bool is_stage(const char *emit) {
   return false;
 }
 
-static void run(arena *a, diagnostics *d, const options *o) {
+static void run(arena *a, diagnostics *d, options *o) {
+  if (!read_tuning(a, d, o)) return;
   const source *text = source_read(a, d, o->file);
   if (!text) return;
   if (o->emit && !strcmp(o->emit, "ast")) {
@@ -208,11 +238,14 @@ static void run(arena *a, diagnostics *d, const options *o) {
   program *p = elaborate(a, d, text, &o->elaborate);
   if (!p || (o->entry && !program_check_entry(p, d, o->entry))) return;
   if (o->emit) emit_stage(d, p, o);
+  else if (o->tune) tune(p, d, &o->compile, output_of(a, o, ".tune"));
   else if (o->memory) {
-    module *m = compile_module(p, d, &o->compile);
+    const module *m = compile_module(p, d, &o->compile);
     if (m) memory_report(stdout, m);
-  } else
-    compile_program(p, d, &o->compile, o->output ? o->output : default_output(a, o->file));
+  } else {
+    compile_program(p, d, &o->compile, output_of(a, o, ".c"));
+  }
+  if (!o->emit && !diag_count(d)) tell_tuning(a, o);
 }
 
 int main(int argc, char **argv) {

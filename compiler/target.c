@@ -19,10 +19,10 @@ static const char *const flags_v4[] = {"-march=x86-64-v4", "-mtune=icelake-serve
 /* The levels of the x86-64 psABI, lowest first. Caches are those of common server cores, on the
  * small side. */
 static const target levels[] = {
-    {"x86-64", 16, 16, false, 32 << 10, 512 << 10, macros_v1, flags_v1},
-    {"x86-64-v2", 16, 16, false, 32 << 10, 512 << 10, macros_v2, flags_v2},
-    {"x86-64-v3", 32, 16, true, 32 << 10, 512 << 10, macros_v3, flags_v3},
-    {"x86-64-v4", 64, 32, true, 32 << 10, 1 << 20, macros_v4, flags_v4},
+    {"x86-64", 16, 16, false, 32 << 10, 512 << 10, macros_v1, flags_v1, NULL},
+    {"x86-64-v2", 16, 16, false, 32 << 10, 512 << 10, macros_v2, flags_v2, NULL},
+    {"x86-64-v3", 32, 16, true, 32 << 10, 512 << 10, macros_v3, flags_v3, NULL},
+    {"x86-64-v4", 64, 32, true, 32 << 10, 1 << 20, macros_v4, flags_v4, NULL},
 };
 
 /* The highest level that this processor, and the system's saving of registers, supports. */
@@ -46,4 +46,10 @@ const target *target_find(arena *a, const char *cpu) {
   for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
     if (strcmp(cpu, levels[i].cpu) == 0) return &levels[i];
   return NULL;
+}
+
+bool target_runs_here(const target *t) {
+  int level = 0;
+  while (strcmp(levels[level].cpu, t->cpu) != 0) level++;
+  return level <= native_level();
 }

@@ -13,7 +13,7 @@ const char *kernel_text(const loop_kernel *k, math_library *math, const target *
   size_t length = 0;
   FILE *stream = open_memstream(&text, &length);
   if (!stream) return NULL;
-  c_emit_kernel(stream, loop_unroll(math->arena, k), math, t);
+  c_emit_kernel(stream, "kernel_call", loop_unroll(math->arena, k), math, t);
   fclose(stream);
   const char *copy = arena_text(math->arena, text);
   free(text);

@@ -115,6 +115,11 @@ contraction_case *contraction_case_new(arena *a, const node *n, const target *t,
 
 contraction_case *contraction_case_of_runs(arena *a, const node *n, const target *t, operand_layout left,
                                            operand_layout right, double runs_alike) {
+  return contraction_case_of_schedule(a, n, t, left, right, runs_alike, 0);
+}
+
+contraction_case *contraction_case_of_schedule(arena *a, const node *n, const target *t, operand_layout left,
+                                               operand_layout right, double runs_alike, int number) {
   contraction_case *k = arena_new_of(a, contraction_case);
   k->arena = a;
   k->node = n;
@@ -124,7 +129,9 @@ contraction_case *contraction_case_of_runs(arena *a, const node *n, const target
   lay_out(a, k, 1, right);
   k->contraction.output = parameter(a, k->kernel, "y", &n->type, LOOP_OUT);
   for (int i = 0; i < 2; i++) k->contraction.operands[i].runs_alike = runs_alike;
-  k->schedule = contraction_schedule_find(&k->contraction, t);
+  contraction_schedule *found = arena_array_of(a, number + 1, contraction_schedule);
+  if (contraction_schedules(&k->contraction, t, number + 1, found) <= number) return NULL;
+  k->schedule = found[number];
   for (int i = 0; i < 2; i++)
     if (k->schedule.packed[i]) pack(a, k, i, t);
   contraction_emit(a, &k->contraction, &k->schedule, t, &k->kernel->body);

@@ -34,6 +34,10 @@ contraction_case *contraction_case_new(arena *a, const node *n, const target *t,
 contraction_case *contraction_case_of_runs(arena *a, const node *n, const target *t, operand_layout left,
                                            operand_layout right, double runs_alike);
 
+/* The same with schedule number `number` of the cheapest, from 0; NULL: there are fewer. */
+contraction_case *contraction_case_of_schedule(arena *a, const node *n, const target *t, operand_layout left,
+                                               operand_layout right, double runs_alike, int number);
+
 /* A stored node's value as the case's layout wants it. */
 void *contraction_case_operand(const contraction_case *k, int operand, const tensor *value);
 

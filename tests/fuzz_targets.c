@@ -12,6 +12,7 @@
 #include "program.h"
 #include "safetensors.h"
 #include "text_stream.h"
+#include "tuning.h"
 #include "weight_map.h"
 
 static void hold(int condition, const char *what) {
@@ -103,6 +104,46 @@ static void run_map(const uint8_t *data, size_t size) {
       HOLD(!strcmp(weight_map_fill(a, pattern, &stars), name));
     HOLD(weight_map_match(pattern, pattern, &stars));
   }
+  arena_free(a);
+}
+
+static const char *tuning_words(arena *a, const tuning *t) {
+  text_stream s;
+  text_stream_open(&s, a);
+  tuning_print(s.out, t);
+  return text_stream_close(&s);
+}
+
+/* A file of tuning, of which the choices are asked for a product. */
+static void run_tuning(const uint8_t *data, size_t size) {
+  arena *a = arena_new();
+  diagnostics *d = diag_new(a);
+  const tuning *t = tuning_parse(a, d, source_of(a, data, size));
+  HOLD((t == NULL) == (diag_count(d) > 0));
+  contraction c = {.element = DTYPE_F32, .axis_count = 2, .axes = {{"m", 6, .stride = 1}, {"k", 40, .reduced = true}}};
+  for (int i = 0; i < 2; i++) {
+    c.operands[i].rank = 1;
+    c.operands[i].coordinates[0] = (contraction_coordinate){.dilation = 1, .extent = 40, .stride = 1};
+    c.operands[i].coordinates[0].steps[1] = 1;
+  }
+  c.operands[0].rank = 2;
+  c.operands[0].coordinates[1] = (contraction_coordinate){.dilation = 1, .extent = 6, .stride = 40};
+  c.operands[0].coordinates[1].steps[0] = 1;
+  contraction_schedule s;
+  const target *v3 = target_find(a, "x86-64-v3");
+  if (t) {
+    const char *words = tuning_words(a, t);
+    const tuning *again = tuning_parse(a, d, source_of(a, (const uint8_t *)words, strlen(words)));
+    HOLD(again && !strcmp(tuning_words(a, again), words));
+    if (t->choices.choose(t->choices.context, &c, v3, &s)) HOLD(s.cycles > 0);
+    for (int i = 0; i < t->count; i++)
+      if (!contraction_choice_parse(&c, t->lines[i].schedule, &s)) contraction_schedule_complete(&c, v3, &s);
+    tuning_note(a, t);
+  }
+  text_stream out;
+  text_stream_open(&out, a);
+  diag_print(d, out.out);
+  text_stream_close(&out);
   arena_free(a);
 }
 
@@ -218,4 +259,5 @@ const fuzz_target fuzz_targets[] = {
     {"language", run_language}, {"graph", run_graph}, {"loops", run_loops}, {"idx", run_idx},
     {"npy", run_npy},           {"raw", run_raw},     {"safetensors", run_safetensors},
     {"npz", run_npz},           {"csv", run_csv},     {"text", run_text},
-    {"image", run_image},       {"map", run_map},     {0}};
+    {"image", run_image},       {"map", run_map},     {"tuning", run_tuning},
+    {0}};

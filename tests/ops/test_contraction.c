@@ -110,6 +110,51 @@ static void test_packed_dot_f64(void **state) { (void)state; compare_packed(OP_D
 static void test_packed_dot_u8(void **state) { (void)state; compare_packed(OP_DOT, DTYPE_U8, 20, 0); }
 static void test_packed_conv(void **state) { (void)state; compare_packed(OP_CONV, DTYPE_F32, 100, 20); }
 
+/* What a file of tuning says of a schedule brings it back. */
+static void compare_text(arena *a, const contraction_case *k, const target *t) {
+  contraction_schedule s;
+  const char *text = contraction_choice_text(a, &k->contraction, &k->schedule);
+  const char *wrong = contraction_choice_parse(&k->contraction, text, &s);
+  if (wrong) fail_msg("\"%s\" is not understood from \"%s\" on", text, wrong);
+  if (!contraction_schedule_complete(&k->contraction, t, &s)) fail_msg("\"%s\" is not found", text);
+  assert_string_equal(contraction_choice_text(a, &k->contraction, &s), text);
+  assert_string_equal(contraction_schedule_text(a, &k->contraction, &s),
+                      contraction_schedule_text(a, &k->contraction, &k->schedule));
+  assert_true(s.cycles == k->schedule.cycles);
+  assert_memory_equal(s.outer, k->schedule.outer, sizeof s.outer);
+}
+
+/* The cheapest schedules, beside the one that is chosen, each of them another: all are right. */
+static void test_cheapest(void **state) {
+  (void)state;
+  enum { SCHEDULES = 8 };
+  int compared = 0;
+  for (uint64_t seed = 0; seed < 24; seed++) {
+    arena *a = arena_new();
+    const node *n = random_contraction(a, seed, seed % 2 ? OP_DOT : OP_CONV, DTYPE_F32, 10000);
+    const graph *g = graph_of(n, a);
+    const tensor **values = random_inputs(a, g, seed, -1, 1), *expected = evaluate(a, g, values)[0];
+    const target *t = target_find(a, seed % 3 ? "x86-64-v3" : "x86-64-v4");
+    const operand_layout layout = (operand_layout)(seed / 2 % LAYOUT_COUNT);
+    const double runs = seed % 4 == 1 ? 1000 : 1;
+    const char *texts[SCHEDULES];
+    double cycles = 0;
+    for (int i = 0; i < SCHEDULES; i++) {
+      const contraction_case *k = contraction_case_of_schedule(a, n, t, layout, layout, runs, i);
+      if (!k) break;
+      compare_kernel(a, k, values, expected, t);
+      compare_text(a, k, t);
+      assert_true(k->schedule.cycles >= cycles);
+      cycles = k->schedule.cycles;
+      texts[i] = contraction_choice_text(a, &k->contraction, &k->schedule);
+      for (int other = 0; other < i; other++) assert_string_not_equal(texts[other], texts[i]);
+      compared++;
+    }
+    arena_free(a);
+  }
+  assert_true(compared > 100);
+}
+
 /* A product m x k by k x n, or a convolution where x is given, with padding 1. */
 typedef struct large_shape {
   int64_t m, n, k, x[4], w[4];
@@ -275,6 +320,7 @@ int main(void) {
       cmocka_unit_test(test_packed_dot_f32), cmocka_unit_test(test_packed_dot_f64),
       cmocka_unit_test(test_packed_dot_u8), cmocka_unit_test(test_packed_conv),
       cmocka_unit_test(test_infinity_beyond_window), cmocka_unit_test(test_compiled),
+      cmocka_unit_test(test_cheapest),
       cmocka_unit_test(test_epilogues_lie_along_the_result),
       cmocka_unit_test(test_gates_lie_along_the_result),
       cmocka_unit_test(test_wide_rows_are_not_packed),
