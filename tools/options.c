@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "colour.h"
+#include "file.h"
 
 enum { TRAIN = COMMAND_TRAIN, RUN = COMMAND_RUN, CHECK = COMMAND_CHECK, INFO = COMMAND_INFO,
        EXPORT = COMMAND_EXPORT, BENCH = COMMAND_BENCH, PROFILE = COMMAND_PROFILE };
@@ -23,7 +24,7 @@ typedef struct row {
 
 typedef enum option_code {
   TASK, OUT, DATA, WEIGHTS, MAP, AS, RESUME, OVERWRITE, EPOCHS, SEED, SEEDS, THREADS, DEFINE, BATCH, RANGE,
-  DIRECTIONS, STEPS, SECONDS, CLOCK, GRAPH, STAGE, ENTRY, JSON, CC, COLOR, HELP, OPTIONS
+  DIRECTIONS, STEPS, SECONDS, CLOCK, GRAPH, STAGE, ENTRY, JSON, CC, TUNE, COLOR, HELP, OPTIONS
 } option_code;
 
 static const row rows[OPTIONS] = {
@@ -51,6 +52,7 @@ static const row rows[OPTIONS] = {
     [ENTRY] = {"entry", 0, "NAME", INFO | BENCH | PROFILE, "this entry only; default: all"},
     [JSON] = {"json", 0, NULL, INFO | BENCH | PROFILE, "print the same as JSON"},
     [CC] = {"cc", 0, "PROGRAM", EVERY, "the C compiler; default: cc"},
+    [TUNE] = {"tune", 0, "FILE", TRAIN | RUN | BENCH | PROFILE, "schedules that dnnc --tune has measured"},
     [COLOR] = {"color", 0, "WHEN", EVERY, "colours: auto (on a terminal), always or never"},
     [HELP] = {"help", 'h', NULL, EVERY, "this text"},
 };
@@ -203,6 +205,7 @@ static bool set_option(arena *a, options *o, option_code code, const char *text)
     case SECONDS: return parse_seconds(text, &o->seconds);
     case JSON: return o->json = true;
     case CC: o->cc = text; return true;
+    case TUNE: o->tune = text; return *text;
     case COLOR: return colour_choose(text);
     case RESUME: return o->resume = true;
     case OVERWRITE: return o->overwrite = true;
@@ -257,6 +260,8 @@ static int take_words(command c, int count, char **words, options *o) {
   if (o->seed_given && o->seed_count) return tool_wrong_use(o, "--seed and --seeds exclude each other");
   if (o->map && !o->weights)
     return tool_wrong_use(o, "--map says how the weights of --weights are named, which is not given");
+  if (o->tune && file_has_suffix(o->file, ".so"))
+    return tool_wrong_use(o, "--tune goes with a .dnn file; %s is compiled", o->file);
   if (o->json && o->graph) return tool_wrong_use(o, "--json and --graph exclude each other");
   if (c == COMMAND_INFO && (o->stage || o->entry_count) && !o->graph)
     return tool_wrong_use(o, "--stage and --entry say what --graph draws");

@@ -28,7 +28,7 @@ typedef struct options {
   const char *graph, *stage;    /* of a picture */
   const char **entries;         /* that are drawn or measured; none: all */
   int entry_count;
-  const char *task, *out, *data, *weights, *map, *as, *cc;
+  const char *task, *out, *data, *weights, *map, *as, *cc, *tune;
   definition *definitions;
   int definition_count;
   input_range *ranges;

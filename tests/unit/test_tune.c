@@ -142,10 +142,25 @@ static void wrong_files_and_uses(void **state) {
   tool_compile(2, "--tune --memory product.dnn");
 }
 
+/* dnn compiles for the processor at hand. */
+static void dnn_takes_files_too(void **state) {
+  (void)state;
+  write_text("product.dnn", product);
+  tool_compile(0, "--tune product.dnn --target-cpu=native -o native.tune");
+  const char *said = tool_expect(0, "bench product.dnn --tune=native.tune --seconds=0 --threads=1");
+  if (strstr(said, "warning")) fail_msg("%s", said);
+  write_text("other.tune", "dnnc tuning 1\nx86-64 | a | b | 2 us | 1 us\n");
+  expect_part(tool_expect(0, "profile product.dnn --tune=other.tune --seconds=0 --threads=1"),
+              "warning: other.tune: 1 of 1 kernels were measured for another processor (x86-64) than ");
+  expect_part(tool_expect(1, "bench product.dnn --tune=product.dnn"), "product.dnn:1:1: error: `dnnc tuning 1` was expected");
+  expect_part(tool_expect(1, "bench product.dnn --tune=missing.tune"), "No such file");
+  tool_expect(2, "run product.so product --tune=native.tune");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_is_measured_is_used), cmocka_unit_test(every_kernel_is_measured),
       cmocka_unit_test(nothing_else_changes),     cmocka_unit_test(other_processors_and_models),
-      cmocka_unit_test(wrong_files_and_uses)};
+      cmocka_unit_test(wrong_files_and_uses),     cmocka_unit_test(dnn_takes_files_too)};
   return cmocka_run_group_tests(tests, tool_set_up, tool_tear_down);
 }
