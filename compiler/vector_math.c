@@ -86,32 +86,28 @@ static expr with_sign(maker *m, expr x, expr s) {
   return as_real(m, op2(m, SCALAR_BITOR, as_bits(m, x), bit));
 }
 
-/* 2^n for integers n whose result is a normal number. */
-static expr power_of_two(maker *m, expr n) {
-  expr exponent = add(m, n, integer(m, m->bias));
-  return as_real(m, op2(m, SCALAR_SHL, exponent, integer(m, m->mantissa)));
-}
+/* Adding it rounds to an integer, whose bits then stand at the low end. */
+static double rounder(const maker *m) { return 1.5 * ldexp(1, m->mantissa); }
 
 /* ---- exp, expm1 ---------------------------------------------------------------------------- */
 
 typedef struct reduced {
-  expr n, r; /* x = n·log 2 + r, |r| ≤ log 2 / 2; n as integers */
+  expr n, r; /* x = n·log 2 + r, |r| ≤ log 2 / 2; n plus `more` at the low end of integers */
 } reduced;
 
-/* 1.5 · 2^mantissa: adding it rounds to an integer, whose bits then stand at the low end. */
-static double rounder(const maker *m) { return 1.5 * ldexp(1, m->mantissa); }
-
-static reduced reduce_exp(maker *m, expr x) {
+static reduced reduce_exp(maker *m, expr x, int more) {
   double high = is_single(m) ? 0x1.62e4p-1 : 0x1.62e42feep-1; /* log 2, few bits, and the rest */
   double low = is_single(m) ? 0x1.7f7d1cf79abcap-20 : 0x1.a39ef35793c76p-33;
-  expr magic = real(m, rounder(m));
+  expr magic = real(m, rounder(m) + more);
   expr t = let(m, "t", fused(m, x, real(m, 0x1.71547652b82fep+0), magic));
   expr n = let(m, "n", sub(m, t, magic));
   expr near = fused(m, n, real(m, -high), x);
-  reduced result;
-  result.r = let(m, "r", fused(m, n, real(m, -low), near));
-  result.n = let(m, "k", sub(m, as_bits(m, t), as_bits(m, magic)));
-  return result;
+  return (reduced){.r = let(m, "r", fused(m, n, real(m, -low), near)), .n = as_bits(m, t)};
+}
+
+/* The number whose exponent field is the low end of n. */
+static expr of_exponent(maker *m, expr n) {
+  return as_real(m, op2(m, SCALAR_SHL, n, integer(m, m->mantissa)));
 }
 
 /* (e^r - 1 - r) / r² for |r| ≤ log 2 / 2: its Taylor series. */
@@ -126,30 +122,25 @@ static expr clamp(maker *m, expr x, double low, double high) {
   return let(m, "x", op2(m, SCALAR_MAXIMUM, op2(m, SCALAR_MINIMUM, x, real(m, high)), real(m, low)));
 }
 
-/* e^x = 2^n e^r, scaled in two steps, so that results below the normal numbers round once; f32's are far
- * from those of f64. What rounds to 0 is set to 0: processors take a hundred cycles and more for a product
- * that underflows, and masks of -inf are common. */
+/* e^x = 2^n e^r, scaled in two steps, since 2^n alone may be too large or too small; f32's are far from
+ * those of f64. */
 static expr make_exp(maker *m, expr x) {
-  double least = is_single(m) ? -104 : -746;
-  expr none = m->narrow ? NULL : let(m, "none", op2(m, SCALAR_LT, x, real(m, least)));
   if (m->narrow) x = clamp(m, x, -160, 160);
-  else x = let(m, "x", choose(m, none, real(m, 0), op2(m, SCALAR_MINIMUM, x, real(m, is_single(m) ? 100 : 720))));
-  reduced z = reduce_exp(m, x);
+  else x = is_single(m) ? clamp(m, x, -104, 100) : clamp(m, x, -746, 720);
+  reduced z = reduce_exp(m, x, m->narrow ? m->bias : 2 * m->bias);
   expr p = let(m, "p", add(m, real(m, 1), fused(m, mul(m, z.r, z.r), exp_tail(m, z.r), z.r)));
-  if (m->narrow) return mul(m, p, power_of_two(m, z.n));
-  expr even = add(m, z.n, integer(m, 4096)); /* not negative, so that the shift halves it */
-  expr half = let(m, "half", sub(m, op2(m, SCALAR_SHR, even, integer(m, 1)), integer(m, 2048)));
-  expr scaled = mul(m, mul(m, p, power_of_two(m, half)), power_of_two(m, sub(m, z.n, half)));
-  return choose(m, none, real(m, 0), scaled);
+  if (m->narrow) return mul(m, p, of_exponent(m, z.n));
+  expr half = let(m, "half", op2(m, SCALAR_SHR, z.n, integer(m, 1)));
+  return mul(m, mul(m, p, of_exponent(m, half)), of_exponent(m, sub(m, z.n, half)));
 }
 
 /* e^x - 1 = 2^n (e^r - 1) + (2^n - 1), from 2^(n-1) to keep within the largest number. */
 static expr make_expm1(maker *m, expr x) {
   expr given = x;
   x = is_single(m) ? clamp(m, x, -30, 89) : clamp(m, x, -50, 710);
-  reduced z = reduce_exp(m, x);
+  reduced z = reduce_exp(m, x, m->bias - 1);
   expr p = let(m, "p", fused(m, mul(m, z.r, z.r), exp_tail(m, z.r), z.r));
-  expr scale = let(m, "scale", power_of_two(m, sub(m, z.n, integer(m, 1))));
+  expr scale = let(m, "scale", of_exponent(m, z.n));
   expr half = let(m, "half", fused(m, scale, p, sub(m, scale, real(m, 0.5))));
   expr tiny = op2(m, SCALAR_EQ, given, real(m, 0)); /* keeps the sign of zero */
   return choose(m, tiny, given, add(m, half, half));
@@ -158,20 +149,15 @@ static expr make_expm1(maker *m, expr x) {
 /* ---- log, log1p ---------------------------------------------------------------------------- */
 
 typedef struct scaled {
-  expr e, f; /* x = 2^e (1 + f) with 1 + f from √½ to √2, for x above 0 */
+  expr e, f; /* x = 2^e (1 + f) with 1 + f from √½ to √2, for normal numbers x above 0 */
 } scaled;
 
 static scaled scale_log(maker *m, expr x) {
-  double least_normal = is_single(m) ? 0x1p-126 : 0x1p-1022;
-  double up = ldexp(1, m->mantissa + 1);
   int64_t root_half = is_single(m) ? 0x3f3504f3 : 0x3fe6a09e667f3bcd;
   int64_t one = is_single(m) ? 0x3f800000 : 0x3ff0000000000000;
-  expr small = let(m, "small", op2(m, SCALAR_LT, x, real(m, least_normal)));
-  expr normal = choose(m, small, mul(m, x, real(m, up)), x);
-  expr shifted = let(m, "shifted", add(m, as_bits(m, normal), integer(m, one - root_half)));
-  expr exponent = op2(m, SCALAR_SHR, shifted, integer(m, m->mantissa));
-  expr lost = choose(m, small, integer(m, m->bias + m->mantissa + 1), integer(m, m->bias));
-  expr e = let(m, "e", loop_cast(m->arena, sub(m, exponent, lost), m->type.element));
+  expr shifted = let(m, "shifted", add(m, as_bits(m, x), integer(m, one - root_half)));
+  expr exponent = sub(m, op2(m, SCALAR_SHR, shifted, integer(m, m->mantissa)), integer(m, m->bias));
+  expr e = let(m, "e", loop_cast(m->arena, exponent, m->type.element));
   expr fraction = op2(m, SCALAR_BITAND, shifted, integer(m, (INT64_C(1) << m->mantissa) - 1));
   expr f = let(m, "f", sub(m, as_real(m, add(m, fraction, integer(m, root_half))), real(m, 1)));
   return (scaled){e, f};

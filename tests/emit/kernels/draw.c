@@ -17,11 +17,11 @@ typedef float f32x8_memory __attribute__((vector_size(32), aligned(4), may_alias
 /* Subnormal numbers count as zeros, results are rounded to nearest, nothing traps. */
 INLINE unsigned begin_arithmetic(void) {
   const unsigned caller = __builtin_ia32_stmxcsr();
-  __builtin_ia32_ldmxcsr(0x9fc0);
+  if (caller != 0x9fff) __builtin_ia32_ldmxcsr(0x9fff);
   return caller;
 }
 INLINE void end_arithmetic(unsigned caller) {
-  __builtin_ia32_ldmxcsr(caller);
+  if (caller != 0x9fff) __builtin_ia32_ldmxcsr(caller);
 }
 INLINE int64_t shr_i64(int64_t x, int64_t y) {
   return (int64_t)((uint64_t)x >> (y & 63));

@@ -10,11 +10,11 @@
 /* Subnormal numbers count as zeros, results are rounded to nearest, nothing traps. */
 INLINE unsigned begin_arithmetic(void) {
   const unsigned caller = __builtin_ia32_stmxcsr();
-  __builtin_ia32_ldmxcsr(0x9fc0);
+  if (caller != 0x9fff) __builtin_ia32_ldmxcsr(0x9fff);
   return caller;
 }
 INLINE void end_arithmetic(unsigned caller) {
-  __builtin_ia32_ldmxcsr(caller);
+  if (caller != 0x9fff) __builtin_ia32_ldmxcsr(caller);
 }
 INLINE int64_t add_i64(int64_t x, int64_t y) {
   return (int64_t)((uint64_t)x + (uint64_t)y);

@@ -14,11 +14,11 @@ typedef int32_t i32x8 __attribute__((vector_size(32)));
 /* Subnormal numbers count as zeros, results are rounded to nearest, nothing traps. */
 INLINE unsigned begin_arithmetic(void) {
   const unsigned caller = __builtin_ia32_stmxcsr();
-  __builtin_ia32_ldmxcsr(0x9fc0);
+  if (caller != 0x9fff) __builtin_ia32_ldmxcsr(0x9fff);
   return caller;
 }
 INLINE void end_arithmetic(unsigned caller) {
-  __builtin_ia32_ldmxcsr(caller);
+  if (caller != 0x9fff) __builtin_ia32_ldmxcsr(caller);
 }
 static inline void run_tasks(const dnn_threads *threads, void (*task)(void *, int64_t),
     void *argument, int64_t count) {

@@ -19,11 +19,11 @@ typedef float f32x2 __attribute__((vector_size(8)));
 /* Subnormal numbers count as zeros, results are rounded to nearest, nothing traps. */
 INLINE unsigned begin_arithmetic(void) {
   const unsigned caller = __builtin_ia32_stmxcsr();
-  __builtin_ia32_ldmxcsr(0x9fc0);
+  if (caller != 0x9fff) __builtin_ia32_ldmxcsr(0x9fff);
   return caller;
 }
 INLINE void end_arithmetic(unsigned caller) {
-  __builtin_ia32_ldmxcsr(caller);
+  if (caller != 0x9fff) __builtin_ia32_ldmxcsr(caller);
 }
 INLINE float maximum_f32(float x, float y) {
   return x < y || y != y ? y : x;
@@ -37,6 +37,9 @@ INLINE f32x8 select_f32x8(i32x8 mask, f32x8 x, f32x8 y) {
 INLINE f32x8 minimum_f32x8(f32x8 x, f32x8 y) {
   return select_f32x8((y < x) | (y != y), y, x);
 }
+INLINE f32x8 maximum_f32x8(f32x8 x, f32x8 y) {
+  return select_f32x8((x < y) | (y != y), y, x);
+}
 INLINE f32x8 fma_f32x8(f32x8 x, f32x8 y, f32x8 z) {
 #ifdef __clang__
 #pragma clang fp contract(on)
@@ -46,14 +49,8 @@ INLINE f32x8 fma_f32x8(f32x8 x, f32x8 y, f32x8 z) {
 #endif
   return z;
 }
-INLINE i32x8 sub_i32x8(i32x8 x, i32x8 y) {
-  return (i32x8)((u32x8)x - (u32x8)y);
-}
 INLINE i32x8 splat_i32x8(int32_t x) {
   return (i32x8){x, x, x, x, x, x, x, x};
-}
-INLINE i32x8 add_i32x8(i32x8 x, i32x8 y) {
-  return (i32x8)((u32x8)x + (u32x8)y);
 }
 INLINE i32x8 shr_i32x8(i32x8 x, i32x8 y) {
   return (i32x8)((u32x8)x >> ((u32x8)y & 31));
@@ -61,23 +58,22 @@ INLINE i32x8 shr_i32x8(i32x8 x, i32x8 y) {
 INLINE i32x8 shl_i32x8(i32x8 x, i32x8 y) {
   return (i32x8)((u32x8)x << ((u32x8)y & 31));
 }
+INLINE i32x8 sub_i32x8(i32x8 x, i32x8 y) {
+  return (i32x8)((u32x8)x - (u32x8)y);
+}
 INLINE f32x8 exp_f32x8(f32x8 a) {
-  const i32x8 none = a < splat_f32x8(-104.0f);
-  const f32x8 x = select_f32x8(none, splat_f32x8(0.0f), minimum_f32x8(a, splat_f32x8(100.0f)));
-  const f32x8 t = fma_f32x8(x, splat_f32x8(0x1.715476p+0f), splat_f32x8(0x1.8p+23f));
-  const f32x8 n = t - 0x1.8p+23f;
+  const f32x8 x = maximum_f32x8(minimum_f32x8(a, splat_f32x8(100.0f)), splat_f32x8(-104.0f));
+  const f32x8 t = fma_f32x8(x, splat_f32x8(0x1.715476p+0f), splat_f32x8(0x1.8001fcp+23f));
+  const f32x8 n = t - 0x1.8001fcp+23f;
   const f32x8 r = fma_f32x8(n, splat_f32x8(-0x1.7f7d1cp-20f),
       fma_f32x8(n, splat_f32x8(-0x1.62e4p-1f), x));
-  const i32x8 k = sub_i32x8((i32x8)t, (i32x8)splat_f32x8(0x1.8p+23f));
   const f32x8 p = 1.0f + fma_f32x8(r * r,
       fma_f32x8(fma_f32x8(fma_f32x8(fma_f32x8(fma_f32x8(splat_f32x8(0x1.a01a02p-13f), r,
       splat_f32x8(0x1.6c16c2p-10f)), r, splat_f32x8(0x1.111112p-7f)), r,
       splat_f32x8(0x1.555556p-5f)), r, splat_f32x8(0x1.555556p-3f)), r, splat_f32x8(0.5f)), r);
-  const i32x8 half = sub_i32x8(shr_i32x8(add_i32x8(k, splat_i32x8(4096)), splat_i32x8(1)),
-      splat_i32x8(2048));
-  return select_f32x8(none, splat_f32x8(0.0f), p * (f32x8)shl_i32x8(add_i32x8(half,
-      splat_i32x8(127)), splat_i32x8(23)) * (f32x8)shl_i32x8(add_i32x8(sub_i32x8(k, half),
-      splat_i32x8(127)), splat_i32x8(23)));
+  const i32x8 half = shr_i32x8((i32x8)t, splat_i32x8(1));
+  return p * (f32x8)shl_i32x8(half, splat_i32x8(23)) *
+      (f32x8)shl_i32x8(sub_i32x8((i32x8)t, half), splat_i32x8(23));
 }
 INLINE f32x8 load_f32x8(const float *from) {
   return *(const f32x8_memory *)from;
