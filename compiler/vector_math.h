@@ -14,7 +14,8 @@ typedef struct math_library {
 
 /* The function for FLOOR, FLOORDIV, MOD, SIGN, RSQRT, EXP, EXPM1, LOG, LOG1P, TANH, SIGMOID, SIN, COS
  * and POW of f32 or f64 in any number of lanes; NULL for every other function and type, where
- * LOOP_OP serves. Each is branch-free and handles 0, infinities, NaN and denormals.
+ * LOOP_OP serves. Each is branch-free and handles 0, infinities and NaN; subnormal
+ * numbers are zeros to it, as to all arithmetic of the loop form (eval_loop.h).
  *
  * Errors, in units of the last place: 1 to 3 (tests/unit/test_vector_math.c measures them), but
  * SIN and COS beyond |x| = 10^6, whose argument reduction loses a bit with every further doubling
