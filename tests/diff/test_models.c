@@ -114,6 +114,7 @@ static const struct {
     {"models/agents/dqn.dnn",
      {{"GAMES", "2"}, {"KEPT", "3"}, {"B", "2"}, {"ROWS", "3"}, {"COLUMNS", "3"}, {"UNITS", "4"}, {"SHOWN", "2"}}},
     {"models/attention/memn2n.dnn", {{"B", "2"}, {"D", "4"}, {"HOPS", "2"}}},
+    {"models/attention/memn2n.dnn", {{"TASK", "15"}, {"B", "2"}, {"D", "4"}, {"HOPS", "1"}}},
     {"models/energy/rbm.dnn",
      {{"B", "10"}, {"EDGE", "4"}, {"UNITS", "16"}, {"SIDE", "2"}, {"FEW", "3"}, {"LEVELS", "3"},
       {"RUNS", "2"}, {"WALK", "2"}, {"POINTS", "5"}}},
