@@ -45,8 +45,6 @@ static const char *real_scalar(c_unit *u, scalar_function f, const char *s) {
     case SCALAR_FMA:
       return u->target->fma ? arena_printf(u->arena, "__builtin_fma%s(x, y, z)", s) : "x * y + z";
     case SCALAR_ABS: return arena_printf(u->arena, "__builtin_fabs%s(x)", s);
-    case SCALAR_MAXIMUM: return "x < y || y != y ? y : x";
-    case SCALAR_MINIMUM: return "y < x || y != y ? y : x";
     default: return NULL;
   }
 }
@@ -59,38 +57,85 @@ static const char *real_vector(c_unit *u, scalar_function f, c_type t) {
     case SCALAR_ABS:
       return arena_printf(a, "(%s)((%s)x & %s)", vector, bits,
                           t.element == DTYPE_F32 ? "INT32_MAX" : "INT64_MAX");
-    case SCALAR_MAXIMUM:
-    case SCALAR_MINIMUM:
-      return arena_printf(a, "%s((%s) | (y != y), y, x)", c_helper_select(u, t),
-                          f == SCALAR_MAXIMUM ? "x < y" : "y < x");
     default: return NULL;
   }
 }
 
-/* Square roots by the processor's instruction: the builtin for sqrt may call the library to set
- * errno. In pieces that the instruction takes. */
-static const char *square_root(c_unit *u, c_type t) {
-  arena *a = u->arena;
-  bool single = t.element == DTYPE_F32;
-  int size = single ? 4 : 8, bytes = size * t.lanes;
-  const char *kind = single ? "ps" : "pd";
-  if (bytes == 16) return arena_printf(a, "__builtin_ia32_sqrt%s(x)", kind);
-  if (bytes == 32 && u->target->vector_bytes >= 32)
-    return arena_printf(a, "__builtin_ia32_sqrt%s256(x)", kind);
-  if (bytes < 16) {
-    c_type quad = c_vector(t.element, 16 / size);
-    const char *wide = c_spelling(u, quad), *root = c_helper_op(u, SCALAR_SQRT, quad);
-    if (t.lanes == 1) return arena_printf(a, "%s((%s){%s})[0]", root, wide, "x");
-    return arena_printf(a, "__builtin_shufflevector(%s((%s){x[0], x[1]}), (%s){0}, 0, 1)", root,
-                        wide, wide);
+/* Functions for which there is one instruction: the builtin for sqrt may call the library to set errno,
+ * and for extrema there is none of vectors. The instruction's extremum is its second operand where
+ * the two are equal or one is NaN. */
+static const char *instruction(scalar_function f) {
+  switch (f) {
+    case SCALAR_SQRT: return "sqrt";
+    case SCALAR_MAXIMUM: return "max";
+    case SCALAR_MINIMUM: return "min";
+    default: return NULL;
   }
-  int half = t.lanes / 2;
-  const char *root = c_helper_op(u, SCALAR_SQRT, c_vector(t.element, half));
-  return arena_printf(a,
-                      "__builtin_shufflevector(%s(__builtin_shufflevector(x, x, %s)), "
-                      "%s(__builtin_shufflevector(x, x, %s)), %s)",
-                      root, c_lanes(a, half, "#"), root, c_numbers(a, half, half),
+}
+
+static int bytes_of(c_type t) { return (int)dtype_size(t.element) * t.lanes; }
+
+static bool fills_register(const c_unit *u, c_type t) {
+  int bytes = bytes_of(t);
+  return (bytes == 16 || bytes == 32 || bytes == 64) && bytes <= u->target->vector_bytes;
+}
+
+static const char *builtin(c_unit *u, scalar_function f, c_type t) {
+  return arena_printf(u->arena, "__builtin_ia32_%s%s", instruction(f), t.element == DTYPE_F32 ? "ps" : "pd");
+}
+
+static const char *arguments(scalar_function f) { return f == SCALAR_SQRT ? "x" : "y, x"; }
+
+/* z becomes the result of an instruction of 64 bytes, in the two compilers' spellings. */
+static void widest_instruction(c_unit *u, scalar_function f, c_type t) {
+  writer *w = &u->helpers;
+  const char *type = c_spelling(u, t), *name = builtin(u, f, t);
+  writer_text(w, "#ifdef __clang__\n");
+  writer_line(w, "const %s z = %s512(%s, 4);", type, name, arguments(f));
+  writer_text(w, "#else\n");
+  writer_line(w, "const %s z = %s512_mask(%s, x, -1, 4);", type, name, arguments(f));
+  writer_text(w, "#endif\n");
+}
+
+static bool is_widest(const c_unit *u, scalar_function f, c_type t) {
+  return dtype_is_float(t.element) && instruction(f) && bytes_of(t) == 64 && fills_register(u, t);
+}
+
+/* The function of the halves of vectors, side by side. */
+static const char *of_halves(c_unit *u, scalar_function f, c_type t) {
+  arena *a = u->arena;
+  int half = t.lanes / 2, operands = scalar_infos[f].operands;
+  const char *name = c_helper_op(u, f, c_vector(t.element, half)), *calls[2];
+  for (int i = 0; i < 2; i++) {
+    const char *part = c_numbers(a, i * half, half);
+    calls[i] = arena_printf(a, "%s(__builtin_shufflevector(x, x, %s)", name, part);
+    if (operands == 2) calls[i] = arena_printf(a, "%s, __builtin_shufflevector(y, y, %s)", calls[i], part);
+  }
+  return arena_printf(a, "__builtin_shufflevector(%s), %s), %s)", calls[0], calls[1],
                       c_lanes(a, t.lanes, "#"));
+}
+
+/* The function of vectors of 16 bytes, of which the first lanes count. */
+static const char *of_wider(c_unit *u, scalar_function f, c_type t) {
+  arena *a = u->arena;
+  c_type wider = c_vector(t.element, 16 / (int)dtype_size(t.element));
+  const char *type = c_spelling(u, wider), *one = t.lanes == 1 ? "%s" : "%s[0], %s[1]";
+  const char *x = arena_printf(a, one, "x", "x"), *y = arena_printf(a, one, "y", "y");
+  const char *call = arena_printf(a, "%s((%s){%s}", c_helper_op(u, f, wider), type, x);
+  if (scalar_infos[f].operands == 2) call = arena_printf(a, "%s, (%s){%s}", call, type, y);
+  if (t.lanes == 1) return arena_printf(a, "%s)[0]", call);
+  return arena_printf(a, "__builtin_shufflevector(%s), (%s){0}, 0, 1)", call, type);
+}
+
+static const char *by_instruction(c_unit *u, scalar_function f, c_type t) {
+  int bytes = bytes_of(t);
+  if (bytes < 16) return of_wider(u, f, t);
+  if (!fills_register(u, t)) return of_halves(u, f, t);
+  const char *value = bytes == 64 ? "z" /* after widest_instruction */
+                                  : arena_printf(u->arena, "%s%s(%s)", builtin(u, f, t),
+                                                 bytes == 32 ? "256" : "", arguments(f));
+  if (f == SCALAR_SQRT) return value;
+  return arena_printf(u->arena, "%s(y != y, y, %s)", c_helper_select(u, t), value);
 }
 
 static const char *int_scalar(c_unit *u, scalar_function f, c_type t) {
@@ -147,7 +192,7 @@ static const char *int_vector(c_unit *u, scalar_function f, c_type t) {
 static const char *op_value(c_unit *u, scalar_function f, c_type t) {
   const char *s = t.element == DTYPE_F32 ? "f" : "";
   if (!dtype_is_float(t.element)) return t.lanes == 1 ? int_scalar(u, f, t) : int_vector(u, f, t);
-  if (f == SCALAR_SQRT) return square_root(u, t);
+  if (instruction(f)) return by_instruction(u, f, t);
   return t.lanes == 1 ? real_scalar(u, f, s) : real_vector(u, f, t);
 }
 
@@ -157,7 +202,7 @@ static const char *op_value(c_unit *u, scalar_function f, c_type t) {
 static void fuse_lanes(c_unit *u, c_type t) {
   writer *w = &u->helpers;
   bool single = t.element == DTYPE_F32;
-  int bytes = (single ? 4 : 8) * t.lanes;
+  int bytes = bytes_of(t);
   const char *name = arena_printf(u->arena, "__builtin_ia32_vfmadd%s", single ? "ps" : "pd");
   writer_text(w, "#ifdef __clang__\n#pragma clang fp contract(on)\n");
   writer_line(w, "z = x * y + z;");
@@ -184,6 +229,7 @@ const char *c_helper_op(c_unit *u, scalar_function f, c_type t) {
                                            : arena_printf(u->arena, lists[3], type, type, type);
   c_inline(u, type, name, parameters);
   if (f == SCALAR_FMA && t.lanes > 1 && u->target->fma) fuse_lanes(u, t);
+  if (is_widest(u, f, t)) widest_instruction(u, f, t);
   finish(u, value);
   return name;
 }

@@ -200,15 +200,15 @@ static double wide(scalar_function f, double x, double y, double z) {
   }
 }
 
-/* Operations that choose rather than round: one text for both widths. They compare a and b, what arithmetic sees
- * of x and y. */
-static bool choose(scalar_function f, double x, double y, double a, double b, double *r) {
+/* Operations that choose rather than round: one text for both widths. Extrema are of a and b, what
+ * arithmetic sees of x and y; what changes the sign takes x as it is. */
+static bool choose(scalar_function f, double x, double a, double b, double *r) {
   switch (f) {
     case SCALAR_STOP: *r = x; return true;
     case SCALAR_NEG: *r = -x; return true;
     case SCALAR_ABS: *r = fabs(x); return true;
-    case SCALAR_MAXIMUM: *r = a >= b || isnan(a) ? x : y; return true;
-    case SCALAR_MINIMUM: *r = a <= b || isnan(a) ? x : y; return true;
+    case SCALAR_MAXIMUM: *r = a >= b || isnan(a) ? a : b; return true;
+    case SCALAR_MINIMUM: *r = a <= b || isnan(a) ? a : b; return true;
     default: return false;
   }
 }
@@ -237,7 +237,7 @@ static double arithmetic(scalar_function f, dtype t, double x, double y, double 
 
 static double real_op(scalar_function f, dtype t, bool fma, double x, double y, double z) {
   double r, a = flushed(t, x), b = flushed(t, y), c = flushed(t, z);
-  if (choose(f, x, y, a, b, &r)) return r;
+  if (choose(f, x, a, b, &r)) return r;
   if (f == SCALAR_FMA && !fma)
     return arithmetic(SCALAR_ADD, t, arithmetic(SCALAR_MUL, t, a, b, 0), c, 0);
   return arithmetic(f, t, a, b, c);

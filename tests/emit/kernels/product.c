@@ -47,7 +47,7 @@ INLINE f32x8 select_f32x8(i32x8 mask, f32x8 x, f32x8 y) {
   return (f32x8)((mask & (i32x8)x) | (~mask & (i32x8)y));
 }
 INLINE f32x8 maximum_f32x8(f32x8 x, f32x8 y) {
-  return select_f32x8((x < y) | (y != y), y, x);
+  return select_f32x8(y != y, y, __builtin_ia32_maxps256(y, x));
 }
 INLINE void store_f32x8(float *to, f32x8 x) {
   *(f32x8_memory *)to = x;

@@ -7,13 +7,14 @@
 #pragma GCC diagnostic ignored "-Wpsabi"
 #define INLINE static inline __attribute__((always_inline))
 
+typedef float f32x4 __attribute__((vector_size(16)));
+typedef int32_t i32x4 __attribute__((vector_size(16)));
 typedef float f32x8 __attribute__((vector_size(32)));
 typedef int32_t i32x8 __attribute__((vector_size(32)));
 typedef uint32_t u32x8 __attribute__((vector_size(32)));
 typedef float f32x8_memory __attribute__((vector_size(32), aligned(4), may_alias));
 typedef int64_t i64x8 __attribute__((vector_size(64)));
 typedef uint64_t u64x8 __attribute__((vector_size(64)));
-typedef float f32x4 __attribute__((vector_size(16)));
 typedef float f32x2 __attribute__((vector_size(8)));
 
 /* Subnormal numbers count as zeros, results are rounded to nearest, nothing traps. */
@@ -25,8 +26,14 @@ INLINE unsigned begin_arithmetic(void) {
 INLINE void end_arithmetic(unsigned caller) {
   if (caller != 0x9fff) __builtin_ia32_ldmxcsr(caller);
 }
+INLINE f32x4 select_f32x4(i32x4 mask, f32x4 x, f32x4 y) {
+  return (f32x4)((mask & (i32x4)x) | (~mask & (i32x4)y));
+}
+INLINE f32x4 maximum_f32x4(f32x4 x, f32x4 y) {
+  return select_f32x4(y != y, y, __builtin_ia32_maxps(y, x));
+}
 INLINE float maximum_f32(float x, float y) {
-  return x < y || y != y ? y : x;
+  return maximum_f32x4((f32x4){x}, (f32x4){y})[0];
 }
 INLINE f32x8 splat_f32x8(float x) {
   return (f32x8){x, x, x, x, x, x, x, x};
@@ -35,10 +42,10 @@ INLINE f32x8 select_f32x8(i32x8 mask, f32x8 x, f32x8 y) {
   return (f32x8)((mask & (i32x8)x) | (~mask & (i32x8)y));
 }
 INLINE f32x8 minimum_f32x8(f32x8 x, f32x8 y) {
-  return select_f32x8((y < x) | (y != y), y, x);
+  return select_f32x8(y != y, y, __builtin_ia32_minps256(y, x));
 }
 INLINE f32x8 maximum_f32x8(f32x8 x, f32x8 y) {
-  return select_f32x8((x < y) | (y != y), y, x);
+  return select_f32x8(y != y, y, __builtin_ia32_maxps256(y, x));
 }
 INLINE f32x8 fma_f32x8(f32x8 x, f32x8 y, f32x8 z) {
 #ifdef __clang__
