@@ -67,7 +67,7 @@ void arena_free(arena *a) {
 
 static size_t usual_size(const arena *a) {
   size_t size = a->blocks ? 2 * a->blocks->size : FIRST_BLOCK_BYTES;
-  return size < BLOCK_BYTES ? size : BLOCK_BYTES;
+  return size > BLOCK_BYTES ? BLOCK_BYTES : size;
 }
 
 static block *block_new(arena *a, size_t bytes) {
