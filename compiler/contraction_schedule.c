@@ -317,6 +317,18 @@ static void consider_tiles(search *q, contraction_schedule s) {
       }
 }
 
+/* The order that is tried first, and taken where the estimate is the same. Where both operands are read directly, tasks
+ * share out the tiles of the first one, and each walks its share for every tile of the other, of which it reads
+ * all: one that is much larger than the second cache shall be shared out. */
+static int likely_first(const search *q, const contraction_schedule *s) {
+  double bytes[2] = {(double)dtype_size(q->c->element), (double)dtype_size(q->c->element)};
+  for (int i = 0; i < 2; i++)
+    for (int k = 0; k < q->c->operands[i].rank; k++)
+      bytes[i] *= (double)q->c->operands[i].coordinates[k].extent;
+  return contraction_reads_directly(s, 0) && contraction_reads_directly(s, 1) && bytes[1] > bytes[0] &&
+         bytes[1] > 2 * (double)q->target->l2_bytes;
+}
+
 /* The operand that is copied first: the one with the vectors where only one has them; else the
  * order is tried both ways. */
 static void consider_copies(search *q, contraction_schedule s) {
@@ -333,8 +345,11 @@ static void consider_copies(search *q, contraction_schedule s) {
     if (!may_read(q->c, &s, 0) || !may_read(q->c, &s, 1) || !ends_well(q->c, &s)) continue;
     bool in[2];
     for (int i = 0; i < 2; i++) in[i] = v >= 0 && contraction_depends(&q->c->operands[i], v);
-    for (s.first = 0; s.first < 2; s.first++)
+    const int likely = likely_first(q, &s);
+    for (int turn = 0; turn < 2; turn++) {
+      s.first = likely ^ turn;
       if ((in[s.first] || in[0] == in[1]) && (!q->wanted || is_family(q->wanted, &s))) consider_tiles(q, s);
+    }
   }
 }
 

@@ -278,6 +278,30 @@ static void test_far_copies_are_made_once(void **state) {
   arena_free(a);
 }
 
+/* The schedule of x[m, k] times the transposed w[n, k], both of which are read along k. */
+static contraction_schedule of_transposed(arena *a, int64_t m, int64_t n, int64_t k, const target *t) {
+  static const int64_t second = 1;
+  graph *g = graph_new(a, NULL, "transposed");
+  const tensor_type x = type_of(DTYPE_F32, 2, (int64_t[]){m, k}), w = type_of(DTYPE_F32, 2, (int64_t[]){n, k});
+  const dot_axes axes = {0, 1, NULL, NULL, &second, &second};
+  const node *product = build_dot(g, graph_add_input(g, "x", &x), graph_add_input(g, "w", &w), &axes);
+  const contraction_case *c = contraction_case_new(a, product, t, LAYOUT_DENSE, LAYOUT_DENSE);
+  assert_false(c->schedule.copied[0] || c->schedule.copied[1]);
+  return c->schedule;
+}
+
+/* Each task reads all of the operand whose tiles are not shared out, which then is not the one that lies far away. */
+static void test_far_operands_are_shared_out(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  const target *t = target_find(a, "x86-64-v4");
+  contraction_schedule s = of_transposed(a, 128, 768, 3072, t);
+  assert_true(s.first == 1 && s.parts[0] == 1 && s.parts[1] > 16);
+  s = of_transposed(a, 128, 160, 3072, t); /* near */
+  assert_true(s.first == 0 && s.parts[0] > 16 && s.parts[1] == 1);
+  arena_free(a);
+}
+
 /* Compiled code and interpreter agree to the bit. */
 static void compare_compiled(arena *a, const contraction_case *k, const target *t) {
   size_t bytes = (size_t)type_bytes(&k->node->type);
@@ -325,6 +349,7 @@ int main(void) {
       cmocka_unit_test(test_gates_lie_along_the_result),
       cmocka_unit_test(test_wide_rows_are_not_packed),
       cmocka_unit_test(test_far_copies_are_made_once),
+      cmocka_unit_test(test_far_operands_are_shared_out),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
