@@ -163,20 +163,29 @@ static scaled scale_log(maker *m, expr x) {
   return (scaled){e, f};
 }
 
-/* log(1 + f) = 2 artanh s, s = f / (2 + f), as f - f²/2 + s (f²/2 + R(s²)). */
-static expr make_log(maker *m, expr x) {
-  scaled z = scale_log(m, x);
-  expr e = z.e, f = z.f;
+/* log(1 + f) - f + f²/2 plus `more`. In f64 log(1 + f) = 2 artanh s, s = f / (2 + f), is f - f²/2 +
+ * s (f²/2 + R(s²)). In f32 a polynomial in f is enough, near minimax: it is off by 6.5e-9 of f, and no
+ * quotient is needed. */
+static expr log_tail(maker *m, expr f, expr half_square, expr more) {
+  static const double near[] = {0x1.55554ap-2,  -0x1.000216p-2, 0x1.99a590p-3, -0x1.547ab4p-3,
+                                0x1.226f94p-3, -0x1.0ccea2p-3, 0x1.07c386p-3, -0x1.42283ap-4};
+  if (is_single(m)) return fused(m, mul(m, mul(m, f, f), f), polynomial(m, f, 8, near), more);
   expr s = let(m, "s", quotient(m, f, add(m, real(m, 2), f)));
   expr s2 = let(m, "s2", mul(m, s, s));
   double coefficients[12];
-  int count = is_single(m) ? 5 : m->narrow ? 6 : 11;
+  int count = m->narrow ? 6 : 11;
   for (int i = 0; i < count; i++) coefficients[i] = 2.0 / (2 * i + 3);
   expr series = let(m, "series", mul(m, s2, polynomial(m, s2, count, coefficients)));
+  return fused(m, s, add(m, half_square, series), more);
+}
+
+static expr make_log(maker *m, expr x) {
+  scaled z = scale_log(m, x);
+  expr e = z.e, f = z.f;
   expr half_square = let(m, "half_square", mul(m, mul(m, real(m, 0.5), f), f));
   double high = is_single(m) ? 0x1.62e4p-1 : 0x1.62e42feep-1;
   double low = is_single(m) ? 0x1.7f7d1cf79abcap-20 : 0x1.a39ef35793c76p-33;
-  expr small_part = fused(m, s, add(m, half_square, series), mul(m, e, real(m, low)));
+  expr small_part = log_tail(m, f, half_square, mul(m, e, real(m, low)));
   expr rest = sub(m, sub(m, half_square, small_part), f);
   expr result = let(m, "result", sub(m, mul(m, e, real(m, high)), rest));
   expr invalid = let(m, "invalid", op2(m, SCALAR_LT, x, real(m, 0)));
