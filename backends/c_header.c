@@ -50,6 +50,7 @@ static bool is_own_function(const char *entry) {
 static void reserve_names(c_body *b, const module *m) {
   c_declare(b, NULL, "m", c_scalar(DTYPE_I64));
   c_declare(b, NULL, "check_context", c_scalar(DTYPE_I64));
+  if (m->observed) c_declare(b, NULL, "observe", c_scalar(DTYPE_I64));
   for (int i = 0; i < m->kernel_count; i++)
     c_declare(b, NULL, m->kernels[i]->name, c_scalar(DTYPE_I64));
 }

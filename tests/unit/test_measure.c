@@ -280,6 +280,13 @@ static void write_model(const char *name, const char *lines) {
   assert_true(file_replace(tool_arena(), tool_path("%s", name), 1, &(file_part){lines, strlen(lines)}, &error));
 }
 
+/* What observes an entry's kernels has a name, which an argument must not hide. */
+static void arguments_hide_nothing(void **state) {
+  (void)state;
+  write_model("names.dnn", "entry e(observe: f32[3], caller: f32[3]) -> (status: f32[3]) { status = observe * caller }\n");
+  expect(tool_expect(0, "profile names.dnn --seconds=0"), "e of names, compiled for ");
+}
+
 static void errors(void **state) {
   (void)state;
   write_model("bad.dnn", "entry e(x: f32[3]) -> (y) { y = x + z }\n");
@@ -312,7 +319,7 @@ int main(void) {
       cmocka_unit_test(spreads),             cmocka_unit_test(numbers_are_short),
       cmocka_unit_test(bench_as_json),       cmocka_unit_test(bench_as_text),
       cmocka_unit_test(profile_as_json),     cmocka_unit_test(profile_as_text),
-      cmocka_unit_test(errors),
+      cmocka_unit_test(arguments_hide_nothing), cmocka_unit_test(errors),
   };
   return cmocka_run_group_tests_name("measure", tests, set_up, tool_tear_down);
 }
