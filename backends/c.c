@@ -20,9 +20,8 @@ void c_write_target_check(writer *w, const target *t) {
 
 /* No product is contracted with a sum, whatever flags the file is compiled with; nor are elements that
  * a convolution's next turn reads again carried over by gcc, which fills more registers than there are:
- * to load and spread them costs nothing. Vectors that the
- * target does not have in one register stay inside of this file, so that their passing by value is
- * nobody's interface. */
+ * to load and spread them costs nothing. Vectors that the target does not have in one register stay
+ * inside of this file, so that their passing by value is nobody's interface. */
 static const char preamble[] = "#ifdef __clang__\n"
                                "#pragma STDC FP_CONTRACT OFF\n"
                                "#else\n"

@@ -61,9 +61,9 @@ static const char *real_vector(c_unit *u, scalar_function f, c_type t) {
   }
 }
 
-/* Functions for which there is one instruction: the builtin for sqrt may call the library to set errno,
- * and for extrema there is none of vectors. The instruction's extremum is its second operand where
- * the two are equal or one is NaN. */
+/* Functions that have an instruction, called by its own builtin: C's for sqrt may call the library, to
+ * set errno, and C has none for extrema of vectors. The instruction's extremum is its second operand
+ * where the two are equal or one is NaN. */
 static const char *instruction(scalar_function f) {
   switch (f) {
     case SCALAR_SQRT: return "sqrt";
@@ -207,13 +207,13 @@ static void fuse_lanes(c_unit *u, c_type t) {
   writer_text(w, "#ifdef __clang__\n#pragma clang fp contract(on)\n");
   writer_line(w, "z = x * y + z;");
   writer_text(w, "#else\n");
-  if (bytes == 64 && u->target->vector_bytes == 64)
-    writer_line(w, "z = %s512_mask(x, y, z, -1, 4);", name);
-  else if (bytes == 32 || bytes == 16)
-    writer_line(w, "z = %s%s(x, y, z);", name, bytes == 32 ? "256" : "");
-  else
+  if (!fills_register(u, t))
     writer_line(w, "for (int i = 0; i < %d; i++) z[i] = __builtin_fma%s(x[i], y[i], z[i]);", t.lanes,
                 single ? "f" : "");
+  else if (bytes == 64)
+    writer_line(w, "z = %s512_mask(x, y, z, -1, 4);", name);
+  else
+    writer_line(w, "z = %s%s(x, y, z);", name, bytes == 32 ? "256" : "");
   writer_text(w, "#endif\n");
 }
 

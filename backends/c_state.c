@@ -3,8 +3,7 @@
 /* Bits of MXCSR: subnormal operands are zeros (6), nothing traps (7 to 12), to nearest (13, 14: 0),
  * subnormal results are zeros (15). The lowest six would tell what happened, and do not change when all
  * are set. Writing it takes longer than many a task, of which those on the entry's own thread find it as
- * it should be. Kernels are no inline functions, so that none of their arithmetic
- * moves across. */
+ * it should be. Kernels are no inline functions, so that none of their arithmetic moves across. */
 void c_helper_arithmetic(c_unit *u) {
   if (!c_first_use(u, C_BEGIN_ARITHMETIC)) return;
   writer *w = &u->helpers;

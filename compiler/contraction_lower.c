@@ -213,6 +213,7 @@ static prologue *new_prologue(lowering *l, const group *g, int side, loop_buffer
   for (int i = 0; i < maps->input_count; i++) own[i] = buffers[group_input(g, maps->inputs[i])];
   prologue *p = arena_new_of(l->arena, prologue);
   *p = (prologue){new_nest(l, maps, own, context), g->heart->operands[side]};
+  p->nest->anywhere = true; /* blocks and boxes do */
   return p;
 }
 

@@ -9,10 +9,9 @@ bool nest_varies(const nest *k, const index_expr *x) {
   return k->lanes > 1 && index_depends(x, k->vector_axis);
 }
 
-/* Vectors begin at multiples of their lanes. */
-bool nest_runs_along(const index_expr *x, int v, int unit) {
+bool nest_runs_along(const nest *k, const index_expr *x, int v, int unit) {
   int64_t factor;
-  if (!index_linear(x, v, &factor) || factor != 1 || x->constant % unit != 0) return false;
+  if (k->anywhere || !index_linear(x, v, &factor) || factor != 1 || x->constant % unit != 0) return false;
   for (int i = 0; i < x->term_count; i++) {
     const index_atom *atom = x->terms[i].atom;
     bool lanes = atom->kind == INDEX_VARIABLE && atom->variable == v;
@@ -22,7 +21,7 @@ bool nest_runs_along(const index_expr *x, int v, int unit) {
 }
 
 bool nest_is_run(const nest *k, const index_expr *x, int unit) {
-  return k->lanes > 1 && k->lanes % unit == 0 && nest_runs_along(x, k->vector_axis, unit);
+  return k->lanes > 1 && k->lanes % unit == 0 && nest_runs_along(k, x, k->vector_axis, unit);
 }
 
 const index_expr *nest_at_point(nest *k, const index_expr *x) {
@@ -51,12 +50,14 @@ static const loop_expr *lane_of(nest *k, const loop_expr *x, int lane) {
 
 /* ---- distances between lanes ----------------------------------------------------------------- */
 
-/* How far each lane's index lies from the first lane's; false where that is not known. Vectors begin
- * at multiples of their lanes. */
-static bool distances(arena *a, const index_expr *x, int v, int64_t extent, int lanes,
-                      const index_expr **first, int64_t distance[LOOP_MAX_LANES]) {
+/* How far each lane's index lies from the first lane's; false where that is not known. */
+static bool distances(const nest *k, const index_expr *x, int v, int lanes, const index_expr **first,
+                      int64_t distance[LOOP_MAX_LANES]) {
+  arena *a = k->arena;
   const index_expr *values[2 * MAX_RANK] = {NULL};
-  const index_expr *base = index_scale(a, index_variable(a, v, extent / lanes), lanes);
+  const int64_t extent = nest_extent(k, v);
+  const index_expr *base = k->anywhere ? index_variable(a, v, extent)
+                                       : index_scale(a, index_variable(a, v, extent / lanes), lanes);
   for (int lane = 0; lane < lanes; lane++) {
     values[v] = index_add(a, base, index_constant(a, lane));
     const index_expr *at = index_substitute(a, x, values);
@@ -76,8 +77,8 @@ typedef struct pieces {
   const index_expr *first; /* the first lane's element, for its range; variable v counts vectors */
 } pieces;
 
-static bool find_pieces(arena *a, const index_expr *x, int v, int64_t extent, int lanes, pieces *p) {
-  if (!distances(a, x, v, extent, lanes, &p->first, p->distance)) return false;
+static bool find_pieces(const nest *k, const index_expr *x, int v, int lanes, pieces *p) {
+  if (!distances(k, x, v, lanes, &p->first, p->distance)) return false;
   int64_t low = 0, high = 0;
   for (int i = 0; i < lanes; i++) {
     if (p->distance[i] < low) low = p->distance[i];
@@ -95,9 +96,9 @@ static bool find_pieces(arena *a, const index_expr *x, int v, int64_t extent, in
   return true;
 }
 
-int nest_pieces(arena *a, const index_expr *x, int v, int64_t extent, int lanes) {
+int nest_pieces(const nest *k, const index_expr *x, int v, int lanes) {
   pieces p;
-  return find_pieces(a, x, v, extent, lanes, &p) ? p.count : 0;
+  return find_pieces(k, x, v, lanes, &p) ? p.count : 0;
 }
 
 /* The first piece that holds the element. */
@@ -142,7 +143,7 @@ nest_value nest_index(nest *k, const index_expr *x) {
     const loop_expr *step = loop_constant(a, type, 0, factor);
     return (nest_value){loop_ramp(a, first, step, k->lanes), nest_scope_of(k, x)};
   }
-  if (find_pieces(a, x, k->vector_axis, nest_extent(k, k->vector_axis), k->lanes, &p)) {
+  if (find_pieces(k, x, k->vector_axis, k->lanes, &p)) {
     const loop_expr *ramps[MOST_PIECES], *one = loop_constant(a, type, 0, 1);
     for (int i = 0; i < p.count; i++) {
       const loop_expr *start = loop_constant(a, type, 0, p.starts[i]);
@@ -236,8 +237,7 @@ const loop_expr *nest_load(nest *k, const loop_buffer *b, const index_expr *posi
                      mask ? loop_splat(k->arena, mask, k->lanes) : NULL);
   }
   /* Between the elements of a buffer that is written too lie some that others write. */
-  if (b->access == LOOP_IN && find_pieces(k->arena, position, k->vector_axis,
-                                          nest_extent(k, k->vector_axis), k->lanes, &p))
+  if (b->access == LOOP_IN && find_pieces(k, position, k->vector_axis, k->lanes, &p))
     return load_pieces(k, b, position, &p, mask, scope);
   return gather(k, b, position, mask);
 }

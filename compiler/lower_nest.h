@@ -61,6 +61,7 @@ typedef struct nest {
   loop_buffer *context;   /* or NULL */
   int lanes, full_lanes;  /* now, and of the vector axis */
   int vector_axis;        /* -1: none */
+  bool anywhere;          /* vectors begin at any element of their axis, else at multiples of their lanes */
   int copy;               /* number of the unrolled vector */
   int part;               /* of the vector axis: its lanes are full_lanes >> part */
   bool halving;           /* what full vectors leave is done by ever shorter ones, else by scalars */
@@ -147,7 +148,7 @@ bool nest_varies(const nest *k, const index_expr *x);
 
 /* True where indices along axis v are consecutive, and vectors of a multiple of `unit` lanes begin at a
  * multiple of it; and where the lanes of the vector that is being written are such. */
-bool nest_runs_along(const index_expr *x, int v, int unit);
+bool nest_runs_along(const nest *k, const index_expr *x, int v, int unit);
 bool nest_is_run(const nest *k, const index_expr *x, int unit);
 
 /* The index at the present point of unrolled inner axes, whose range is narrower. */
@@ -168,9 +169,9 @@ const loop_expr *nest_load(nest *k, const loop_buffer *b, const index_expr *posi
 void nest_store_lanes(nest *k, loop_buffer *b, const index_expr *position, const loop_expr *value);
 void nest_store_strided(nest *k);
 
-/* The number of loads that make a vector of so many lanes along axis v, of that extent, out of
+/* The number of loads that make a vector of so many lanes along axis v out of
  * elements that lie at most a few vectors apart; 0 where they are loaded one by one. */
-int nest_pieces(arena *a, const index_expr *x, int v, int64_t extent, int lanes);
+int nest_pieces(const nest *k, const index_expr *x, int v, int lanes);
 
 /* ---- reductions (lower_reduce.c) ------------------------------------------------------------- */
 

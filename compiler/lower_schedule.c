@@ -114,7 +114,7 @@ static void take_index(width_search *w, const index_expr *x) {
 
 /* Draws are made of 64-bit numbers, but one for four that follow each other. */
 static void take_position(width_search *w, const node *n, const index_expr *position) {
-  if (n->op == OP_BITS && nest_runs_along(position, w->axis, 4)) return;
+  if (n->op == OP_BITS && nest_runs_along(w->nest, position, w->axis, 4)) return;
   take_index(w, position);
   if (n->op == OP_BITS && index_depends(position, w->axis)) take_width(w, 8);
 }
@@ -180,7 +180,7 @@ static double access_price(const nest *k, const group_access *access, int v, int
   bool linear = index_linear(access->position, v, &factor);
   if (linear && factor == 0) return 0.5;
   if (linear && factor == 1) return 1;
-  int loads = access->store ? 0 : nest_pieces(k->arena, access->position, v, nest_extent(k, v), lanes);
+  int loads = access->store ? 0 : nest_pieces(k, access->position, v, lanes);
   if (loads > 0) return loads == 1 ? 2.5 : 2.5 * loads - 1;
   if (!linear) return 1.5 * lanes;
   int64_t stride = (factor < 0 ? -factor : factor) * (int64_t)dtype_size(access->node->type.element);

@@ -1,7 +1,8 @@
 /* Elementary functions from additions, products, fused products and bit patterns.
  *
  * Methods: argument reduction to a small interval and the Taylor or artanh series there, cut where
- * the next term is below a quarter of a unit in the last place; see each function. Constants that
+ * the next term is below a quarter of a unit in the last place, or for f32's log a polynomial near
+ * minimax; see each function. Constants that
  * reduce arguments are split into parts whose products with the reduction's integer are exact. */
 #include "vector_math.h"
 

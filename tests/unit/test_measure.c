@@ -283,7 +283,8 @@ static void write_model(const char *name, const char *lines) {
 /* What observes an entry's kernels has a name, which an argument must not hide. */
 static void arguments_hide_nothing(void **state) {
   (void)state;
-  write_model("names.dnn", "entry e(observe: f32[3], caller: f32[3]) -> (status: f32[3]) { status = observe * caller }\n");
+  write_model("names.dnn",
+              "entry e(observe: f32[3], caller: f32[3]) -> (status: f32[3]) { status = observe * caller }\n");
   expect(tool_expect(0, "profile names.dnn --seconds=0"), "e of names, compiled for ");
 }
 
