@@ -118,12 +118,6 @@ const c_name *c_declare(c_body *b, const void *key, const char *wish, c_type typ
 
 /* ---- registers and arrays ------------------------------------------------------------------ */
 
-static int64_t elements(const loop_buffer *buffer) {
-  int64_t count = 1;
-  for (int i = 0; i < buffer->rank; i++) count *= buffer->extents[i];
-  return count;
-}
-
 /* "_1_3" for element number i. */
 static const char *part(arena *a, const loop_buffer *buffer, int64_t i) {
   const char *text = "";
@@ -135,7 +129,7 @@ static const char *part(arena *a, const loop_buffer *buffer, int64_t i) {
 }
 
 static bool parts_are_free(const c_body *b, const loop_buffer *buffer, const char *base) {
-  for (int64_t i = 0; i < elements(buffer); i++)
+  for (int64_t i = 0; i < loop_buffer_elements(buffer); i++)
     if (is_taken(b, arena_printf(b->unit->arena, "%s%s", base, part(b->unit->arena, buffer, i))))
       return false;
   return true;
@@ -149,7 +143,7 @@ static void declare_registers(c_body *b, const loop_buffer *buffer, const char *
   for (int i = 2; !parts_are_free(b, buffer, base); i++)
     base = free_name(b, arena_printf(a, "%s%d", buffer->name, i));
   const char *list = "";
-  for (int64_t i = 0; i < elements(buffer); i++) {
+  for (int64_t i = 0; i < loop_buffer_elements(buffer); i++) {
     const char *name = arena_printf(a, "%s%s", base, part(a, buffer, i));
     add_name(b, NULL, name, type);
     list = arena_printf(a, "%s%s%s%s%s", list, i ? ", " : "", name, initial ? " = " : "",
@@ -162,7 +156,7 @@ static void declare_registers(c_body *b, const loop_buffer *buffer, const char *
 static void declare_array(c_body *b, const loop_buffer *buffer, const char *initial) {
   const char *name = c_declare(b, buffer, buffer->name, c_type_of(buffer->type))->text;
   if (!is_used(b, buffer)) return;
-  long long count = (long long)elements(buffer);
+  long long count = (long long)loop_buffer_elements(buffer);
   writer_line(b->out, "%s %s[%lld] __attribute__((aligned(64)));", c_element(buffer->type.element),
               name, count);
   if (!initial) return;

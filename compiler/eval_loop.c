@@ -71,9 +71,7 @@ static _Noreturn void fail(machine_state *m, const char *message) {
 /* ---- memory -------------------------------------------------------------------------------- */
 
 static int64_t buffer_elements(const loop_buffer *b) {
-  int64_t count = b->type.lanes;
-  for (int i = 0; i < b->rank; i++) count *= b->extents[i];
-  return count;
+  return loop_buffer_elements(b) * b->type.lanes;
 }
 
 static void read_element(dtype t, const unsigned char *from, value *v, int lane) {

@@ -334,6 +334,12 @@ loop_buffer *loop_buffer_new(arena *a, const char *name, loop_space space, loop_
   return b;
 }
 
+int64_t loop_buffer_elements(const loop_buffer *b) {
+  int64_t count = 1;
+  for (int i = 0; i < b->rank; i++) count *= b->extents[i];
+  return count;
+}
+
 /* ---- statements ---------------------------------------------------------------------------- */
 
 void loop_append(arena *a, loop_block *block, loop_stmt *s) {

@@ -175,6 +175,7 @@ bool loop_is_int(const loop_expr *x, int64_t *value);
 loop_variable *loop_variable_new(arena *a, const char *name, loop_type type);
 loop_buffer *loop_buffer_new(arena *a, const char *name, loop_space space, loop_type type, int rank,
                              const int64_t *extents);
+int64_t loop_buffer_elements(const loop_buffer *b); /* of its type, which may be a vector */
 
 void loop_append(arena *a, loop_block *block, loop_stmt *s);
 /* Appends a for over [low, high) and returns it; fill its body. */

@@ -23,8 +23,8 @@ typedef struct element_parts {
   const loop_expr *const *reads; /* the operands' elements, 0 or anything where the mask is false */
   const loop_expr *const *masks; /* bool; NULL: always read */
   const loop_expr *position;     /* what `position` asks for: i32 where it fits, else i64 */
-  const loop_expr *run;          /* where lanes are consecutive positions, as many as a multiple of 4,
-                                    and begin at one: the first, an i64 scalar; else NULL */
+  const loop_expr *run;          /* where lanes are consecutive positions, as many as a multiple of
+                                    positions_alike, and begin at one: the first, i64; else NULL */
   const loop_expr *seed, *step;  /* the context, i64 scalars; of KEY only */
   int lanes;
 } element_parts;
@@ -40,6 +40,10 @@ typedef struct op_lowering {
 
   /* ELEMENT: an index whose value the element depends on. NULL: none. */
   const index_expr *(*position)(arena *a, const node *n, const index_expr *const *at);
+
+  /* ELEMENT: above 1, the element is made of 64-bit numbers, but of one for so many consecutive positions
+   * from a multiple on; `run` is then given. */
+  int positions_alike;
 
   /* ELEMENT: the element as an expression. */
   const loop_expr *(*element)(lowering *l, const node *n, const element_parts *parts);

@@ -171,7 +171,8 @@ static nest_value compute_element(nest *k, node *n, const index_expr *const *at,
   if (lower->position) {
     const index_expr *index = lower->position(k->arena, n, at);
     nest_value position = nest_index(k, index);
-    if (nest_is_run(k, index, 4)) parts.run = index_loop(k->arena, index, k->variables);
+    if (lower->positions_alike > 1 && nest_is_run(k, index, lower->positions_alike))
+      parts.run = index_loop(k->arena, index, k->variables);
     r.scope = later(r.scope, position.scope);
     r.lanes = later(r.lanes, position.value->type.lanes);
     parts.position = loop_splat(k->arena, position.value, r.lanes);

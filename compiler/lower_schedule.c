@@ -112,11 +112,10 @@ static void take_index(width_search *w, const index_expr *x) {
   if (index_depends(x, w->axis)) take_width(w, dtype_size(nest_index_type(x)));
 }
 
-/* Draws are made of 64-bit numbers, but one for four that follow each other. */
-static void take_position(width_search *w, const node *n, const index_expr *position) {
-  if (n->op == OP_BITS && nest_runs_along(w->nest, position, w->axis, 4)) return;
+static void take_position(width_search *w, int alike, const index_expr *position) {
+  if (alike > 1 && nest_runs_along(w->nest, position, w->axis, alike)) return;
   take_index(w, position);
-  if (n->op == OP_BITS && index_depends(position, w->axis)) take_width(w, 8);
+  if (alike > 1 && index_depends(position, w->axis)) take_width(w, 8);
 }
 
 static void visit_element(width_search *w, const node *n, const index_expr *const *at) {
@@ -127,7 +126,8 @@ static void visit_element(width_search *w, const node *n, const index_expr *cons
   if (!group_computes(k->lowering->fusion, k->group, n) || op_has(n->op, REDUCTION) ||
       n == k->group->heart)
     return;
-  if (lowering_of(n)->position) take_position(w, n, lowering_of(n)->position(k->arena, n, at));
+  const op_lowering *lower = lowering_of(n);
+  if (lower->position) take_position(w, lower->positions_alike, lower->position(k->arena, n, at));
   for (int read = 0;; read++) {
     const index_expr **operand_at = arena_array_of(k->arena, MAX_RANK, const index_expr *);
     index_guard guard = {0};

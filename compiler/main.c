@@ -180,8 +180,7 @@ static const char *output_of(arena *a, const options *o, const char *end) {
 /* The file of --tune=FILE, where there is one. False after an error. */
 static bool read_tuning(arena *a, diagnostics *d, options *o) {
   if (!o->tuned) return true;
-  const source *text = source_read(a, d, o->tuned);
-  o->compile.tuning = text ? tuning_parse(a, d, text) : NULL;
+  o->compile.tuning = tuning_read(a, d, o->tuned);
   return o->compile.tuning != NULL;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "arena.h"
+#include "source.h"
 
 static const char head[] = "dnnc tuning 1";
 enum { CPU, KERNEL, SCHEDULE, ESTIMATED, MEASURED, FIELDS };
@@ -151,6 +152,11 @@ tuning *tuning_parse(arena *a, diagnostics *d, const source *text) {
   if (!headed && diag_count(d) == before)
     diag_error(d, (location){0}, "%s is empty; `dnnc --tune` writes such files", text->name);
   return diag_count(d) == before ? t : NULL;
+}
+
+tuning *tuning_read(arena *a, diagnostics *d, const char *path) {
+  const source *text = source_read(a, d, path);
+  return text ? tuning_parse(a, d, text) : NULL;
 }
 
 /* ---- use ------------------------------------------------------------------------------------- */

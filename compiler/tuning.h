@@ -35,6 +35,9 @@ struct tuning {
 /* Reads a file's text. NULL after errors. */
 tuning *tuning_parse(arena *a, diagnostics *d, const source *text);
 
+/* The same of the file of that path. */
+tuning *tuning_read(arena *a, diagnostics *d, const char *path);
+
 void tuning_print(FILE *out, const tuning *t);
 
 /* What of the file was of no use, after a compilation: some of its lines are for other processors, or none is for a

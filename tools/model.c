@@ -63,16 +63,10 @@ static bool load(void *context, const char *path) {
   return false;
 }
 
-/* What --tune names; NULL where it is not given, and after an error. */
-static tuning *read_tuning(arena *a, diagnostics *d, const options *o) {
-  const source *text = o->tune ? source_read(a, d, o->tune) : NULL;
-  return text ? tuning_parse(a, d, text) : NULL;
-}
-
 bool model_compile_module(arena *a, program *p, diagnostics *d, const options *o, bool observed,
                           dnn_library *library, const module **m) {
   const char *folder = getenv("TMPDIR");
-  const tuning *measured = read_tuning(p->arena, d, o);
+  tuning *measured = o->tune ? tuning_read(p->arena, d, o->tune) : NULL;
   compile_options compile = {.target_cpu = "native", .cc = o->cc, .observed = observed, .tuning = measured};
   *m = o->tune && !measured ? NULL : compile_module(p, d, &compile);
   const char *note = *m && measured ? tuning_note(p->arena, measured) : NULL;

@@ -88,12 +88,6 @@ static bool choose(void *context, const contraction *c, const target *on, contra
   return true;
 }
 
-static int64_t elements_of(const loop_buffer *b) {
-  int64_t count = 1;
-  for (int i = 0; i < b->rank; i++) count *= b->extents[i];
-  return count;
-}
-
 static void write_candidate(tuner *t, const module *m, const kernel_call *call, candidate *c) {
   const loop_kernel *k = call->kernel;
   text_stream stream;
@@ -104,7 +98,7 @@ static void write_candidate(tuner *t, const module *m, const kernel_call *call, 
   c->arguments = arena_array_of(t->arena, k->parameter_count, argument);
   for (int i = 0; i < k->parameter_count; i++) {
     const loop_buffer *b = k->parameters[i];
-    c->arguments[i] = (argument){b->type.element, elements_of(b), call->arguments[i].region};
+    c->arguments[i] = (argument){b->type.element, loop_buffer_elements(b), call->arguments[i].region};
   }
 }
 

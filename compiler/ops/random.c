@@ -102,7 +102,8 @@ static const loop_expr *bits_element(lowering *l, const node *n, const element_p
 
 static const op_lowering key_lower = {.position = key_position, .element = key_element};
 static const op_lowering bits_lower = {
-    .access = bits_access, .position = bits_position, .element = bits_element};
+    .access = bits_access, .position = bits_position, .positions_alike = 4,
+    .element = bits_element};
 
 const op_definition op_KEY = {.type = key_type, .eval = key_eval, .lower = &key_lower};
 const op_definition op_BITS = {.type = bits_type, .eval = bits_eval, .lower = &bits_lower};
