@@ -601,8 +601,11 @@ const loop_function *math_philox_run(math_library *m, int lanes) {
   f = begin(m, name, type, 3, (const char *const[]){"key", "first", "turn"}, scalar);
   maker one = philox_maker(m, f, 1), k = philox_maker(m, f, blocks);
   expr key = loop_var(a, f->parameters[0]), first = loop_var(a, f->parameters[1]);
-  expr turn = loop_var(a, f->parameters[2]), from = op2(&one, SCALAR_SHR, first, integer(&one, 2));
-  expr block = let(&k, "block", blocks > 1 ? loop_ramp(a, from, integer(&one, 1), blocks) : from);
+  expr turn = loop_var(a, f->parameters[2]);
+  /* A run may begin before element 0, where another part of a concatenation stands: lane for lane it is shifted,
+   * so that blocks count from 0 again at element 0. */
+  expr start = blocks > 1 ? loop_ramp(a, first, integer(&one, 4), blocks) : first;
+  expr block = let(&k, "block", op2(&k, SCALAR_SHR, start, integer(&k, 2)));
   expr c[4] = {block, high_word(&k, block), loop_splat(a, turn, blocks),
                loop_splat(a, high_word(&one, turn), blocks)};
   philox_rounds(&k, c, loop_splat(a, key, blocks));

@@ -234,6 +234,7 @@ static void test_philox_agrees(void **state) {
     loop_run_function(b->arena, math_philox(&b->library, 8), &with_fma, (const void *[]){keys, elements, turns}, words);
     for (uint64_t lane = 0; lane < 8; lane++) assert_int_equal(words[lane], philox_element(key, element + lane, turn));
     check_run(b, key, packed, element & ~UINT64_C(3), turn);
+    check_run(b, key, packed, -(i % 5 * 4), turn); /* element 0 is in the middle */
     arena_free(b->arena);
   }
 }
