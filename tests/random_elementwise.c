@@ -59,6 +59,7 @@ static const source_form jumps[] = {
     {"sign($x)", FLOATS, 0, MOST_RANK, LIKE, AS_X, true},
     {"hard_threshold($x, 0.5)", FLOATS, 0, MOST_RANK, LIKE, DTYPE_F32, true},
     {"isnan($x)", FLOATS, 0, MOST_RANK, LIKE, DTYPE_BOOL, true},
+    {"not isnan($x) and $x > 0.5", FLOATS, 0, MOST_RANK, LIKE, DTYPE_BOOL, true},
     {"$x // (abs($y) + 0.75)", REALS, 0, MOST_RANK, LIKE, AS_X, true},
     {"zeros_like($x)", ANY, 0, MOST_RANK, LIKE, AS_X, true},
     {"ones_like($x)", ANY, 0, MOST_RANK, LIKE, AS_X, true},

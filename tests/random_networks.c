@@ -316,6 +316,9 @@ static const source_form attention[] = {
     {"dot_attention($x, $y, $x, causal[shape($x)[-2]]())", 1 << DTYPE_F32, 2, MOST_RANK, LIKE, AS_X,
      false},
     {"join_heads(tanh(split_heads[1]($x)))", 1 << DTYPE_F32, 3, 3, LIKE, AS_X, false},
+    {"sum[-1](cosines(tanh($x), cos($y)))", 1 << DTYPE_F32 | ALL_KNOWN, 2, 2, ROWS, AS_X, false},
+    {"shifted(softmax($x), softmax(sin($x) @ ones[$n, 3]()))", 1 << DTYPE_F32 | ALL_KNOWN, 2, 2, LIKE, AS_X, false},
+    {"sharpened(softmax($x), 1.5 + cos($y))", 1 << DTYPE_F32 | LAST_KNOWN, 1, MOST_RANK, LIKE, AS_X, false},
     {"sum[-1](length_mask[4]($x))", INTEGERS, 0, MOST_RANK - 1, LIKE, DTYPE_I32, true},
 };
 

@@ -128,6 +128,7 @@ void scope_open(generator *g, scope *s, bool sized) {
   put(s, B, "b", operand_of(DTYPE_BOOL, 2, (int64_t[]){a, b}));
   put(s, H, "h", operand_of(DTYPE_F16, 2, (int64_t[]){a, b}));
   put(s, T, "t", operand_of(DTYPE_BF16, 2, (int64_t[]){b, c}));
+  put(s, F, "f", operand_of(DTYPE_F32, 2, (int64_t[]){300, 20}));
   put(s, W, scope_at_top(g, "w"), operand_of(DTYPE_F32, 2, (int64_t[]){b, c}));
   put(s, A, scope_at_top(g, "a"), operand_scalar(DTYPE_F32));
   put(s, G, scope_at_top(g, "g"), operand_of(DTYPE_F16, 1, &c));
@@ -137,8 +138,12 @@ void scope_open(generator *g, scope *s, bool sized) {
   put(s, N, scope_at_top(g, "z"), operand_of(DTYPE_BOOL, 1, &g->rows));
 }
 
-static bool fits(const operand *v, int elements, int least, int most) {
-  return v->text && operand_is(v, elements) && operand_has_axes(v, elements) && v->rank >= least &&
+/* True of what any construct may pick: the long input takes the others' time. */
+static bool offered(const scope *s, int at) { return s->values[at].text && at != F; }
+
+static bool fits(const scope *s, int at, int elements, int least, int most) {
+  const operand *v = &s->values[at];
+  return offered(s, at) && operand_is(v, elements) && operand_has_axes(v, elements) && v->rank >= least &&
          v->rank <= most;
 }
 
@@ -150,7 +155,7 @@ operand scope_use(scope *s, int at) {
 
 static int fitting(const scope *s, int from, int elements, int least, int most) {
   int count = 0;
-  for (int i = from; i < s->count; i++) count += fits(&s->values[i], elements, least, most);
+  for (int i = from; i < s->count; i++) count += fits(s, i, elements, least, most);
   return count;
 }
 
@@ -159,7 +164,7 @@ operand scope_pick(scope *s, uint32_t number, int elements, int least, int most)
   if (count == 0) count = fitting(s, 0, elements, least, most);
   int left = count ? (int)(number / 4 % (uint32_t)count) : 0;
   for (int i = s->count - 1; i >= 0; i--)
-    if (fits(&s->values[i], elements, least, most) && left-- == 0) return scope_use(s, i);
+    if (fits(s, i, elements, least, most) && left-- == 0) return scope_use(s, i);
   internal_error("nothing of rank %d to %d to pick", least, most);
 }
 
@@ -170,7 +175,7 @@ operand scope_pick_where(scope *s, uint32_t number, const operand *like,
   uint32_t back = number / 4 % (number % 4 && definitions ? definitions : count);
   for (uint32_t i = 0; i < count; i++) {
     int at = (int)((2 * count - 1 - i - back) % count);
-    if (s->values[at].text && good(&s->values[at], like)) return scope_use(s, at);
+    if (offered(s, at) && good(&s->values[at], like)) return scope_use(s, at);
   }
   return otherwise;
 }

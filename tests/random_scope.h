@@ -28,7 +28,8 @@ enum {
   J,
   B,
   H,
-  T, /* inputs */
+  T,
+  F, /* inputs, the last one for long products alone */
   W,
   A,
   G,

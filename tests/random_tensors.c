@@ -309,6 +309,35 @@ static void build_outer(generator *g, scope *s, const uint32_t *n) {
   scope_define(g, s, scope_fill(g, n[1] % 2 ? "$x @ $x.T" : "tanh($x @ $x.T)", &x, NULL), v);
 }
 
+/* Products and convolutions along an axis so long that it is cut into blocks, with what is computed as an operand
+ * is copied: of places, of draws, of others' elements, of a scalar. The result's extents stand beside it. */
+static const struct long_form {
+  const char *text;
+  int input, rank;
+  int64_t dims[MOST_RANK];
+} long_forms[] = {
+    {"bernoulli[3, 300](0.5) @ f", F, 2, {3, 20}},
+    {"normal[6, 300]() @ tanh(f)", F, 2, {6, 20}},
+    {"f.T @ uniform[300, 6]()", F, 2, {20, 6}},
+    {"exp(f32(reshape[6, 300](iota[900, 2, axis: 0]())) * 0.01) @ f", F, 2, {6, 20}},
+    {"cos($x * f32(iota[7, 300, axis: 1]()) * 0.01 + f32(iota[7]())[:, new]) @ f", F, 2, {7, 20}},
+    {"(iota[300]() < 131 ? $x * ones[9, 300]() : normal[9, 300]()) @ f", F, 2, {9, 20}},
+    {"concat[1]($x * uniform[6, 101](), ones[6, 199]()) @ f", F, 2, {6, 20}},
+    {"f[1:, :9].T @ cos(f[:-1])", F, 2, {9, 20}},
+    {"reverse[0](f[:, 8:]).T @ sin(f[iota[300]() * 7 % 300])", F, 2, {12, 20}},
+    {"($x * f.T) @ reshape[300, 20](bernoulli[20, 300](0.25))", F, 2, {20, 20}},
+    {"conv[pad: 1](bernoulli[2, 2, 128](0.5), q[:, :, 0])", Q, 3, {2, 4, 128}},
+    {"conv[pad: 3](normal[1, 2, 256](), $x * q[:, :, 1])", Q, 3, {1, 4, 260}},
+};
+
+static void build_long_product(generator *g, scope *s, const uint32_t *n) {
+  const struct long_form *f = &long_forms[n[1] % FORMS(long_forms)];
+  operand x = {.text = "1"}, v = operand_of(DTYPE_F32, f->rank, f->dims);
+  if (strstr(f->text, "$x")) x = scope_pick(s, n[2], 1 << DTYPE_F32, 0, 0);
+  v.from = x.from | scope_use(s, f->input).from;
+  scope_define(g, s, scope_fill(g, f->text, &x, NULL), v);
+}
+
 /* ---- windows --------------------------------------------------------------------------------- */
 
 static void build_convolution(generator *g, scope *s, const uint32_t *n) {
@@ -450,6 +479,7 @@ static const source_form draws[] = {
     {"flat(orthonormal_rows(stack[0](sin(flat($x)), cos(flat($x)))))", 1 << DTYPE_F32 | ALL_KNOWN, 1, MOST_RANK,
      PAIRS, AS_X, false},
     {"$x[permutation[$d]()]", REALS | FIRST_KNOWN, 1, MOST_RANK, LIKE, AS_X, false},
+    {"$x - f32(permutation[$n]()) / 8", REALS | LAST_KNOWN, 1, MOST_RANK, LIKE, AS_X, false},
 };
 
 /* ---- the table ------------------------------------------------------------------------------- */
@@ -475,6 +505,7 @@ const construct tensor_constructs[] = {
     {"gather", 4, build_gather, NULL},
     {"product", 6, build_product, NULL},
     {"outer product", 2, build_outer, NULL},
+    {"long product", FORMS(long_forms), build_long_product, NULL},
     {"convolution", 3, build_convolution, NULL},
     {"windows", FORMS(windowed), build_windows, NULL},
     {"index notation", FORMS(indexed), NULL, indexed},
