@@ -66,8 +66,7 @@ static bool chosen(elaborator *e, const ast *n, parameters *list) {
   for (int i = 0; i < over.count; i++)
     if (find_slot(&except, over.slots[i]) < 0)
       arena_push(e->arena, list->slots, list->count) = over.slots[i];
-  if (!list->count) elaborator_error(e, n->at, "there is no parameter to minimize over");
-  return list->count > 0;
+  return true;
 }
 
 /* --- the stages ----------------------------------------------------------------------------- */
@@ -194,6 +193,11 @@ void optimise_minimize(elaborator *e, const ast *n) {
   read_stages(e, n->with, NULL, &stages, &count);
   bool ready = callable_stages(e, stages, count);
   if (!chosen(e, n, &list) || !ready || value_is_poison(loss)) return;
+  if (!list.count) {
+    elaborator_error(e, n->at, "there is no parameter to minimize over: an instance has its parameters from its "
+                               "first call on");
+    return;
+  }
   if (n->maximize) loss = operate_unary(e, n->at, AST_NEGATE, loss);
   value ws = slot_values(e, &list);
   value gs = all_in_f32(e, n->at, gradient_of(e, n->at, loss, ws));
