@@ -100,6 +100,11 @@ static void addresses_are_their_equations(void **state) {
                "  y = (w + 1e-6) ** (1 + p)\n"
                "  b = y / sum[1, keep: true](y)\n"
                "}\n", 0, 1);
+  /* Powers that no number of f32 holds. */
+  expect_equal("entry e() -> (a, b) {\n"
+               "  a = sharpened(0.25 * ones[2, 4](), 100.0)\n"
+               "  b = 0.25 * ones[2, 4]()\n"
+               "}\n", 0, 1);
 }
 
 static void blocks_are_their_equations(void **state) {
