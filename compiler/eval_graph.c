@@ -126,6 +126,7 @@ void graph_eval(const evaluation *e, const graph *g, const tensor *const *inputs
   for (int i = 0; i < g->output_count; i++) results[i] = g->outputs[i].node;
   for (int i = 0; i < g->update_count; i++) results[g->output_count + i] = g->updates[i].node;
   graph_eval_nodes(e, g, values, g->output_count + g->update_count, results);
+  if (e->evaluated) e->evaluated(e->context, g, inputs, values);
   for (int i = 0; i < g->output_count; i++) outputs[i] = values[g->outputs[i].node->id];
   for (int i = 0; i < g->update_count; i++) updates[i] = values[g->updates[i].node->id];
 }

@@ -40,6 +40,10 @@ typedef struct evaluation {
                   * of range, for estimates; and f16 and bf16, which are rounded only once a
                   * sum is complete, to half as many fewer */
   held_values *held; /* NULL: none */
+  /* Called after each evaluation of a graph, of bodies of loops too, with the values of its nodes by id, NULL
+   * where there is none, which live until it returns; NULL: nothing. */
+  void (*evaluated)(void *context, const graph *g, const tensor *const *inputs, tensor *const *values);
+  void *context;
 } evaluation;
 
 /* The value of a slot at the start of the entry; NULL where it is missing (an internal error). */

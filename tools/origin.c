@@ -1,15 +1,15 @@
 #include "origin.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "element.h"
 #include "op.h"
 #include "scalar.h"
 
-/* The values of a step: those that its kernel read, and those that it computes. */
+/* The values of a step, or of a turn, by node id: those that it read, and with them those that it computes. */
 typedef struct step_values {
-  const capture *read;
-  tensor **all; /* by node id */
+  tensor *const *read, *const *all;
 } step_values;
 
 static bool is_so_far(const step_values *s, const node *n, finiteness least) {
@@ -25,7 +25,7 @@ static const node *operand_so_far(const step_values *s, const node *n, finitenes
 /* From a value that is not finite to one that is not, but whose operands are, or that was read. */
 static const node *first_so_far(const step_values *s, const node *n, finiteness least) {
   const node *operand;
-  while (!s->read->values[n->id] && (operand = operand_so_far(s, n, least))) n = operand;
+  while (!s->read[n->id] && (operand = operand_so_far(s, n, least))) n = operand;
   return n;
 }
 
@@ -41,7 +41,7 @@ static origin origin_at(arena *a, const step_values *s, const node *n, finitenes
 /* The last node before what was read, on the way back. */
 static const node *last_computed(const step_values *s, const node *n, finiteness least) {
   const node *operand;
-  while ((operand = operand_so_far(s, n, least)) && !s->read->values[operand->id]) n = operand;
+  while ((operand = operand_so_far(s, n, least)) && !s->read[operand->id]) n = operand;
   return n;
 }
 
@@ -50,25 +50,86 @@ static origin follow(arena *a, const step_values *s, const node *written, finite
   bool from_infinity = least == NOT_A_NUMBER && operand_so_far(s, maker, INFINITE);
   if (!from_infinity) return origin_at(a, s, maker, least);
   const node *first = first_so_far(s, maker, INFINITE);
-  if (s->read->values[first->id]) return origin_at(a, s, maker, least);
+  if (s->read[first->id]) return origin_at(a, s, maker, least);
   origin o = origin_at(a, s, first, INFINITE);
   o.not_a_number = maker;
   return o;
 }
 
+/* ---- inside loops ---------------------------------------------------------------------------- */
+
+typedef struct turn_search {
+  arena *arena;
+  finiteness least;
+  origin found;
+} turn_search;
+
+static const tensor *copied(arena *a, const tensor *t) {
+  if (!t) return NULL;
+  tensor *copy = tensor_new(a, &t->type);
+  memcpy(copy->reals, t->reals, (size_t)type_elements(&t->type) * sizeof *t->reals);
+  return copy;
+}
+
+static bool any_so_far(const step_values *s, const graph_value *items, int count, finiteness least) {
+  for (int i = 0; i < count; i++)
+    if (is_so_far(s, items[i].node, least)) return true;
+  return false;
+}
+
+/* The first turn that makes of what it is given what is not finite; the innermost loop's comes first. */
+static void look_at_turn(void *context, const graph *g, const tensor *const *inputs, tensor *const *values) {
+  turn_search *t = context;
+  arena *a = t->arena;
+  if (t->found.node) return;
+  tensor **read = arena_array_of(a, g->node_count, tensor *);
+  for (int i = 0; i < g->input_count; i++) read[g->inputs[i].node->id] = values[g->inputs[i].node->id];
+  const step_values s = {read, values};
+  if (any_so_far(&s, g->inputs, g->input_count, t->least)) return;
+  for (int i = 0; i < g->output_count && !t->found.node; i++)
+    if (is_so_far(&s, g->outputs[i].node, t->least)) t->found = follow(a, &s, g->outputs[i].node, t->least);
+  t->found.turn = inputs[0]->ints[0];
+  t->found.value = copied(a, t->found.value);
+  for (int i = 0; t->found.node && i < t->found.node->operand_count; i++)
+    t->found.operands[i] = copied(a, t->found.operands[i]);
+}
+
+/* Of a loop: in which turn, and by which operation of its body. Where none by itself does it, the loop. */
+static origin inside_loop(const evaluation *e, const step_values *s, origin o) {
+  const node *loop = o.node->op == OP_RESULT ? o.node->operands[0] : o.node;
+  if (loop->op != OP_LOOP || s->read[loop->id]) return o;
+  turn_search t = {.arena = e->arena, .least = finiteness_of(o.value)};
+  evaluation again = *e;
+  again.evaluated = look_at_turn, again.context = &t;
+  const tensor **operands = arena_array_of(e->arena, loop->operand_count, const tensor *);
+  for (int i = 0; i < loop->operand_count; i++) operands[i] = s->all[loop->operands[i]->id];
+  op_definitions[OP_LOOP]->eval(&again, loop, operands, tensor_new(e->arena, &loop->type));
+  if (!t.found.node) return o;
+  t.found.loop = loop;
+  t.found.from_outside = o.from_outside;
+  if (!t.found.not_a_number) t.found.not_a_number = o.not_a_number;
+  return t.found;
+}
+
+/* ---- of a step -------------------------------------------------------------------------------- */
+
 origin origin_find(arena *a, const module_entry *entry, const capture *inputs, uint64_t seed,
                    uint64_t step, finiteness least) {
   const plan_step *p = &entry->plan->steps[inputs->step];
-  step_values s = {inputs, arena_array_of(a, entry->graph->node_count, tensor *)};
+  tensor **all = arena_array_of(a, entry->graph->node_count, tensor *);
+  const step_values s = {inputs->values, all};
   node **written = arena_array_of(a, p->write_count, node *);
+  int count = 0;
   evaluation e = {.arena = a, .seed = seed, .step = step, .rounds = true};
-  for (int id = 0; id < entry->graph->node_count; id++) s.all[id] = inputs->values[id];
-  for (int i = 0; i < p->write_count; i++)
-    written[i] = entry->graph->nodes[entry->plan->values[p->writes[i]].node->id];
-  graph_eval_nodes(&e, entry->graph, s.all, p->write_count, written);
-  for (int i = 0; i < p->write_count; i++)
+  for (int id = 0; id < entry->graph->node_count; id++) all[id] = inputs->values[id];
+  for (int i = 0; i < p->write_count; i++) { /* of a loop also what it keeps for itself, without a node */
+    const node *n = entry->plan->values[p->writes[i]].node;
+    if (n) written[count++] = entry->graph->nodes[n->id];
+  }
+  graph_eval_nodes(&e, entry->graph, all, count, written);
+  for (int i = 0; i < count; i++)
     if (!inputs->values[written[i]->id] && is_so_far(&s, written[i], least))
-      return follow(a, &s, written[i], least);
+      return inside_loop(&e, &s, follow(a, &s, written[i], least));
   return (origin){0};
 }
 
@@ -118,6 +179,7 @@ void origin_report(arena *a, diagnostics *d, const origin *o) {
               type_text(a, &o->value->type));
   for (int i = 0; i < n->operand_count; i++)
     if (o->operands[i]) diag_note(d, "  operand %d: %s", i + 1, range_text(a, o->operands[i]));
+  if (o->loop) diag_note(d, "  in turn %lld of the loop at %s", (long long)o->turn, diag_place(a, o->loop->at));
   if (o->not_a_number)
     diag_note(d, "  of which %s at %s makes nan", name_of(o->not_a_number),
               diag_place(a, o->not_a_number->at));

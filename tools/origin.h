@@ -11,6 +11,8 @@ typedef struct origin {
   const tensor **operands;   /* of the node; one that was not computed is NULL */
   bool from_outside;         /* what is not finite in its operands was read by the kernel */
   const node *not_a_number;  /* the node that made NaN of the first one's infinity; or NULL */
+  const node *loop;          /* in a turn of which it is; or NULL */
+  int64_t turn;
 } origin;
 
 /* Evaluates what a step of an entry's plan computes, from the kernel's own inputs and rounded as the

@@ -152,8 +152,27 @@ static void in_a_loop(void **state) {
                            "  loss = mean(h)\n"
                            "  minimize loss over w with sgd(rate)\n"
                            "}\n", "rate: 0.1), steps: 10)");
-  expect(text, "m.dnn:5:3: error: loop gives inf\n");
-  expect(text, "  in a loop of entry train, at step 0\n");
+  expect(text, "m.dnn:5:18: error: exp of ");
+  expect(text, " gives inf\n");
+  expect(text, "  in turn 3 of the loop at ");
+  expect(text, "m.dnn:5:3\n  in a loop of entry train, at step 0\n");
+}
+
+/* In the derivative of an inner loop, whose first turns are its last; each loop keeps more than its results. */
+static void in_the_derivative_of_a_loop(void **state) {
+  (void)state;
+  const char *text = train("param w: f32[4] = 1\n"
+                           "entry train(rate: f32) -> (loss) {\n"
+                           "  h = w\n"
+                           "  scan t in 0..5 {\n"
+                           "    scan u in 0..4 { h = sin(h * w) + 0.1 }\n"
+                           "    h = h + sqrt(max(f32(t) - 2, 0) * h * h)\n"
+                           "  }\n"
+                           "  loss = mean(h)\n"
+                           "  minimize loss over w with sgd(rate)\n"
+                           "}\n", "rate: 0.1), steps: 10)");
+  expect(text, "m.dnn:7:13: error: div of -0.0");
+  expect(text, "  in turn 2 of the loop at ");
 }
 
 static const char line_model[] = "param w: f32[2] = 1\n"
@@ -223,6 +242,7 @@ int main(void) {
       cmocka_unit_test(root_at_zero_a_step_before),
       cmocka_unit_test(infinite_on_purpose),
       cmocka_unit_test(in_a_loop),
+      cmocka_unit_test(in_the_derivative_of_a_loop),
       cmocka_unit_test(a_loop_without_end),
       cmocka_unit_test(given_as_it_is),
   };
