@@ -167,7 +167,24 @@ static void bind_sequences(loop_run *r) {
 
 /* ---- names that are carried ------------------------------------------------------------------ */
 
-/* Makes the leaves of a name's value inputs of the body; false for what is no tensor or number. */
+/* True of leaves that exist at compile time only, as an instance: they are the same in all turns. */
+static bool is_fixed(value v) {
+  return !value_is(v, VALUE_TENSOR) && !value_is(v, VALUE_NUMBER) && !value_is(v, VALUE_SIZE) &&
+         !value_is(v, VALUE_TRUTH) && !value_is(v, VALUE_TUPLE);
+}
+
+static bool is_same(value a, value b) {
+  if (a.kind != b.kind) return false;
+  switch (a.kind) {
+    case VALUE_TEXT: return strcmp(a.text, b.text) == 0;
+    case VALUE_FUNCTION: return a.function == b.function;
+    case VALUE_INSTANCE: return a.instance == b.instance && a.bound == b.bound;
+    case VALUE_SLOT: return a.slot == b.slot;
+    default: return true;
+  }
+}
+
+/* Makes the leaves of a name's value inputs of the body, but those that are fixed; false after an error. */
 static bool carry_leaves(loop_run *r, const char *name, value v, value *inside) {
   elaborator *e = r->elaborator;
   if (value_is(v, VALUE_TUPLE)) {
@@ -181,8 +198,11 @@ static bool carry_leaves(loop_run *r, const char *name, value v, value *inside) 
     }
     return true;
   }
-  if (!value_is(v, VALUE_TENSOR) && !value_is(v, VALUE_NUMBER) && !value_is(v, VALUE_TRUTH))
-    return false;
+  if (value_is_poison(v)) return false;
+  if (is_fixed(v)) {
+    *inside = v;
+    return true;
+  }
   e->graph = r->body.outer;
   e->graph->at = elaborator_place(e, r->at->at);
   node *outside = operate_tensor(e, r->at->at, v, DTYPE_COUNT);
@@ -254,20 +274,37 @@ static bool carry_bound(const ast *n, void *context) {
   return true;
 }
 
+static bool next_leaves(loop_run *r, const carried_name *c, value before, value after, int *leaf);
+
+static bool next_items(loop_run *r, const carried_name *c, const tuple *before, value after, int *leaf) {
+  elaborator *e = r->elaborator;
+  if (!value_is(after, VALUE_TUPLE) || after.tuple->count != before->count) {
+    elaborator_error(e, c->binding->at, "`%s` is a tuple of %d before a turn and %s after it", c->binding->name,
+                     before->count, value_words(e->arena, after));
+    return false;
+  }
+  const char *missing = operate_missing_key(before, after.tuple);
+  if (missing) {
+    elaborator_error(e, c->binding->at, "`%s` has no `%s` after a turn, which it has before", c->binding->name, missing);
+    return false;
+  }
+  for (int i = 0; i < before->count; i++)
+    if (!next_leaves(r, c, before->items[i], operate_leaf(after, before, i), leaf)) return false;
+  return true;
+}
+
 /* Notes the values after a turn; false with an error where one is of another kind or type. */
 static bool next_leaves(loop_run *r, const carried_name *c, value before, value after, int *leaf) {
   elaborator *e = r->elaborator;
   location at = c->binding->at;
   if (value_is_poison(after)) return false;
-  if (value_is(before, VALUE_TUPLE)) {
-    if (!value_is(after, VALUE_TUPLE) || after.tuple->count != before.tuple->count) {
-      elaborator_error(e, at, "`%s` is a tuple of %d before a turn and %s after it", c->binding->name,
-                       before.tuple->count, value_words(e->arena, after));
-      return false;
-    }
-    for (int i = 0; i < before.tuple->count; i++)
-      if (!next_leaves(r, c, before.tuple->items[i], after.tuple->items[i], leaf)) return false;
-    return true;
+  if (value_is(before, VALUE_TUPLE)) return next_items(r, c, before.tuple, after, leaf);
+  if (is_fixed(before)) {
+    if (is_same(before, after)) return true;
+    elaborator_error(e, at, "`%s` holds %s, and %s after a turn; a loop at run time carries tensors, numbers and "
+                     "tuples of them, all else stays as it is", c->binding->name, value_words(e->arena, before),
+                     is_fixed(after) ? "another" : value_words(e->arena, after));
+    return false;
   }
   const tensor_type *type = &before.node->type;
   if (value_is(after, VALUE_TENSOR) && !type_equal(type, &after.node->type)) {
@@ -410,6 +447,7 @@ static node **build(loop_run *r) {
 
 /* The value with other leaves, from number *leaf on. */
 static value with_leaves(arena *a, value v, node *const *leaves, int *leaf) {
+  if (is_fixed(v)) return v;
   if (!value_is(v, VALUE_TUPLE)) return value_tensor(leaves[(*leaf)++]);
   tuple *t = tuple_like(a, v.tuple);
   for (int i = 0; i < t->count; i++) t->items[i] = with_leaves(a, v.tuple->items[i], leaves, leaf);

@@ -154,19 +154,22 @@ node *operate_convert(elaborator *e, location at, value v, const tensor_type *ty
 
 /* --- leaf by leaf ------------------------------------------------------------------------- */
 
+const char *operate_missing_key(const tuple *a, const tuple *b) {
+  for (int i = 0; a->keys && b->keys && i < a->count; i++)
+    if (a->keys[i] && b->keys[i] && tuple_find(b, a->keys[i]) < 0) return a->keys[i];
+  return NULL;
+}
+
 static value check_same_keys(elaborator *e, location at, const tuple *a, const tuple *b) {
   if (a->count != b->count)
     return elaborator_error(e, at, "tuples of %d and of %d do not go together leaf by leaf",
                             a->count, b->count);
-  for (int i = 0; i < a->count; i++)
-    if (a->keys && b->keys && a->keys[i] && b->keys[i] && tuple_find(b, a->keys[i]) < 0)
-      return elaborator_error(e, at, "the second tuple has no `%s`, which the first has",
-                              a->keys[i]);
+  const char *missing = operate_missing_key(a, b);
+  if (missing) return elaborator_error(e, at, "the second tuple has no `%s`, which the first has", missing);
   return value_none();
 }
 
-/* The leaf of an operand that goes with leaf i of the tuple `shape`. */
-static value leaf_of(value v, const tuple *shape, int i) {
+value operate_leaf(value v, const tuple *shape, int i) {
   if (!value_is(v, VALUE_TUPLE)) return v;
   int found = shape->keys && shape->keys[i] ? tuple_find(v.tuple, shape->keys[i]) : -1;
   return v.tuple->items[found >= 0 ? found : i];
@@ -190,7 +193,7 @@ static value by_leaf(elaborator *e, location at, leaf_function *f, int code, int
   tuple *result = tuple_like(e->arena, shape);
   for (int i = 0; i < shape->count; i++) {
     value leaves[3];
-    for (int k = 0; k < count; k++) leaves[k] = leaf_of(operands[k], shape, i);
+    for (int k = 0; k < count; k++) leaves[k] = operate_leaf(operands[k], shape, i);
     result->items[i] = f(e, at, code, leaves);
   }
   return (value){.kind = VALUE_TUPLE, .tuple = result};

@@ -29,6 +29,12 @@ node *operate_tensor(elaborator *e, location at, value v, dtype wanted);
 node *operate_convert(elaborator *e, location at, value v, const tensor_type *type, bool spread,
                       const char *what);
 
+/* A key of tuple a, where both have keys, that tuple b lacks; NULL: none. */
+const char *operate_missing_key(const tuple *a, const tuple *b);
+/* The leaf of a value that goes with leaf i of the tuple `shape`: by its key, else by its place; what is no tuple
+ * goes with all. */
+value operate_leaf(value v, const tuple *shape, int i);
+
 /* The value with another element type, leaf by leaf. */
 value operate_cast(elaborator *e, location at, value v, dtype element);
 

@@ -389,6 +389,22 @@ static void test_draws_are_repeated(void **state) {
                "}\n");
 }
 
+/* Tuples go together by their keys, wherever they stand; what is no number stays as it is. */
+static void test_keys_and_fixed_leaves(void **state) {
+  (void)state;
+  expect_pairs("fn plus[k](x) { x + k }\n"
+               "entry e(x: f32[3], n: i32) -> (a, b, c, d) {\n"
+               "  h = (a: x, b: (p: 1.0, q: 2 * x)); g = h\n"
+               "  repeat 3 { h = (b: (q: h.a + 1, p: h.b.p * 2), a: h.b.q) }\n"
+               "  for i in 0..3 { g = (b: (q: g.a + 1, p: g.b.p * 2), a: g.b.q) }\n"
+               "  a = h.a + h.b.p * h.b.q; b = g.a + g.b.p * g.b.q\n"
+               "  s = (f: plus[2], v: x, name: \"s\"); t = s\n"
+               "  scan i in 0..3 { s = (v: (s.f)(s.v) * 2, f: s.f, name: \"s\") }\n"
+               "  for i in 0..3 { t = (v: (t.f)(t.v) * 2, f: t.f, name: \"s\") }\n"
+               "  c = (s.f)(s.v); d = (t.f)(t.v)\n"
+               "}\n");
+}
+
 /* Training through a loop updates what training through its turns one by one does. */
 static void test_minimize(void **state) {
   (void)state;
@@ -412,6 +428,7 @@ int main(void) {
       cmocka_unit_test(test_functions_and_instances),
       cmocka_unit_test(test_slots_are_carried),
       cmocka_unit_test(test_conditions),
+      cmocka_unit_test(test_keys_and_fixed_leaves),
       cmocka_unit_test(test_turns_draw_anew),
       cmocka_unit_test(test_gradients),
       cmocka_unit_test(test_lstm),
