@@ -11,6 +11,14 @@ static bool has_input(const graph *g, const char *name) {
   return found;
 }
 
+/* The number of the call is all that there is of time. */
+static bool depends_on_training(elaborator *e, const graph *expression) {
+  const int *uses = graph_uses(expression, e->arena);
+  for (int i = 0; i < expression->input_count; i++)
+    if (strcmp(expression->inputs[i].name, "step") && uses[expression->inputs[i].node->id]) return true;
+  return false;
+}
+
 /* The arguments of the entry, which are all of its inputs; false after an error. */
 static bool read_arguments(elaborator *e, const ast *call, const graph *g, data_set *set) {
   int errors = diag_count(e->diagnostics);
@@ -21,6 +29,8 @@ static bool read_arguments(elaborator *e, const ast *call, const graph *g, data_
       continue;
     }
     graph *expression = task_argument(e, item->name, item->value);
+    if (expression && depends_on_training(e, expression))
+      elaborator_error(e, item->at, "data that an entry makes depends on step, the number of the call, and on no epoch");
     arena_push(e->arena, set->arguments, set->argument_count) =
         (run_argument){item->name, expression, item->at};
   }

@@ -169,6 +169,13 @@ static bool add_rows(elaborator *e, const ast *n, const ast *call, const graph *
   if (value_is_poison(v)) return false;
   if (value_is(v, VALUE_DATA) && v.rows.split >= 0 && v.rows.column < 0)
     return meet_inputs(e, n, v.rows, call, g, run);
+  if (value_is(v, VALUE_DATA) && v.rows.split >= 0) {
+    const data_split *split = &e->task->sets[v.rows.set].splits[v.rows.split];
+    const char *column = split->columns[v.rows.column].name;
+    elaborator_error(e, n->at, "a column of data is given to an input by name, as in %s: d.%s.%s", column, split->name,
+                     column);
+    return false;
+  }
   elaborator_error(e, n->at, "a run is fed with a split of data, as in d.train, not %s",
                    value_words(e->arena, v));
   return false;
@@ -366,9 +373,10 @@ static bool read_run(elaborator *e, const ast *n, task_run *run) {
 
 value task_run_call(elaborator *e, const ast *n) {
   task_run run = run_new(n->at);
+  int errors = diag_count(e->diagnostics);
   bool fed = read_run(e, n, &run);
   if (!run.entry) return (value){0};
-  if (fed) check_time(e, &run);
+  if (fed && diag_count(e->diagnostics) == errors) check_time(e, &run);
   if (run.times < 0) run.times = 1;
   arena_push(e->arena, e->task->runs, e->task->run_count) = run;
   return value_none();
@@ -385,7 +393,7 @@ static bool add_turn(elaborator *e, const ast *n, task_run *run) {
     return false;
   }
   int errors = diag_count(e->diagnostics);
-  if (!read_run(e, n, run)) return false;
+  if (!read_run(e, n, run) || diag_count(e->diagnostics) > errors) return false;
   if (ways_to_say_when(run) || run->picture.kind != PICTURE_NONE || run->times == 0)
     elaborator_error(e, n->at, "a run that takes turns has inputs, shuffle, label and times");
   else check_shuffle(e, run);
