@@ -552,7 +552,7 @@ static void reverse(reversal *r, node **given) {
 
 static void refuse(graph *g, const node *loop) {
   static const char message[] =
-      "reverse differentiation goes back through the turns, whose number must be known before: write "
+      "derivatives are taken back through the turns, whose number must be known before: write "
       "`scan t in 0..most while …` in place of this loop";
   if (!g->diagnostics) internal_error("graph %s: %s", g->name, message);
   diag_error(g->diagnostics, loop->at, "%s", message);

@@ -207,7 +207,9 @@ value gradient_along(elaborator *e, location at, value y, value wanted, value di
     cotangents[i] = build_splat(g, &to_differentiate->type, 0);
     form = add_scalar(g, form, inner_product(g, to_differentiate, cotangents[i]));
   }
+  const int errors = diag_count(e->diagnostics);
   const gradients *back = grad_sweep(g, form, from_count, from);
+  if (diag_count(e->diagnostics) > errors) return (value){0};
   if (!elaborator_at(e, at) || !along(e, at, back, wanted, direction, &linear)) return (value){0};
   if (!linear)
     return elaborator_error(e, at, "the value does not depend on this%s", take_in_advice(e, from_count, from));

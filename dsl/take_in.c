@@ -128,7 +128,7 @@ const char *take_in_advice(const elaborator *e, int count, node *const *wanted) 
   for (int i = 0; loop_is_open(e) && i < count; i++) {
     const loop_leaf *leaf = leaf_of(e->loop, wanted[i]);
     if (leaf && leaf->named)
-      return "; the turns of this loop may change it, so what is differentiated by it has to be computed in the turn";
+      return "; in a loop, what is differentiated by a parameter, or by what is carried, has to be computed in the turn";
   }
   return "";
 }
