@@ -65,12 +65,18 @@ int64_t contraction_units(const contraction *c, const contraction_schedule *s, i
   return vectors ? (extent + s->lanes - 1) / s->lanes : extent;
 }
 
+bool contraction_in_blocks(const contraction *c, const contraction_schedule *s) {
+  for (int a = 0; a < c->axis_count; a++)
+    if (s->block[a]) return true;
+  return false;
+}
+
 contraction_cut contraction_cut_of(const contraction *c, const contraction_schedule *s, int axis) {
   int64_t units = contraction_units(c, s, axis);
-  int64_t most = !c->axes[axis].reduced ? s->tile[axis] : axis == s->block_axis ? s->block : units;
+  int64_t most = !c->axes[axis].reduced ? s->tile[axis] : s->block[axis] ? s->block[axis] : units;
   contraction_cut cut = {.tiles = units / most + (units % most > 0)};
   bool whole = c->axes[axis].bounded ||
-               (axis == s->block_axis && axis == s->vector_axis); /* vectors but for the last block */
+               (s->block[axis] && axis == s->vector_axis); /* vectors but for the last block */
   cut.size = whole ? most : units / cut.tiles;
   cut.larger = whole ? 0 : units % cut.tiles;
   return cut;
@@ -93,7 +99,7 @@ int64_t contraction_box(const contraction *c, const contraction_schedule *s,
 void contraction_box_sizes(const contraction *c, const contraction_schedule *s,
                            int64_t sizes[CONTRACTION_AXES]) {
   for (int a = 0; a < c->axis_count; a++)
-    sizes[a] = s->outer[a] || a == s->block_axis ? contraction_largest(contraction_cut_of(c, s, a))
+    sizes[a] = s->outer[a] || s->block[a] ? contraction_largest(contraction_cut_of(c, s, a))
                                                  : contraction_units(c, s, a);
 }
 
@@ -121,9 +127,9 @@ const char *contraction_schedule_text(arena *a, const contraction *c,
   for (int i = 0; i < 2; i++)
     if (s->packed[s->first ^ i])
       text = arena_printf(a, "%s; %s packed", text, (s->first ^ i) == 0 ? "left" : "right");
-  if (s->block_axis >= 0)
-    text = arena_printf(a, "%s; blocks of %lld along %s", text, (long long)s->block,
-                        c->axes[s->block_axis].name);
+  for (int i = 0; i < c->axis_count; i++)
+    if (s->block[i])
+      text = arena_printf(a, "%s; blocks of %lld along %s", text, (long long)s->block[i], c->axes[i].name);
   for (int i = 0; i < c->axis_count; i++)
     if (s->parts[i] > 1)
       text = arena_printf(a, "%s; %lld tasks along %s", text, (long long)s->parts[i],

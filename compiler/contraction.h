@@ -122,7 +122,7 @@ extern const struct op_lowering contraction_lowering;
  * for each tile along the operand's output axes, with all of the reduced ones.
  *
  *   tasks
- *     shared axes, outer axes of the first operand, blocks of one reduced axis
+ *     shared axes, outer axes of the first operand, blocks of reduced axes
  *       copy of the first operand
  *         outer axes of the second operand
  *           copy of the second operand
@@ -137,8 +137,7 @@ typedef struct contraction_schedule {
   bool packed[2];                 /* not copied by the kernel, but packed before it runs */
   int first;                      /* the operand that is copied first, or whose panels come first */
   bool outer[CONTRACTION_AXES];   /* copies cover one tile along this axis, else all of it */
-  int block_axis;                 /* a reduced axis that is cut into blocks, or -1 */
-  int64_t block;
+  int64_t block[CONTRACTION_AXES]; /* of reduced axes that are cut into blocks: indices of one at most; else 0 */
   int64_t parts[CONTRACTION_AXES]; /* into so many tasks the tiles along an output axis are split */
   double cycles;                  /* as estimated */
 } contraction_schedule;
@@ -154,6 +153,9 @@ int contraction_schedules(const contraction *c, const target *t, int most, contr
 /* The one that the search comes upon whose vectors, tiles, ways of the operands and order of these are as given. False
  * where there is none. */
 bool contraction_schedule_complete(const contraction *c, const target *t, contraction_schedule *s);
+
+/* True where any reduced axis is cut into blocks: sums are then formed in several passes. */
+bool contraction_in_blocks(const contraction *c, const contraction_schedule *s);
 
 /* What takes the place of the estimate where schedules were measured. */
 struct schedule_choices {

@@ -49,7 +49,10 @@ static double tiles(const contraction *c, const contraction_schedule *s) {
 }
 
 static double blocks(const contraction *c, const contraction_schedule *s) {
-  return s->block_axis < 0 ? 1 : (double)contraction_cut_of(c, s, s->block_axis).tiles;
+  double count = 1;
+  for (int a = 0; a < c->axis_count; a++)
+    if (s->block[a]) count *= (double)contraction_cut_of(c, s, a).tiles;
+  return count;
 }
 
 /* Steps of the reduced axes for one tile. */
@@ -196,7 +199,7 @@ static double copied_elements(const contraction *c, const contraction_schedule *
   for (int i = 0; i < o->rank; i++)
     elements *= (double)contraction_box(c, s, &o->coordinates[i], sizes);
   for (int a = 0; a < c->axis_count; a++)
-    if (contraction_depends(o, a) && (s->outer[a] || a == s->block_axis))
+    if (contraction_depends(o, a) && (s->outer[a] || s->block[a]))
       elements *= (double)contraction_cut_of(c, s, a).tiles;
   return elements;
 }

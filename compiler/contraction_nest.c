@@ -221,7 +221,8 @@ static void order_levels(walk *w) {
         contraction_depends(&c->operands[1], a))
       add_level(w, placed, a);
   add_axes(w, placed, first, true);
-  if (s->block_axis >= 0) add_level(w, placed, s->block_axis);
+  for (int a = 0; a < c->axis_count; a++)
+    if (s->block[a]) add_level(w, placed, a);
   add_copy(w, first);
   add_axes(w, placed, second, true);
   add_copy(w, second);

@@ -28,6 +28,7 @@ typedef struct search {
   const target *target;
   contraction_schedule *found; /* the cheapest so far, cheapest first */
   int count, most, alike;      /* how many of one family at most */
+  bool by_many;                /* several reduced axes may be cut into blocks: only where there is nothing else */
   const contraction_schedule *wanted; /* nothing else; NULL: all */
   tiling_list sides[2], shared;
 } search;
@@ -68,40 +69,42 @@ static void outer_axes(const contraction *c, contraction_schedule *s, int operan
         s->outer[a] = true;
 }
 
-/* The first reduced axis of the operand that can be cut; the vector axis only where it is alone. */
-static int axis_to_block(const contraction *c, const contraction_schedule *s, int operand) {
-  int found = -1;
-  for (int a = c->axis_count - 1; a >= 0; a--)
-    if (c->axes[a].reduced && c->axes[a].extent > 1 && !c->axes[a].bounded &&
-        contraction_depends(&c->operands[operand], a) && (found < 0 || a != s->vector_axis))
-      found = a;
-  return found;
+static int64_t block_unit(const contraction_schedule *s, int axis) { return axis == s->vector_axis ? s->lanes : 1; }
+
+/* The reduced axis of the operand whose blocks can be shortened: one that is cut already, else, where none is or `many`
+ * may be, the first of the others; the vector axis only where it is alone. -1: there is none. */
+static int axis_to_block(const contraction *c, const contraction_schedule *s, int operand, bool many) {
+  int cut = -1, other = -1;
+  for (int a = c->axis_count - 1; a >= 0; a--) {
+    if (!c->axes[a].reduced || c->axes[a].extent == 1 || !contraction_depends(&c->operands[operand], a)) continue;
+    if (s->block[a] > block_unit(s, a)) cut = a;
+    if (!s->block[a] && !c->axes[a].bounded && (other < 0 || a != s->vector_axis)) other = a;
+  }
+  return cut >= 0 ? cut : many || !contraction_in_blocks(c, s) ? other : -1;
 }
 
-/* Shortens the blocks, evenly, so that a copy of `bytes` bytes comes down to LOCAL_BYTES. */
-static bool shorten_blocks(const contraction *c, contraction_schedule *s, int operand,
-                           double bytes) {
-  if (s->block_axis < 0) {
-    s->block_axis = axis_to_block(c, s, operand);
-    if (s->block_axis < 0) return false;
-    s->block = c->axes[s->block_axis].extent;
-  }
-  int64_t unit = s->block_axis == s->vector_axis ? s->lanes : 1;
-  if (!contraction_depends(&c->operands[operand], s->block_axis) || s->block <= unit) return false;
-  int64_t extent = c->axes[s->block_axis].extent, units = extent / unit + (extent % unit > 0);
-  int64_t now = s->block / unit + (s->block % unit > 0);
+/* Shortens the blocks, evenly, so that a copy of `bytes` bytes comes down to LOCAL_BYTES. Of a second axis they
+ * divide it, since the code of a tile is there once for each size of a block. */
+static bool shorten_blocks(const contraction *c, contraction_schedule *s, int operand, double bytes, bool many) {
+  int axis = axis_to_block(c, s, operand, many);
+  if (axis < 0) return false;
+  const bool second = many && contraction_in_blocks(c, s) && !s->block[axis];
+  int64_t unit = block_unit(s, axis), extent = c->axes[axis].extent, units = extent / unit + (extent % unit > 0);
+  int64_t now = s->block[axis] ? s->block[axis] / unit + (s->block[axis] % unit > 0) : units;
   int64_t most = (int64_t)((double)now * (LOCAL_BYTES / bytes));
-  s->block = even_size(units, most < 1 ? 1 : most < now ? most : now - 1) * unit;
+  most = most < 1 ? 1 : most < now ? most : now - 1;
+  while (second && units % most) most--;
+  s->block[axis] = most < 1 ? 1 : even_size(units, most) * unit;
   return true;
 }
 
 /* Makes the copy smaller: another axis tile by tile, else shorter blocks. False where it cannot. */
-static bool shrink(const contraction *c, contraction_schedule *s, int operand, double bytes) {
+static bool shrink(const contraction *c, contraction_schedule *s, int operand, double bytes, bool many) {
   for (int a = 0; a < c->axis_count; a++)
     if (!c->axes[a].reduced && !s->outer[a] && contraction_depends(&c->operands[operand], a) &&
         contraction_cut_of(c, s, a).tiles > 1)
       return s->outer[a] = true;
-  return shorten_blocks(c, s, operand, bytes);
+  return shorten_blocks(c, s, operand, bytes, many);
 }
 
 /* A reduced axis whose size each call gives, or -1. */
@@ -116,26 +119,22 @@ static void block_bounded(const contraction *c, contraction_schedule *s) {
   enum { BLOCK = 16 };
   int axis = bounded_reduced(c);
   for (int i = 0; i < 2 && axis >= 0; i++)
-    if (s->copied[i] && contraction_depends(&c->operands[i], axis)) s->block_axis = axis;
-  if (s->block_axis < 0) return;
-  s->block = c->axes[axis].extent < BLOCK ? c->axes[axis].extent : BLOCK;
+    if (s->copied[i] && contraction_depends(&c->operands[i], axis))
+      s->block[axis] = c->axes[axis].extent < BLOCK ? c->axes[axis].extent : BLOCK;
 }
 
-/* The bound on bytes is kept where a bounded axis leaves the choice. */
-static bool plan_copies(const contraction *c, contraction_schedule *s) {
+/* Copies of at most LOCAL_BYTES; false where there are none. */
+static bool plan_copies(const contraction *c, contraction_schedule *s, bool many) {
   for (int a = 0; a < c->axis_count; a++)
     s->outer[a] = !c->axes[a].reduced && (contraction_shared(c, a) || c->axes[a].bounded);
-  s->block_axis = -1;
+  for (int a = 0; a < c->axis_count; a++) s->block[a] = 0;
   block_bounded(c, s);
   for (int i = 0; i < 2; i++) {
     if (contraction_reads_directly(s, i)) continue;
     outer_axes(c, s, i);
     if (s->packed[i]) continue;
     for (double bytes = box_bytes(c, s, i); bytes > LOCAL_BYTES; bytes = box_bytes(c, s, i))
-      if (!shrink(c, s, i, bytes)) {
-        if (bounded_reduced(c) < 0) return false;
-        break;
-      }
+      if (!shrink(c, s, i, bytes, many)) return false;
   }
   return true;
 }
@@ -293,7 +292,7 @@ static bool is_found(const search *q, const contraction_schedule *s) {
 
 static void consider(search *q, contraction_schedule s) {
   if (q->wanted && !has_tiles(q, q->wanted, &s)) return;
-  if (contraction_least_cycles(q->c, &s) >= worst(q) || !plan_copies(q->c, &s)) return;
+  if (contraction_least_cycles(q->c, &s) >= worst(q) || !plan_copies(q->c, &s, q->by_many)) return;
   s.cycles = contraction_cycles(q->c, &s, q->target);
   int at = leaving(q, &s);
   if ((at < q->count && s.cycles >= q->found[at].cycles) || is_found(q, &s)) return;
@@ -407,7 +406,7 @@ static void split_tasks(const contraction *c, contraction_schedule *s, const tar
 
 static void consider_vectors(search *q) {
   const contraction *c = q->c;
-  contraction_schedule s = {.vector_axis = -1, .lanes = 1, .block_axis = -1};
+  contraction_schedule s = {.vector_axis = -1, .lanes = 1};
   consider_copies(q, s);
   int most = most_lanes(c, q->target);
   for (s.vector_axis = 0; s.vector_axis < c->axis_count; s.vector_axis++)
@@ -415,13 +414,19 @@ static void consider_vectors(search *q) {
       if (!c->axes[s.vector_axis].bounded && c->axes[s.vector_axis].extent > s.lanes / 2 && c->axes[s.vector_axis].extent > 1 &&
           !c->axes[s.vector_axis].covered)
         consider_copies(q, s);
-  for (int i = 0; i < q->count; i++) split_tasks(c, &q->found[i], q->target);
+}
+
+static void consider_all(search *q) {
+  consider_vectors(q);
+  q->by_many = q->count == 0;
+  if (q->by_many) consider_vectors(q);
+  for (int i = 0; i < q->count; i++) split_tasks(q->c, &q->found[i], q->target);
 }
 
 contraction_schedule contraction_schedule_find(const contraction *c, const target *t) {
   contraction_schedule best;
   search q = {.c = c, .target = t, .found = &best, .most = 1, .alike = 1};
-  consider_vectors(&q);
+  consider_all(&q);
   ensure(q.count == 1);
   return best;
 }
@@ -429,14 +434,14 @@ contraction_schedule contraction_schedule_find(const contraction *c, const targe
 int contraction_schedules(const contraction *c, const target *t, int most, contraction_schedule *found) {
   enum { ALIKE = 3 };
   search q = {.c = c, .target = t, .found = found, .most = most, .alike = ALIKE};
-  consider_vectors(&q);
+  consider_all(&q);
   return q.count;
 }
 
 bool contraction_schedule_complete(const contraction *c, const target *t, contraction_schedule *s) {
   const contraction_schedule wanted = *s;
   search q = {.c = c, .target = t, .found = s, .most = 1, .alike = 1, .wanted = &wanted};
-  consider_vectors(&q);
+  consider_all(&q);
   return q.count == 1;
 }
 

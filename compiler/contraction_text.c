@@ -134,7 +134,7 @@ static bool take_way(const char **at, contraction_schedule *s, int side) {
 }
 
 const char *contraction_choice_parse(const contraction *c, const char *text, contraction_schedule *s) {
-  *s = (contraction_schedule){.vector_axis = -1, .lanes = 1, .block_axis = -1};
+  *s = (contraction_schedule){.vector_axis = -1, .lanes = 1};
   for (int i = 0; i < c->axis_count; i++) s->tile[i] = c->axes[i].covered ? c->axes[i].extent : 1;
   const char *at = text;
   if (!take_vectors(&at, c, s) || !take(&at, ";") || (take(&at, "tile") && !take_tile(&at, c, s)) ||

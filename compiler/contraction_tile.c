@@ -146,7 +146,7 @@ static void emit_steps(tile *t, loop_block *block, int depth, range along_vector
   bool vector = axis == n->schedule->vector_axis;
   range r = vector ? along_vector : (range){0, n->size[axis]};
   int64_t step = vector ? t->lanes : 1, whole = (r.high - r.low) / step;
-  if (n->contraction->axes[axis].bounded && axis != n->schedule->block_axis) {
+  if (n->contraction->axes[axis].bounded && !n->schedule->block[axis]) {
     const loop_variable *v =
         loop_variable_new(a, n->contraction->axes[axis].name, loop_scalar(DTYPE_I64));
     loop_stmt *loop = loop_for(a, block, LOOP_SEQ, v, loop_int(a, 0), n->bound, 1);
@@ -395,20 +395,42 @@ static void finish_sums(tile *t, loop_block *block) {
   if (partial) contraction_pieces(a, block, n->partial, t->lanes, finish_piece, t);
 }
 
+/* True in the last pass over the sums: at the last block of each axis; NULL: there is one pass. */
+static const loop_expr *in_last_pass(const contraction_nest *n) {
+  arena *a = n->arena;
+  const loop_expr *all = NULL;
+  for (int axis = 0; axis < n->contraction->axis_count; axis++) {
+    if (!n->schedule->block[axis]) continue;
+    const contraction_axis *x = &n->contraction->axes[axis];
+    const loop_expr *end = loop_add(a, n->start[axis], loop_int(a, n->size[axis]));
+    const loop_expr *at_end = loop_op(a, SCALAR_GE, end, x->bounded ? n->bound : loop_int(a, x->extent), NULL);
+    all = all ? loop_op(a, SCALAR_AND, all, at_end, NULL) : at_end;
+  }
+  return all;
+}
+
+/* True in every pass but the first; NULL: there is one pass. */
+static const loop_expr *in_later_pass(const contraction_nest *n) {
+  arena *a = n->arena;
+  const loop_expr *any = NULL;
+  for (int axis = 0; axis < n->contraction->axis_count; axis++) {
+    if (!n->schedule->block[axis]) continue;
+    const loop_expr *later = loop_op(a, SCALAR_GT, n->start[axis], loop_int(a, 0), NULL);
+    any = any ? loop_op(a, SCALAR_OR, any, later, NULL) : later;
+  }
+  return any;
+}
+
 /* Stores the sums, or where they are complete and there is an epilogue, gives them to it. */
 static void end_sums(tile *t, loop_block *block) {
   const contraction_nest *n = t->nest;
-  int axis = n->schedule->block_axis;
+  const loop_expr *complete = in_last_pass(n);
   if (!n->contraction->epilogue) {
     store_sums(t, block);
-  } else if (axis < 0) {
+  } else if (!complete) {
     finish_sums(t, block);
   } else {
-    arena *a = n->arena;
-    const loop_expr *end = loop_add(a, n->start[axis], loop_int(a, n->size[axis]));
-    const contraction_axis *x = &n->contraction->axes[axis];
-    const loop_expr *extent = x->bounded ? n->bound : loop_int(a, x->extent);
-    loop_stmt *last = loop_if(a, block, loop_op(a, SCALAR_GE, end, extent, NULL));
+    loop_stmt *last = loop_if(n->arena, block, complete);
     finish_sums(t, &last->body);
     store_sums(t, &last->otherwise);
   }
@@ -489,16 +511,14 @@ void contraction_tile(const contraction_nest *n, loop_block *block) {
   locate(&t, block);
   new_sums(&t, block, s->lanes);
   int v = s->vector_axis;
-  bool lanes_reduced = v >= 0 && n->contraction->axes[v].reduced, again = s->block_axis >= 0;
-  const loop_expr *later = NULL;
-  if (again)
-    later = loop_op(a, SCALAR_GT, n->start[s->block_axis], loop_int(a, 0), NULL);
-  if (again && !lanes_reduced) load_sums(&t, &loop_if(a, block, later)->body);
+  bool lanes_reduced = v >= 0 && n->contraction->axes[v].reduced;
+  const loop_expr *later = in_later_pass(n);
+  if (later && !lanes_reduced) load_sums(&t, &loop_if(a, block, later)->body);
   int64_t size = lanes_reduced ? n->size[v] : 0;
   bool copied = s->copied[0] && s->copied[1];
   int64_t by_vectors = copied ? size : size - size % s->lanes;
   emit_steps(&t, block, 0, (range){0, by_vectors});
   if (lanes_reduced) reduce_lanes(&t, block, by_vectors, size);
-  if (again && lanes_reduced) add_earlier(&t, &loop_if(a, block, later)->body);
+  if (later && lanes_reduced) add_earlier(&t, &loop_if(a, block, later)->body);
   end_sums(&t, block);
 }

@@ -206,7 +206,7 @@ void group_complete(const fusion *f, group *g) {
   c->epilogue_elements = epilogue_elements(g);
   g->contraction = c;
   g->schedule = contraction_schedule_choose(g->contraction, f->target);
-  if (g->schedule.block_axis < 0) return;
+  if (!contraction_in_blocks(c, &g->schedule)) return;
   g->partial_sums = group_output(g, g->heart);
   if (g->partial_sums < 0) g->partial_sums = holder_of_sums(f->arena, g);
   if (g->partial_sums >= 0) return;
