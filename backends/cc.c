@@ -20,8 +20,10 @@ static command new_command(arena *a, const cc_options *o) {
   return c;
 }
 
+/* Symbolic: the model's own functions, whatever the program that loads it has under their names. */
 static void add_link(command *c) {
   add(c, "-shared");
+  add(c, "-Wl,-Bsymbolic");
   add(c, "-Wl,--build-id=none");
 }
 

@@ -240,6 +240,19 @@ static void runs_on_files(void **state) {
          "/nowhere/x.png");
 }
 
+/* A model's functions are its own, though the program has others of their names: csv_init of libcsv,
+ * zip_open of libzip. */
+static void names_of_libraries_are_free(void **state) {
+  (void)state;
+  const char *text = "param w: f32[2] = 3\nentry open(x: f32[2]) -> (y: f32[2]) { y = w * x }\n";
+  write_file("csv.dnn", text);
+  write_file("zip.dnn", text);
+  write_floats("ones.npy", 1, 2, 1, 1);
+  expect(arena_printf(memory, "check %s", path_of("csv.dnn")), 0, "");
+  expect(arena_printf(memory, "run %s open x=%s", path_of("csv.dnn"), path_of("ones.npy")), 0, "y: f32[2]\n    3 3\n");
+  expect(arena_printf(memory, "run %s open x=%s", path_of("zip.dnn"), path_of("ones.npy")), 0, "y: f32[2]\n    3 3\n");
+}
+
 /* Of several arrays in one file the one with the input's name is meant, of one that one. */
 static void runs_on_one_of_several(void **state) {
   (void)state;
@@ -338,6 +351,7 @@ int main(void) {
       cmocka_unit_test(runs_an_entry),
       cmocka_unit_test(runs_at_a_size),
       cmocka_unit_test(runs_on_files),
+      cmocka_unit_test(names_of_libraries_are_free),
       cmocka_unit_test(runs_on_one_of_several),
       cmocka_unit_test(sixteen_bits_through_files),
   };
