@@ -116,6 +116,7 @@ static void connect_column(arena *a, diagnostics *d, data_cache *cache, const pr
   diag_error(d, column->at, "column %s does not fit the input of entry %s", column->name, f->entry->name);
   diag_note(d, "    %s holds %s", x->path, array_text(a, x));
   diag_note(d, "    the entry takes %s, a batch of such rows", type_text(a, &type));
+  input->column = NULL;
 }
 
 static void connect_lengths(diagnostics *d, feed *f, const feed_input *input) {

@@ -68,6 +68,9 @@ static void class_numbers_out_of_range(void **state) {
   train("first_rows", 0, NULL);
   train("labels", 1, "class_label");
   train("words", 1, "class_word");
+  add_array("reals/word.npy", DTYPE_U8, 2, (uint8_t[]){0, 4});
+  add_array("reals/label.npy", DTYPE_F32, 2, (float[]){0, 1});
+  train("reals", 1, "class_real");
   fault_case_restore();
 }
 
