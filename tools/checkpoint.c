@@ -29,6 +29,7 @@ bool checkpoint_write(const char *path, const dnn_instance *instance, const trai
   safetensors file = {0};
   safetensors_describe(a, &file, "dnn.model", instance->model->name);
   safetensors_describe(a, &file, "dnn.task", place->task);
+  safetensors_describe(a, &file, "dnn.definitions", place->definitions);
   describe_number(a, &file, "dnn.seed", instance->context.seed);
   describe_number(a, &file, "dnn.step", instance->context.step);
   describe_number(a, &file, "dnn.stage", (uint64_t)place->stage);
@@ -134,11 +135,28 @@ static const char *set_best(arena *a, const safetensors *file, const dnn_instanc
   return fault;
 }
 
+static bool is_slot(const dnn_model *model, const char *name) {
+  for (int i = 0; i < model->slot_count; i++)
+    if (strcmp(model->slots[i].tensor.name, name) == 0) return true;
+  return false;
+}
+
+/* The first tensor that belongs to no slot, which the next checkpoint would drop; NULL where there is none. */
+static const char *foreign_tensor(const safetensors *file, const dnn_model *model) {
+  for (int i = 0; i < file->tensor_count; i++) {
+    const char *name = file->tensors[i].name;
+    bool best = strncmp(name, "best/", strlen("best/")) == 0;
+    if (!is_slot(model, best ? name + strlen("best/") : name)) return name;
+  }
+  return NULL;
+}
+
 static const char *resume(arena *a, const safetensors *file, dnn_instance *instance,
                           training_place *place) {
   uint64_t stage, step, epoch, closed;
   const char *model = safetensors_metadata(file, "dnn.model");
   place->task = safetensors_metadata(file, "dnn.task");
+  place->definitions = safetensors_metadata(file, "dnn.definitions");
   place->sums = safetensors_metadata(file, "dnn.sums");
   if (!model || !place->task || !place->sums ||
       !number(file, "dnn.seed", UINT64_MAX, &instance->context.seed) ||
@@ -150,6 +168,10 @@ static const char *resume(arena *a, const safetensors *file, dnn_instance *insta
     return "it does not say where the training stood";
   if (strcmp(model, instance->model->name))
     return arena_printf(a, "it is of model %s, not %s", model, instance->model->name);
+  const char *foreign = foreign_tensor(file, instance->model);
+  if (foreign)
+    return arena_printf(a, "it has %s, which the model does not have, and which would be lost; train the changed "
+                           "model into another folder (--out), from these --weights", foreign);
   place->stage = (int)stage;
   place->step = (int64_t)step;
   place->epoch = (int64_t)epoch;

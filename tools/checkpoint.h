@@ -8,6 +8,7 @@
 /* Where a training stands. Text fields are arena memory. */
 typedef struct training_place {
   const char *task;
+  const char *definitions; /* options_definitions; NULL: not known, of an old checkpoint */
   int stage;          /* of the task, from 0 */
   int64_t step;       /* steps of the stage that were done */
   int64_t epoch;      /* whole epochs of the stage that were done */
@@ -21,7 +22,7 @@ bool checkpoint_write(const char *path, const dnn_instance *instance, const trai
                       arena *a, const char **error);
 
 /* Sets every slot, seed and step of the instance and the place; prepare has been called. False
- * with a message where the file is not a checkpoint of this model. */
+ * with a message where the file is not a checkpoint of this model, or holds what the model does not have. */
 bool checkpoint_resume(arena *a, const char *path, dnn_instance *instance, training_place *place,
                        const char **error);
 

@@ -291,6 +291,29 @@ int options_parse(arena *a, command c, int argc, char **argv, options *o) {
   return take_words(c, argc - optind, argv + optind, o);
 }
 
+static int by_name(const void *x, const void *y) {
+  return strcmp(((const definition *)x)->name, ((const definition *)y)->name);
+}
+
+/* The last of a name, which is the one that holds. */
+static bool is_last(const options *o, int number) {
+  for (int i = number + 1; i < o->definition_count; i++)
+    if (strcmp(o->definitions[i].name, o->definitions[number].name) == 0) return false;
+  return true;
+}
+
+const char *options_definitions(arena *a, const options *o) {
+  definition *list = NULL;
+  int count = 0;
+  for (int i = 0; i < o->definition_count; i++)
+    if (is_last(o, i)) arena_push(a, list, count) = o->definitions[i];
+  if (count) qsort(list, (size_t)count, sizeof *list, by_name);
+  const char *text = "";
+  for (int i = 0; i < count; i++)
+    text = arena_printf(a, "%s%s-D %s=%s", text, i ? " " : "", list[i].name, list[i].value);
+  return text;
+}
+
 int tool_wrong_use(const options *o, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);

@@ -49,6 +49,9 @@ typedef struct options {
  * which the program ends: after --help, or a message about wrong use. */
 int options_parse(arena *a, command c, int argc, char **argv, options *o);
 
+/* "-D B=10 -D N=3": the definitions that hold, by name; "" where there is none. */
+const char *options_definitions(arena *a, const options *o);
+
 /* Prints what is wrong with a command line, unless it has been said (NULL), and where help is. Returns
  * STATUS_USAGE. */
 int tool_wrong_use(const options *o, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -494,13 +494,27 @@ static bool run_stages(trainer *t) {
     if (!is_done(t, s) && !run_stage(t, s)) return false;
     if (interrupted) return true;
     if (t->place.stage + 1 < t->plan->stage_count)
-      t->place = (training_place){.task = t->place.task, .stage = t->place.stage, .sums = ""};
+      t->place = (training_place){.task = t->place.task, .definitions = t->place.definitions,
+                                  .stage = t->place.stage, .sums = ""};
   }
   return true;
 }
 
+static const char *definitions_text(const trainer *t, const char *definitions) {
+  return *definitions ? arena_printf(t->arena, "with %s", definitions) : "without -D";
+}
+
+/* Other constants make another program. */
+static bool same_definitions(trainer *t, const char *given) {
+  const char *before = t->place.definitions;
+  t->place.definitions = given;
+  return !before || strcmp(before, given) == 0 ||
+         tool_error("%s is of a training %s, this one is %s; give the same, or train into another folder (--out)",
+                    t->checkpoint, definitions_text(t, before), definitions_text(t, given)) == 0;
+}
+
 static bool resume(trainer *t, bool seed_given) {
-  const char *error = NULL, *task_name = t->place.task;
+  const char *error = NULL, *task_name = t->place.task, *definitions = t->place.definitions;
   uint64_t seed = t->instance->context.seed;
   if (!checkpoint_resume(t->arena, t->checkpoint, t->instance, &t->place, &error) ||
       !history_read(&t->history, t->metrics, t->place.stage, t->place.step, &error)) {
@@ -514,7 +528,7 @@ static bool resume(trainer *t, bool seed_given) {
     tool_error("%s stands at run %d of the task, which has %d", t->checkpoint, t->place.stage + 1,
                t->plan->stage_count);
   } else {
-    return true;
+    return same_definitions(t, definitions);
   }
   return false;
 }
@@ -535,7 +549,7 @@ int train_plan(arena *a, const plan *p, dnn_instance *instance, const options *o
                .checkpoint = arena_printf(a, "%s/checkpoint.safetensors", folder),
                .metrics = arena_printf(a, "%s/metrics.csv", folder),
                .curves = arena_printf(a, "%s/curves.png", folder),
-               .place = {.task = p->task->name, .sums = ""},
+               .place = {.task = p->task->name, .definitions = options_definitions(a, o), .sums = ""},
                .history = {.arena = a},
                .line = ""};
   t.watch = watch_new(a, o, p->how, instance);

@@ -103,6 +103,9 @@ static void resuming_after_a_stop_changes_nothing(void **state) {
   const char *text = tool_expect(0, "train phases.dnn --data . --out stopped --resume");
   assert_null(strstr(text, "epoch 1/"));
   tool_expect_same("stopped/checkpoint.safetensors", "before.safetensors");
+  text = tool_expect(1, "train phases.dnn --data . --out stopped --resume -D B=8");
+  if (!strstr(text, "stopped/checkpoint.safetensors is of a training without -D, this one is with -D B=8")) fail_msg("%s", text);
+  tool_expect_same("stopped/checkpoint.safetensors", "before.safetensors");
 }
 
 static void what_is_missing_is_named(void **state) {

@@ -229,6 +229,68 @@ static void interruption_changes_nothing(void **state) {
   }
 }
 
+/* Other constants make another program; the order in which they are given does not matter, nor one that another
+ * replaces. */
+static void definitions_have_to_agree(void **state) {
+  (void)state;
+  program *p = line_program(0.05);
+  options o = line_options();
+  o.definitions = (definition[]){{"B", "4"}, {"A", "1"}};
+  o.definition_count = 2;
+  assert_int_equal(train("defined", p, o), 0);
+  o.resume = true;
+  o.definitions = (definition[]){{"A", "7"}, {"A", "1"}, {"B", "4"}};
+  o.definition_count = 3;
+  assert_int_equal(train("defined", p, o), 0);
+  o.definition_count = 1;
+  assert_int_equal(train("defined", p, o), STATUS_ERROR);
+  o.definition_count = 0;
+  assert_int_equal(train("defined", p, o), STATUS_ERROR);
+}
+
+/* Reads a checkpoint, and writes it without a key, or with one tensor more. */
+static void change_checkpoint(const char *name, const char *without, const char *more) {
+  const char *error = NULL, *path = arena_printf(memory, "%s/checkpoint.safetensors", path_of(name));
+  safetensors *file = safetensors_read(memory, path, &error);
+  assert_non_null(file);
+  int kept = 0;
+  for (int i = 0; i < file->metadata_count; i++)
+    if (strcmp(file->metadata[i].key, without)) file->metadata[kept++] = file->metadata[i];
+  file->metadata_count = kept;
+  static const float value = 1;
+  if (*more) safetensors_add(memory, file, (safetensor){.name = more, .element = DTYPE_F32, .data = &value, .bytes = 4});
+  assert_true(safetensors_write(memory, path, file, &error));
+}
+
+static void checkpoints_without_definitions_are_taken(void **state) {
+  (void)state;
+  program *p = line_program(0.05);
+  options o = line_options();
+  assert_int_equal(train("older", p, o), 0);
+  change_checkpoint("older", "dnn.definitions", "");
+  o.resume = true;
+  o.definitions = (definition[]){{"B", "4"}};
+  o.definition_count = 1;
+  assert_int_equal(train("older", p, o), 0);
+}
+
+/* The next checkpoint would be without it. */
+static void nothing_of_a_checkpoint_is_lost(void **state) {
+  (void)state;
+  static const char *const names[][2] = {{"surplus", "net.gone"}, {"surplus_best", "best/gone"}};
+  program *p = line_program(0.05);
+  for (int i = 0; i < 2; i++) {
+    const char *error = NULL, *path = arena_printf(memory, "%s/checkpoint.safetensors", path_of(names[i][0]));
+    options o = line_options();
+    assert_int_equal(train(names[i][0], p, o), 0);
+    change_checkpoint(names[i][0], "", names[i][1]);
+    o.resume = true;
+    o.epochs = 6;
+    assert_int_equal(train(names[i][0], p, o), STATUS_ERROR);
+    assert_non_null(safetensors_find(safetensors_read(memory, path, &error), names[i][1]));
+  }
+}
+
 static void seeds_differ(void **state) {
   (void)state;
   program *p = line_program(0.05);
@@ -465,6 +527,9 @@ int main(void) {
       cmocka_unit_test(specialises_the_last_batch),
       cmocka_unit_test(resuming_changes_nothing),
       cmocka_unit_test(interruption_changes_nothing),
+      cmocka_unit_test(definitions_have_to_agree),
+      cmocka_unit_test(checkpoints_without_definitions_are_taken),
+      cmocka_unit_test(nothing_of_a_checkpoint_is_lost),
       cmocka_unit_test(seeds_differ),
       cmocka_unit_test(a_loss_that_is_not_finite_stops),
       cmocka_unit_test(damaged_checkpoints_are_refused),
