@@ -4,7 +4,7 @@
 
 #include "element.h"
 #include "feed_cut.h"
-#include "input_range.h"
+#include "index_check.h"
 #include "module.h"
 
 /* The files of a column; false, with the error at the data set, so that a set that is missing is
@@ -213,17 +213,13 @@ static void check_indices(arena *a, diagnostics *d, const feed *f, int input) {
   if (!x || !use.extent) return;
   const feed_source *s = &f->sources[f->inputs[input].source];
   int64_t width = row_elements(x), last = (s->first + s->extent) * width;
-  for (int64_t i = s->first * width; i < last; i++) {
-    int64_t value = element_int(x->element, x->data, i);
-    if (value >= 0 && value < use.extent) continue;
-    diag_error(d, f->run->at, "input %s of entry %s takes 0 to %lld, but row %lld of the data is %lld",
-               f->entry->inputs[input].name, f->entry->name, (long long)use.extent - 1,
-               (long long)(i / width), (long long)value);
-    diag_note(d, "    the data is %s", x->path);
-    diag_note(d, "    each is the number of one of %lld, at %s", (long long)use.extent,
-              diag_place(a, use.at));
-    return;
-  }
+  int64_t i = index_check(&use, x->element, x->data, s->first * width, last);
+  if (i == last) return;
+  diag_error(d, f->run->at, "input %s of entry %s takes 0 to %lld, but row %lld of the data is %lld",
+             f->entry->inputs[input].name, f->entry->name, (long long)use.extent - 1, (long long)(i / width),
+             (long long)element_int(x->element, x->data, i));
+  diag_note(d, "    the data is %s", x->path);
+  diag_note(d, "    each is the number of one of %lld, at %s", (long long)use.extent, diag_place(a, use.at));
 }
 
 static bool same_sources(const task_run *x, const task_run *y) {

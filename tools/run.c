@@ -9,6 +9,7 @@
 #include "data.h"
 #include "element.h"
 #include "file.h"
+#include "index_check.h"
 #include "model.h"
 #include "picture.h"
 #include "weight_transfer.h"
@@ -26,6 +27,7 @@ typedef struct given_input {
 /* One entry's run: calls on consecutive rows. */
 typedef struct entry_run {
   const dnn_entry *entry;
+  const graph *graph; /* as the model's text gives it; NULL: of a library */
   given_input *inputs;
   int64_t calls;
   int64_t size;   /* of the entry's bounded axes; 0: no input has told it yet */
@@ -237,11 +239,27 @@ static bool write_file(arena *a, const entry_run *run, int output, const char *p
 
 /* ---- the run --------------------------------------------------------------------------------- */
 
+/* Numbers that the entry uses as indices or classes are such, where the model's text tells that it does. */
+static bool check_indices(arena *a, const options *o, const entry_run *run, int index) {
+  const char *name = run->entry->inputs[index].name;
+  const given_input *in = &run->inputs[index];
+  index_use use = run->graph ? input_index_use(run->graph, run->graph->inputs[index].node) : (index_use){0};
+  if (!use.extent) return true;
+  dtype element = (dtype)run->entry->inputs[index].element;
+  const void *data = in->number ? in->number : in->array->data;
+  int64_t count = in->number ? 1 : array_elements(in->array), at = index_check(&use, element, data, 0, count);
+  if (at == count) return true;
+  tool_error("input %s of entry %s takes 0 to %lld, but element %lld of %s is %lld", name, run->entry->name,
+             (long long)use.extent - 1, (long long)at, value_for(o, name), (long long)element_int(element, data, at));
+  fprintf(stderr, "    each is the number of one of %lld, at %s\n", (long long)use.extent, diag_place(a, use.at));
+  return false;
+}
+
 static bool take_inputs(arena *a, const options *o, entry_run *run) {
   if (!known_names(a, o, run->entry)) return false;
   run->inputs = arena_array_of(a, run->entry->input_count, given_input);
   for (int i = 0; i < run->entry->input_count; i++)
-    if (!take_input(a, o, run, i)) return false;
+    if (!take_input(a, o, run, i) || !check_indices(a, o, run, i)) return false;
   if (run->size && run->calls > 1) {
     tool_error("an input without the bounded size of entry %s has rows for %lld calls",
                run->entry->name, (long long)run->calls);
@@ -337,11 +355,22 @@ static bool no_entry(const dnn_model *model, const char *name) {
   return false;
 }
 
+/* Before the model is compiled, which changes graphs. False with a message. */
+static bool find_graph(arena *a, const options *o, entry_run *run) {
+  if (model_is_library(o->file)) return true;
+  diagnostics *d = diag_new(a);
+  const program *p = model_elaborate(a, d, o, (elaborate_options){0});
+  if (p) run->graph = program_entry(p, o->rest[0]);
+  else tool_diagnostics(d);
+  return p;
+}
+
 int command_run(arena *a, const options *o) {
   dnn_library library;
+  entry_run run = {.calls = 1};
   if (!o->rest_count) return tool_wrong_use(o, "no entry was given");
-  if (!model_open(a, o, &library)) return STATUS_ERROR;
-  entry_run run = {.entry = dnn_find_entry(library.model, o->rest[0]), .calls = 1};
+  if (!find_graph(a, o, &run) || !model_open(a, o, &library)) return STATUS_ERROR;
+  run.entry = dnn_find_entry(library.model, o->rest[0]);
   bool good = run.entry || no_entry(library.model, o->rest[0]);
   if (good && take_inputs(a, o, &run)) {
     make_results(a, &run);

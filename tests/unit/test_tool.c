@@ -240,6 +240,28 @@ static void runs_on_files(void **state) {
          "/nowhere/x.png");
 }
 
+/* As when training; a library does not know what its numbers mean. */
+static void runs_on_class_numbers(void **state) {
+  (void)state;
+  write_file("classes.dnn",
+             "use loss\nentry e(label: i32[2], word: u8, table: f32[4, 3]) -> (loss: f32) {\n"
+             "  loss = mean(cross_entropy(table[i32(word)][new, :] + zeros[2, 3](), label)) }\n");
+  write_file("label.csv", "0\n2\n0\n2\n");
+  write_file("wrong.csv", "0\n2\n0\n7\n");
+  write_floats("table.npy", 2, 4, 3, 0);
+  const char *run = arena_printf(memory, "run %s e table=%s", path_of("classes.dnn"), path_of("table.npy"));
+  const char *good = path_of("label.csv"), *wrong = path_of("wrong.csv");
+  expect(arena_printf(memory, "%s label=%s word=3", run, good), 0, "loss: f32[2]\n    1.09861 1.09861\n");
+  expect(arena_printf(memory, "%s label=%s word=4", run, good), 1,
+         "input word of entry e takes 0 to 3, but element 0 of 4 is 4");
+  expect(arena_printf(memory, "%s label=%s word=3", run, wrong), 1,
+         "wrong.csv is 7\n    each is the number of one of 3, at std/loss.dnn:");
+  const char *compile = arena_printf(memory, "%sc %s -o %s", program_path, path_of("classes.dnn"), path_of("classes.so"));
+  assert_int_equal(system(compile), 0);
+  expect(arena_printf(memory, "run %s e table=%s label=%s word=3", path_of("classes.so"), path_of("table.npy"), wrong),
+         0, "loss: f32[2]\n");
+}
+
 /* A model's functions are its own, though the program has others of their names: csv_init of libcsv,
  * zip_open of libzip. */
 static void names_of_libraries_are_free(void **state) {
@@ -351,6 +373,7 @@ int main(void) {
       cmocka_unit_test(runs_an_entry),
       cmocka_unit_test(runs_at_a_size),
       cmocka_unit_test(runs_on_files),
+      cmocka_unit_test(runs_on_class_numbers),
       cmocka_unit_test(names_of_libraries_are_free),
       cmocka_unit_test(runs_on_one_of_several),
       cmocka_unit_test(sixteen_bits_through_files),
