@@ -46,7 +46,7 @@ static bool generate_split(const plan *p, const data_made *m, dnn_instance *inst
   arena *a = arena_new();
   void **outputs = model_outputs(a, entry);
   for (int64_t i = 0; i < split->calls && good; i++) {
-    const feed_time time = {.step = split->first + i, .steps = split->calls};
+    const feed_time time = {.step = split->first + i};
     instance->context.step = first_step + (uint64_t)(split->first + i);
     good = model_call(instance, entry, entry->bound, evaluate_arguments(a, m->set, described, time), outputs);
     if (good) keep(p, m->set, m->split, i, outputs);
