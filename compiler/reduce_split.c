@@ -2,6 +2,7 @@
 
 #include "axes.h"
 #include "build.h"
+#include "half.h"
 #include "op.h"
 #include "rewrite.h"
 
@@ -62,8 +63,12 @@ static node *split_node(graph *g, node *n) {
     inner[i] = axes[i] >= cut_axis ? axes[i] + 1 : axes[i];
     if (axes[i] < cut_axis) place--;
   }
+  /* A whole sum of f16 or bf16 is rounded once. */
+  const bool wide = half_is(n->type.element) && (n->op == OP_SUM || n->op == OP_PROD);
   node *parts = build_reshape(g, n->operands[0], from.rank + 1, dims);
-  return build_reduce(g, n->op, build_reduce(g, n->op, parts, count, inner), 1, &place);
+  if (wide) parts = build_cast(g, parts, DTYPE_F32);
+  node *whole = build_reduce(g, n->op, build_reduce(g, n->op, parts, count, inner), 1, &place);
+  return wide ? build_cast(g, whole, n->type.element) : whole;
 }
 
 graph *reduce_split(const graph *g) {
