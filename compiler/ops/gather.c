@@ -1,5 +1,7 @@
 /* Reads, updates and sums at places that a tensor of indices names: gather, scatter and gather's
  * transpose, scatter_add. */
+#include <math.h>
+
 #include "axes.h"
 #include "batch.h"
 #include "build.h"
@@ -118,15 +120,17 @@ static const char *scatter_type(arena *a, const node *n, tensor_type *result) {
   return updates_violation(a, n, result, &n->operands[1]->type, &n->operands[2]->type);
 }
 
-/* True where no two indices of a batch are known to be able to meet: one, or iota scaled and moved. */
-static bool are_apart(const node *index, int64_t batch) {
+/* True where no two indices of a batch are known to be able to meet: one, or iota scaled, by `scale` with what is
+ * known outside, and moved, where its type holds that without coming round to the same again. */
+static bool are_apart(const node *index, int64_t batch, double scale) {
   double by;
   if (type_elements(&index->type) == batch) return true;
-  if (index->op == OP_IOTA) return index->type.rank == 1;
-  if (index->op != OP_MAP || index->operand_count != 2 || !are_apart(index->operands[0], batch) ||
-      !node_is_splat(index->operands[1], &by))
-    return false;
-  return index->function == SCALAR_ADD || (index->function == SCALAR_MUL && by != 0);
+  if (index->op == OP_IOTA)
+    return index->type.rank == 1 && scale > 0 &&
+           (double)index->type.dims[0].maximum * scale <= ldexp(1, 8 * (int)dtype_size(index->type.element));
+  if (index->op != OP_MAP || index->operand_count != 2 || !node_is_splat(index->operands[1], &by)) return false;
+  if (index->function == SCALAR_MUL) scale *= fabs(by);
+  return (index->function == SCALAR_ADD || index->function == SCALAR_MUL) && are_apart(index->operands[0], batch, scale);
 }
 
 /* A number for each of the indices, which grows in row-major order. */
@@ -170,7 +174,7 @@ static void scatter_grad(graph *g, const node *n, node *cotangent, const bool *w
         build_scatter(g, cotangent, index, build_splat(g, part, 0), axis, batch);
   if (!wanted[2]) return;
   node *taken = build_gather(g, cotangent, index, axis, batch);
-  if (!are_apart(index, shape_around(n, whole, axis, &index->type).batch)) {
+  if (!are_apart(index, shape_around(n, whole, axis, &index->type).batch, 1)) {
     node *last = last_at_place(g, index, whole, axis, batch);
     taken = build_map3(g, SCALAR_SELECT, spread_over_part(g, last, part, axis, batch), taken,
                        build_splat(g, part, 0));

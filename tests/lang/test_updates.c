@@ -133,6 +133,16 @@ static void test_derivatives(void **state) {
                "}\n");
 }
 
+/* Places that come round to the same again, since their type holds no more. */
+static void test_derivatives_where_places_wrap(void **state) {
+  (void)state;
+  expect_pairs("entry e(x: f32[4], u: f32[5]) -> (a, b) {\n"
+               "  k = iota[5]() * 1073741824; s = 1.0 * x; t = 1.0 * x\n"
+               "  s[k] <- u; t[0] <- u[4]\n"
+               "  a = grad(sum(s ** 2), u); b = grad(sum(t ** 2), u)\n"
+               "}\n");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_known_places),
@@ -140,6 +150,7 @@ int main(void) {
       cmocka_unit_test(test_what_is_updated),
       cmocka_unit_test(test_updates_in_scans),
       cmocka_unit_test(test_derivatives),
+      cmocka_unit_test(test_derivatives_where_places_wrap),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
