@@ -67,7 +67,7 @@ static nest_value load_element(nest *k, const node *n, const index_expr *const *
   const index_expr *position = index_flatten(k->arena, &n->type, at);
   nest_value mask = mask_of(k, guard);
   int scope = later(nest_scope_of(k, position), mask.scope);
-  const loop_expr *stored = nest_load(k, b, position, mask.value, scope);
+  const loop_expr *stored = nest_load(k, b, &n->type, position, mask.value, scope);
   const loop_expr *value = loop_cast(k->arena, stored, compute_type(n->type.element));
   return (nest_value){nest_let(k, scope, b->name, value), scope};
 }

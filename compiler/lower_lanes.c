@@ -188,29 +188,38 @@ static const loop_expr *lane_bound(nest *k, const loop_expr *bound, dtype type, 
   return loop_splat(a, loop_cast(a, bound, type), lanes);
 }
 
-/* The lanes of piece number i that lie in the buffer; NULL where all do. Those of elements that are
+/* Elements that are there: of a bounded size as many rows as the call gives. */
+static const loop_expr *elements_there(nest *k, const tensor_type *type) {
+  int64_t elements = type_elements(type);
+  if (!type->rank || !type->dims[0].symbol) return loop_int(k->arena, elements);
+  const loop_expr *size = lower_size(k->arena, k->context, nest_block(k));
+  return loop_mul(k->arena, size, loop_int(k->arena, elements / type->dims[0].maximum));
+}
+
+/* The lanes of piece number i that lie in the buffer of a tensor; NULL where all do. Those of elements that are
  * all inside their bounds do; of others, some may lie before or behind it. */
-static const loop_expr *inside_buffer(nest *k, const loop_buffer *b, const loop_expr *index,
+static const loop_expr *inside_buffer(nest *k, const tensor_type *type, const loop_expr *index,
                                       const pieces *p, int i) {
   arena *a = k->arena;
-  int64_t elements = b->extents[0], low = p->first->low + p->starts[i],
+  int64_t low = p->first->low + p->starts[i],
           high = p->first->high + p->starts[i] + p->lanes;
-  size_t size = dtype_size(b->type.element);
-  dtype type = size == 1 ? DTYPE_I8 : size == 8 ? DTYPE_I64 : DTYPE_I32;
+  size_t size = dtype_size(type->element);
+  dtype own = size == 1 ? DTYPE_I8 : size == 8 ? DTYPE_I64 : DTYPE_I32;
   const loop_expr *before = loop_mul(a, index, loop_int(a, -1)), *mask = NULL;
-  const loop_expr *lane = loop_ramp(a, loop_constant(a, type, 0, 0), loop_constant(a, type, 0, 1),
+  const loop_expr *lane = loop_ramp(a, loop_constant(a, own, 0, 0), loop_constant(a, own, 0, 1),
                                     p->lanes);
   if (low < 0)
-    mask = loop_op(a, SCALAR_GE, lane, lane_bound(k, before, type, p->lanes), NULL);
-  if (high <= elements) return mask;
-  const loop_expr *left = loop_add(a, before, loop_int(a, elements));
+    mask = loop_op(a, SCALAR_GE, lane, lane_bound(k, before, own, p->lanes), NULL);
+  const bool bounded = type->rank && type->dims[0].symbol;
+  if (!bounded && high <= type_elements(type)) return mask;
+  const loop_expr *left = loop_add(a, before, elements_there(k, type));
   const loop_expr *below =
-      loop_op(a, SCALAR_LT, lane, lane_bound(k, left, type, p->lanes), NULL);
+      loop_op(a, SCALAR_LT, lane, lane_bound(k, left, own, p->lanes), NULL);
   return mask ? loop_op(a, SCALAR_AND, mask, below, NULL) : below;
 }
 
 /* Elements outside the bounds may be any. */
-static const loop_expr *load_pieces(nest *k, const loop_buffer *b, const index_expr *position,
+static const loop_expr *load_pieces(nest *k, const loop_buffer *b, const tensor_type *type, const index_expr *position,
                                     const pieces *p, const loop_expr *mask, int scope) {
   arena *a = k->arena;
   const loop_expr *vectors[MOST_PIECES];
@@ -219,13 +228,13 @@ static const loop_expr *load_pieces(nest *k, const loop_buffer *b, const index_e
     const loop_expr *index = index_loop(a, start, k->variables);
     const loop_expr *read = !mask                   ? NULL
                             : mask->type.lanes == 1 ? loop_splat(a, mask, p->lanes)
-                                                    : inside_buffer(k, b, index, p, i);
+                                                    : inside_buffer(k, type, index, p, i);
     vectors[i] = nest_let(k, scope, b->name, loop_load(a, b, &index, p->lanes, read));
   }
   return assembled(a, p, vectors, k->lanes);
 }
 
-const loop_expr *nest_load(nest *k, const loop_buffer *b, const index_expr *position,
+const loop_expr *nest_load(nest *k, const loop_buffer *b, const tensor_type *type, const index_expr *position,
                            const loop_expr *mask, int scope) {
   int64_t factor;
   pieces p;
@@ -238,7 +247,7 @@ const loop_expr *nest_load(nest *k, const loop_buffer *b, const index_expr *posi
   }
   /* Between the elements of a buffer that is written too lie some that others write. */
   if (b->access == LOOP_IN && find_pieces(k, position, k->vector_axis, k->lanes, &p))
-    return load_pieces(k, b, position, &p, mask, scope);
+    return load_pieces(k, b, type, position, &p, mask, scope);
   return gather(k, b, position, mask);
 }
 

@@ -159,9 +159,9 @@ const index_expr *nest_at_point(nest *k, const index_expr *x);
 dtype nest_index_type(const index_expr *x);
 nest_value nest_index(nest *k, const index_expr *x);
 
-/* The elements of a buffer at a position, 0 or any where the mask (bool of one or k->lanes lanes, or
+/* The elements of a buffer, which holds a tensor of this type, at a position, 0 or any where the mask (bool of one or k->lanes lanes, or
  * NULL) is false; one lane where it does not depend on the vector axis. Parts are named in `scope`. */
-const loop_expr *nest_load(nest *k, const loop_buffer *b, const index_expr *position,
+const loop_expr *nest_load(nest *k, const loop_buffer *b, const tensor_type *type, const index_expr *position,
                            const loop_expr *mask, int scope);
 
 /* Stores all lanes, or where inner points are unrolled and their elements may fill each other's gaps

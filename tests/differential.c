@@ -179,7 +179,8 @@ typedef struct call {
   const module_entry *entry;
   const tensor **inputs;
   tensor **slots; /* before the call, one per slot of the module */
-  void **input_arrays, **loop_outputs, **c_outputs;
+  void **input_arrays, **c_inputs; /* the latter where reading beyond them faults */
+  void **loop_outputs, **c_outputs;
   expectation expected;
 } call;
 
@@ -228,6 +229,35 @@ static void *guarded_array(arena *a, const tensor_type *type) {
   return memset(arena_alloc(a, bytes), UNTOUCHED, bytes);
 }
 
+/* Bytes of a tensor that a call of this size has. */
+static size_t bytes_given(const tensor_type *type, int64_t size) {
+  const size_t all = (size_t)type_bytes(type);
+  return type->rank && type->dims[0].symbol ? all / (size_t)type->dims[0].maximum * (size_t)size : all;
+}
+
+typedef struct mapping {
+  void *pages;
+  size_t bytes;
+} mapping;
+
+static void unmap(void *mapped) {
+  const mapping *m = mapped;
+  munmap(m->pages, m->bytes);
+}
+
+/* A copy that ends, or begins, where memory does that may be read. */
+static void *at_edge(arena *a, const void *bytes, size_t count, bool ends) {
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE), inside = (count + page - 1) / page * page;
+  mapping *m = arena_new_of(a, mapping);
+  *m = (mapping){.bytes = inside + 2 * page};
+  m->pages = mmap(NULL, m->bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  assert_true(m->pages != MAP_FAILED);
+  arena_at_end(a, unmap, m);
+  char *first = (char *)m->pages + page;
+  assert_int_equal(mprotect(first, inside, PROT_READ | PROT_WRITE), 0);
+  return memcpy(first + (ends ? inside - count : 0), bytes, count);
+}
+
 static void **output_arrays(arena *a, const graph *g) {
   void **arrays = arena_array_of(a, g->output_count, void *);
   for (int i = 0; i < g->output_count; i++)
@@ -241,6 +271,7 @@ static call *call_new(trial *t, const graph *g, const module_entry *e, int64_t s
   *c = (call){.graph = g, .entry = e, .size = size};
   c->inputs = arena_array_of(a, g->input_count, const tensor *);
   c->input_arrays = arena_array_of(a, g->input_count, void *);
+  c->c_inputs = arena_array_of(a, g->input_count, void *);
   for (int i = 0; i < g->input_count; i++) {
     const tensor_type *type = &g->inputs[i].node->type;
     bool real = dtype_is_float(type->element);
@@ -250,6 +281,7 @@ static call *call_new(trial *t, const graph *g, const module_entry *e, int64_t s
     c->inputs[i] = rounded(a, drawn);
     c->input_arrays[i] = guarded_array(a, type);
     compare_to_array(c->inputs[i], c->input_arrays[i]);
+    c->c_inputs[i] = at_edge(a, c->input_arrays[i], bytes_given(type, size), i % 3 < 2);
   }
   c->slots = arena_array_of(a, t->module->slot_count, tensor *);
   for (int i = 0; i < t->module->slot_count; i++)
@@ -278,7 +310,7 @@ static const char *run_c(trial *t, const call *c, const dnn_threads *threads) {
   const dnn_entry *e = dnn_find_entry(m, c->graph->name);
   if (!e) return "the entry is missing";
   if (status == DNN_OK)
-    status = e->call(context, c->size, (const void *const *)c->input_arrays, c->c_outputs);
+    status = e->call(context, c->size, (const void *const *)c->c_inputs, c->c_outputs);
   return status == DNN_OK ? NULL : dnn_status_text(status);
 }
 

@@ -51,6 +51,8 @@ static const source_form products[] = {
 
 /* Places known at run time along the size, and beside it; those beside it are no constants of a known size. */
 static const source_form places[] = {
+    {"$x\n  $y[first, second < $n] = $x[first, 2 * second + 1] + $x[first, 3 * second - 2]", FIRST_REALS, 2, 2, LIKE,
+     AS_X, false},
     {"$x[0] * cos($x[-1])", FIRST_REALS, 1, MOST_RANK, COLUMNS, AS_X, false},
     {"$x[n - 1]", FIRST_REALS, 1, MOST_RANK, COLUMNS, AS_X, false},
     {"$x[iota[n]() * 3 % n] - $x", FIRST_REALS, 1, MOST_RANK, LIKE, AS_X, false},
