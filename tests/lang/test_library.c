@@ -85,6 +85,35 @@ static void losses_on_class_numbers(void **state) {
   model_free(m);
 }
 
+/* With the logit -inf a class adds nothing, to values and to gradients, also by the target. */
+static void losses_of_masked_classes(void **state) {
+  (void)state;
+  model *m = model_new("use nn\nuse loss\nuse distributions\n"
+                       "entry f(x: f32[3], y: f32[3]) -> (losses, by_x, by_y) {\n"
+                       "  seen = iota[3]() < 2\n  p = seen ? x : -inf\n  q = seen ? y : -inf\n"
+                       "  target = seen ? y : 0\n"
+                       "  losses = stack(soft_cross_entropy(p, target), kl(p, q), kl(p, y), categorical_entropy(p),\n"
+                       "                 cross_entropy(p, 1))\n"
+                       "  by_x, by_y = grad(sum(losses), (x, y))\n}\n"
+                       "entry g(x: f32[2], q: f32[3]) -> (losses, by_x, by_q) {\n"
+                       "  y = q[0:2]\n"
+                       "  losses = stack(soft_cross_entropy(x, y), kl(x, y), kl(x, y) + logsumexp(q) - logsumexp(y),\n"
+                       "                 categorical_entropy(x), cross_entropy(x, 1))\n"
+                       "  by_x, by_q = grad(sum(losses), (x, q))\n}\n"
+                       "entry impossible(x: f32[3], y: f32[3]) -> (losses) {\n"
+                       "  p = iota[3]() < 2 ? x : -inf\n  losses = stack(soft_cross_entropy(p, y), kl(y, p)) }\n", NULL);
+  const tensor *masked[] = {model_tensor(m->arena, 1, (int64_t[]){N}, first), model_tensor(m->arena, 1, (int64_t[]){N}, second)};
+  const tensor *without[] = {model_tensor(m->arena, 1, (int64_t[]){2}, first), masked[1]};
+  tensor **actual = model_run(m, "f", masked), **expected = model_run(m, "g", without);
+  for (int i = 0; i < 5; i++) expect_real("loss of masked logits", actual[0]->reals[i], expected[0]->reals[i]);
+  for (int i = 0; i < 2; i++) expect_real("gradient by logits", actual[1]->reals[i], expected[1]->reals[i]);
+  expect_real("gradient by a masked logit", actual[1]->reals[2], 0);
+  for (int i = 0; i < N; i++) expect_real("gradient by the target", actual[2]->reals[i], expected[2]->reals[i]);
+  tensor *losses = model_run(m, "impossible", masked)[0];
+  assert_true(isinf(losses->reals[0]) && isinf(losses->reals[1]) && losses->reals[1] > 0);
+  model_free(m);
+}
+
 static void loss_gradients(void **state) {
   (void)state;
   static const char *const expressions[] = {
@@ -281,6 +310,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(losses),
       cmocka_unit_test(losses_on_class_numbers),
+      cmocka_unit_test(losses_of_masked_classes),
       cmocka_unit_test(loss_gradients),
       cmocka_unit_test(activations),
       cmocka_unit_test(activation_gradients),
