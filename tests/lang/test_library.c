@@ -225,6 +225,19 @@ static void dropouts(void **state) {
   model_free(m);
 }
 
+/* With probability 1, given in the text or as a rate, there is 0, and the gradient is 0. */
+static void dropouts_of_everything(void **state) {
+  (void)state;
+  model *m = model_new("use nn\nentry f[training = true](x: f32[2, 3, 2], rate: f32) -> (y, dx) {\n"
+                       "  y = stack(dropout(x, 1.0), dropout(x, 1), dropout(x, rate), spatial_dropout(x, 1.0),\n"
+                       "            spatial_dropout(x, rate))\n  dx = grad(sum(y ** 2 + y), x)\n}\n", NULL);
+  const tensor *inputs[] = {library_input(m->arena, 3, (int64_t[]){2, 3, 2}), model_scalar(m->arena, 1)};
+  tensor **out = model_run(m, "f", inputs);
+  for (int i = 0; i < 60; i++) assert_true(out[0]->reals[i] == 0);
+  for (int i = 0; i < 12; i++) assert_true(out[1]->reals[i] == 0);
+  model_free(m);
+}
+
 /* Two steps from w = 1 on the loss 2 w. */
 static void check_steps(const char *stages, double after_one, double after_two) {
   arena *a = arena_new();
@@ -316,6 +329,7 @@ int main(void) {
       cmocka_unit_test(activation_gradients),
       cmocka_unit_test(maxout),
       cmocka_unit_test(dropouts),
+      cmocka_unit_test(dropouts_of_everything),
       cmocka_unit_test(optimisers),
       cmocka_unit_test(noise),
       cmocka_unit_test(averages),
