@@ -11,7 +11,7 @@
 static const char *name_of(const task_run *run) { return run->label ? run->label : run->entry; }
 
 static bool is_metric(const graph_value *output) {
-  return output->node && !output->node->type.rank && dtype_is_float(output->node->type.element);
+  return output->node && !output->node->type.rank;
 }
 
 /* The last phase of the task so far, or -1. */

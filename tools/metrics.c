@@ -9,17 +9,13 @@
 
 static const char heading[] = "stage,epoch,step,run,metric,value\n";
 
-static bool is_metric(const dnn_tensor *t) {
-  return t->rank == 0 && dtype_is_float((dtype)t->element);
-}
-
 averages averages_new(arena *a, const dnn_entry *entry, const char *label) {
   averages m = {.entry = entry, .label = label};
   m.names = arena_array_of(a, entry->output_count, const char *);
   m.outputs = arena_array_of(a, entry->output_count, int);
   m.sums = arena_array_of(a, entry->output_count, double);
   for (int i = 0; i < entry->output_count; i++) {
-    if (!is_metric(&entry->outputs[i])) continue;
+    if (entry->outputs[i].rank) continue;
     m.names[m.count] = entry->outputs[i].name;
     m.outputs[m.count++] = i;
   }

@@ -10,7 +10,7 @@
 typedef struct averages {
   const dnn_entry *entry;
   const char *label;  /* under which they are reported */
-  const char **names; /* of the scalar outputs that are no integers */
+  const char **names; /* of the scalar outputs, also of integers and of bools, which count as 0 and 1 */
   int *outputs;       /* their positions */
   double *sums;
   int count;

@@ -194,6 +194,22 @@ static int set_up(void **state) {
   return 0;
 }
 
+static void integers_and_bools_are_metrics(void **state) {
+  (void)state;
+  tool_copy("tests/unit/tasks/counts.dnn", "counts.dnn");
+  tool_points("points.npy", 23, 3);
+  const char *text = tool_expect(0, "train counts.dnn --data . --out counts");
+  assert_non_null(strstr(text, "stopped: back to epoch 1, where count.large was "));
+  static const char *const names[][2] = {{"large", "same_large"}, {"several", "same_several"}};
+  history h;
+  rows_of(&h, "counts");
+  for (int i = 0; i < 2; i++) {
+    const metric_row *row = history_last(&h, "count", names[i][0], NULL), *same = history_last(&h, "count", names[i][1], NULL);
+    assert_true(row && same && row->value == same->value && row->value > 0);
+    assert_true(row->value < (i ? 1 : 4)); /* a mean over batches */
+  }
+}
+
 /* Each is the training with its seed alone; one that was not begun begins with --resume. */
 static void several_seeds(void **state) {
   (void)state;
@@ -232,6 +248,7 @@ int main(void) {
       cmocka_unit_test(rows_from_the_end),
       cmocka_unit_test(runs_take_turns),
       cmocka_unit_test(two_sources_are_resumed),
+      cmocka_unit_test(integers_and_bools_are_metrics),
       cmocka_unit_test(several_seeds),
   };
   return cmocka_run_group_tests_name("phases", tests, set_up, tool_tear_down);
