@@ -197,7 +197,7 @@ static void parse(table *t, const char *bytes, size_t size) {
   csv_init(&p, CSV_STRICT | CSV_STRICT_FINI);
   csv_set_realloc_func(&p, grow_or_end);
   t->fault = set_separator(t->arena, &p, data_text(t->request, "separator"));
-  for (size_t at = 0; at < size && !t->fault; at += STEP) {
+  for (size_t at = data_mark(bytes, size); at < size && !t->fault; at += STEP) {
     size_t count = size - at < STEP ? size - at : STEP, done;
     done = csv_parse(&p, bytes + at, count, at_field, at_record, t);
     if (done != count && !t->fault)

@@ -239,3 +239,8 @@ char *data_content(arena *a, const char *path, size_t *size, const char **error)
   data_stream_close(s, &none, fault, error);
   return bytes;
 }
+
+size_t data_mark(const char *text, size_t size) {
+  static const char mark[] = {'\xef', '\xbb', '\xbf'};
+  return size >= sizeof mark && memcmp(text, mark, sizeof mark) == 0 ? sizeof mark : 0;
+}

@@ -43,6 +43,9 @@ const char *data_stream_elements(data_stream *s, array *x, bool swap);
 /* The whole content of a file, decompressed, with a zero byte behind it. NULL with a message. */
 char *data_content(arena *a, const char *path, size_t *size, const char **error);
 
+/* The bytes of a mark of UTF-8 (EF BB BF) at the beginning of a text, as some programs write it: 3 or 0. */
+size_t data_mark(const char *text, size_t size);
+
 /* Reads the npy format to its end. */
 const char *npy_read_stream(data_stream *s, arena *a, array *x);
 

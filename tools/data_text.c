@@ -92,7 +92,7 @@ static size_t read_token(tokens *t, const char *at, size_t left, int32_t *code, 
 static const char *read_tokens(tokens *t, const char *text, size_t size) {
   const char *fault = NULL;
   if (t->by_lines && size) begin_line(t);
-  for (size_t at = 0; at < size;) {
+  for (size_t at = t->kind == BYTES ? 0 : data_mark(text, size); at < size;) {
     bool end = text[at] == '\n', returns = at + 1 < size && text[at] == '\r' && text[at + 1] == '\n';
     if (t->by_lines && (end || returns)) {
       at += end ? 1 : 2;
@@ -131,7 +131,7 @@ static bool collect_words(tokens *t, const data_request *r, vocabulary *v, const
       *error = arena_text(t->arena, *error);
       return false;
     }
-    for (size_t at = 0; at < size;) {
+    for (size_t at = data_mark(text, size); at < size;) {
       bool skipped = is_blank(text[at]) || (t->by_lines && text[at] == '\n');
       size_t length = skipped ? 1 : word_length(text + at, size - at);
       if (!skipped) vocabulary_add(v, arena_text_n(t->scratch, text + at, length));
