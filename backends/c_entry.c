@@ -40,7 +40,7 @@ static void write_check_context(writer *w, const module *m) {
   const char *list[4];
   int count = regions_of(m, list);
   writer_gap(w);
-  writer_open(w, "static int check_context(const %s *m)", m->program->name);
+  writer_open(w, "static int check_context(const %s *m)", m->name);
   writer_line(w, "if (!m || !m->weights) return DNN_NULL;");
   write_region_checks(w, count, list);
   writer_line(w, "return DNN_OK;");
@@ -235,7 +235,7 @@ static void write_prepare(writer *w, const module *m) {
   int count = 0;
   if (m->parameter_bytes) list[count++] = "w->parameters";
   if (m->constant_bytes) list[count++] = "w->constants";
-  const char *name = m->program->name;
+  const char *name = m->name;
   writer_gap(w);
   writer_open(w, "int %s_prepare(%s_weights *w)", name, name);
   writer_line(w, "if (!w) return DNN_NULL;");

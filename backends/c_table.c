@@ -146,9 +146,9 @@ static void write_entries(writer *w, extent_pool *p, const module *m) {
 }
 
 static void write_model(writer *w, const module *m) {
-  const char *name = m->program->name, *capitals = c_capitals(w->arena, name);
+  const char *name = m->name, *capitals = c_capitals(w->arena, name);
   writer_open(w, "static const dnn_model model_description =");
-  writer_line(w, "DNN_ABI, %s,", c_string(w->arena, name));
+  writer_line(w, "DNN_ABI, %s,", c_string(w->arena, m->program->name));
   writer_line(w, "%s_PARAMETER_BYTES, %s_CONSTANT_BYTES, %s_STATE_BYTES, %s_SCRATCH_BYTES,",
               capitals, capitals, capitals, capitals);
   writer_line(w, "%d, %d, %s, %s, %s_init, %s_prepare,", m->slot_count, m->entry_count - 1,
@@ -160,7 +160,7 @@ static void write_model(writer *w, const module *m) {
 static void write_functions(writer *w, const module *m) {
   static const char *const sizes[] = {"parameter_bytes", "constant_bytes", "state_bytes",
                                       "scratch_bytes"};
-  const char *name = m->program->name;
+  const char *name = m->name;
   writer_gap(w);
   for (int i = 0; i < 4; i++)
     writer_line(w, "uint64_t %s_%s(void) { return %s_%s; }", name, sizes[i],

@@ -51,13 +51,14 @@ bool compile_passes(program *p, diagnostics *d, const compile_options *options, 
 
 /* ---- names --------------------------------------------------------------------------------- */
 
-/* The model's name becomes a type of C beside those of the interface. */
-static bool name_is_free(const program *p, diagnostics *d) {
+/* The model's name becomes a type of C beside those of the interface. NULL after an error. */
+static const char *name_in_c(const program *p, diagnostics *d, bool renamed) {
   if (!c_is_word(p->name) && strcmp(p->name, "dnn") != 0 && strncmp(p->name, "dnn_", 4) != 0)
-    return true;
+    return p->name;
+  if (renamed) return arena_printf(p->arena, "model_%s", p->name);
   diag_error(d, (location){0}, "a model in C cannot be named `%s`: give another name to the file, "
              "or --prefix", p->name);
-  return false;
+  return NULL;
 }
 
 /* ---- limits -------------------------------------------------------------------------------- */
@@ -113,7 +114,8 @@ static const target *find_target(arena *a, diagnostics *d, const char *cpu) {
 module *compile_module(program *p, diagnostics *d, const compile_options *options) {
   const char *cpu = options->target_cpu ? options->target_cpu : default_cpu;
   const target *t = find_target(p->arena, d, cpu);
-  if (!t || !name_is_free(p, d)) return NULL;
+  const char *name = t ? name_in_c(p, d, options->renamed) : NULL;
+  if (!name) return NULL;
   if (p->entry_count == 0) {
     diag_error(d, (location){0}, "%s has no entry that could be compiled; write `entry name(…) { … }`",
                p->name);
@@ -126,6 +128,7 @@ module *compile_module(program *p, diagnostics *d, const compile_options *option
   *tuned = *t;
   if (options->tuning) tuned->choices = &options->tuning->choices;
   module *m = module_build(p->arena, p, tuned);
+  m->name = name;
   m->observed = options->observed;
   return diag_count(d) == before ? m : NULL;
 }

@@ -12,6 +12,7 @@ typedef struct compile_options {
   const char *target_cpu; /* NULL: x86-64-v3 */
   const char *cc;         /* the C compiler; NULL: cc */
   bool time_passes;       /* print each pass's time to standard error */
+  bool renamed;           /* take a name of its own in C where the model's is none: for code that nobody reads */
   bool observed;          /* for a tool that looks between kernels: see c.h */
   const tuning *tuning;   /* schedules that were measured; NULL: those of least estimated time */
 } compile_options;

@@ -81,7 +81,7 @@ static void place_slots(arena *a, module *m) {
 
 module *module_build(arena *a, const program *p, const target *t) {
   module *m = arena_new_of(a, module);
-  *m = (module){.program = p, .target = t, .entry_count = p->entry_count + 1};
+  *m = (module){.program = p, .name = p->name, .target = t, .entry_count = p->entry_count + 1};
   m->math = arena_new_of(a, math_library);
   m->math->arena = a;
   m->entries = arena_array_of(a, m->entry_count, module_entry);

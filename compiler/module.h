@@ -82,6 +82,7 @@ typedef struct module_slot {
 
 typedef struct module {
   const program *program;
+  const char *name; /* in C: the program's, unless that is none there (compile.h) */
   const target *target;
   const loop_kernel **kernels; /* unique up to names, in order of first call */
   int kernel_count;

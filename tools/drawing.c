@@ -19,7 +19,7 @@ static const char *format_of(const char *path) {
 
 /* The picture in the language of Graphviz; NULL after an error. */
 static const char *drawn(arena *a, diagnostics *d, const options *o) {
-  compile_options compile = {.target_cpu = "native"};
+  compile_options compile = {.target_cpu = "native", .renamed = true};
   const char *entry = o->entry_count ? o->entries[0] : NULL;
   program *p = model_elaborate(a, d, o, (elaborate_options){0});
   if (!p || (entry && !program_check_entry(p, d, entry))) return NULL;

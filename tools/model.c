@@ -67,7 +67,8 @@ bool model_compile_module(arena *a, program *p, diagnostics *d, const options *o
                           dnn_library *library, const module **m) {
   const char *folder = getenv("TMPDIR");
   tuning *measured = o->tune ? tuning_read(p->arena, d, o->tune) : NULL;
-  compile_options compile = {.target_cpu = "native", .cc = o->cc, .observed = observed, .tuning = measured};
+  compile_options compile = {.target_cpu = "native", .cc = o->cc, .renamed = true, .observed = observed,
+                             .tuning = measured};
   *m = o->tune && !measured ? NULL : compile_module(p, d, &compile);
   const char *note = *m && measured ? tuning_note(p->arena, measured) : NULL;
   if (note) tool_warning("%s: %s", o->tune, note);
@@ -99,7 +100,7 @@ bool model_open(arena *a, const options *o, dnn_library *library) {
 const module *model_build(arena *a, const options *o) {
   diagnostics *d = diag_new(a);
   program *p = program_of(a, d, o);
-  const module *m = p ? compile_module(p, d, &(compile_options){.target_cpu = "native"}) : NULL;
+  const module *m = p ? compile_module(p, d, &(compile_options){.target_cpu = "native", .renamed = true}) : NULL;
   if (p && !m) tool_diagnostics(d);
   return m;
 }

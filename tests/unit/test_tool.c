@@ -275,6 +275,28 @@ static void names_of_libraries_are_free(void **state) {
   expect(arena_printf(memory, "run %s open x=%s", path_of("zip.dnn"), path_of("ones.npy")), 0, "y: f32[2]\n    3 3\n");
 }
 
+/* dnn shows the model's name in C to nobody; dnnc, which does, wants another. */
+static void words_of_c_are_names(void **state) {
+  (void)state;
+  static const char *const names[] = {"long", "dnn", "dnn_x"};
+  for (int i = 0; i < 3; i++) {
+    const char *file = arena_printf(memory, "%s.dnn", names[i]), *error = NULL;
+    write_file(file, "param w: f32[2] = 3\nentry open(x: f32[2]) -> (y: f32[2]) { y = w * x; w <- 2 * w }\n"
+                     "task fit { run(open(data(\".\", all: (x: npy(\"ones.npy\"))).all), epochs: 1) }\n");
+    write_floats("ones.npy", 1, 4, 1, 1);
+    const char *model = path_of(file), *out = path_of(names[i]);
+    expect(arena_printf(memory, "run %s open x=%s", model, path_of("ones.npy")), 0, "y: f32[4]\n    3 3 6 6\n");
+    expect(arena_printf(memory, "check %s", model), 0, "");
+    expect(arena_printf(memory, "info %s", model), 0, names[i]);
+    expect(arena_printf(memory, "train %s --data %s --out %s", model, folder, out), 0, "epoch 1/1");
+    const safetensors *checkpoint = safetensors_read(memory, arena_printf(memory, "%s/checkpoint.safetensors", out), &error);
+    assert_string_equal(safetensors_metadata(checkpoint, "dnn.model"), names[i]);
+    assert_int_equal(system(arena_printf(memory, "%sc %s -o %s 2>%s", program_path, model, path_of("refused.so"),
+                                         path_of("refused"))) >> 8, 1);
+    assert_non_null(strstr(content_of("refused"), "a model in C cannot be named"));
+  }
+}
+
 /* Of several arrays in one file the one with the input's name is meant, of one that one. */
 static void runs_on_one_of_several(void **state) {
   (void)state;
@@ -375,6 +397,7 @@ int main(void) {
       cmocka_unit_test(runs_on_files),
       cmocka_unit_test(runs_on_class_numbers),
       cmocka_unit_test(names_of_libraries_are_free),
+      cmocka_unit_test(words_of_c_are_names),
       cmocka_unit_test(runs_on_one_of_several),
       cmocka_unit_test(sixteen_bits_through_files),
   };
