@@ -28,6 +28,7 @@ typedef struct runner {
   void **outputs;
   averages averages;
   results results;
+  bool warned; /* that a result is not finite */
 } runner;
 
 typedef struct trainer {
@@ -43,6 +44,7 @@ typedef struct trainer {
   int runner_count;
   const char *line; /* results of the epoch's runs, for one printed line */
   watch *watch;
+  bool saved; /* there is a checkpoint of this training */
 } trainer;
 
 /* Set by the first SIGINT or SIGTERM; a second one ends the process at once. */
@@ -130,9 +132,20 @@ static bool write_results(trainer *t, const runner *r, const stage *s) {
   return written;
 }
 
+/* What is measured may be anything, but not unseen: one warning for each run. */
+static void warn_not_finite(const trainer *t, runner *r, int64_t batch) {
+  int output = r->warned ? -1 : averages_not_finite(&r->averages, r->outputs);
+  if (output < 0) return;
+  r->warned = true;
+  progress_clear(&t->progress);
+  tool_warning("%s of entry %s is not finite in call %lld of a pass after step %lld; the training goes on",
+               r->entry->outputs[output].name, r->entry->name, (long long)batch + 1, (long long)t->place.step);
+}
+
 /* A call of a pass, whose outputs are taken down. */
 static bool call_in_pass(trainer *t, runner *r, const dnn_entry *entry, int64_t batch, feed_time time) {
   if (!call(t, r, entry, batch, time)) return false;
+  warn_not_finite(t, r, batch);
   averages_add(&r->averages, r->outputs, feed_rows(r->feed, batch));
   results_add(&r->results, r->outputs, feed_rows(r->feed, batch), feed_size(r->feed, batch));
   return true;
@@ -163,6 +176,7 @@ static bool save_checkpoint(trainer *t) {
   arena *a = arena_new();
   bool saved = checkpoint_write(t->checkpoint, t->instance, &t->place, a, &message);
   if (!saved) tool_error("%s", message);
+  t->saved |= saved;
   arena_free(a);
   return saved;
 }
@@ -222,14 +236,17 @@ static bool run_attached(trainer *t, const stage *s, moment m, feed_time time) {
   return true;
 }
 
+static const char *kept_text(const trainer *t) {
+  return t->saved ? "the checkpoint of the last whole epoch is kept" : "no checkpoint was written yet";
+}
+
 static bool check_finite(const trainer *t, const stage *s, const runner *r, int64_t step) {
   int output = averages_not_finite(&r->averages, r->outputs);
   if (output < 0) return true;
   progress_clear(&t->progress);
-  tool_error("%s of entry %s is not finite at step %lld (epoch %lld of the phase); the "
-             "checkpoint of the last whole epoch is kept",
+  tool_error("%s of entry %s is not finite at step %lld (epoch %lld of the phase); %s",
              r->entry->outputs[output].name, r->entry->name, (long long)step,
-             (long long)epoch_of(s, step) + 1);
+             (long long)epoch_of(s, step) + 1, kept_text(t));
   watch_explain_output(t->watch, output);
   return false;
 }
@@ -239,10 +256,9 @@ static bool check_parameters(const trainer *t, const stage *s) {
   const dnn_slot *found = watch_parameters(t->watch);
   if (!found) return true;
   progress_clear(&t->progress);
-  tool_error("parameter %s is not finite after step %lld (epoch %lld of the phase); the checkpoint "
-             "of the last whole epoch is kept",
+  tool_error("parameter %s is not finite after step %lld (epoch %lld of the phase); %s",
              found->tensor.name, (long long)t->place.step - 1,
-             (long long)epoch_of(s, t->place.step - 1) + 1);
+             (long long)epoch_of(s, t->place.step - 1) + 1, kept_text(t));
   watch_explain_slot(t->watch, found);
   return false;
 }
@@ -426,58 +442,6 @@ static bool run_single_pass(trainer *t, const stage *s) {
   return save(t);
 }
 
-static bool ends_with_stage(const stage *s, const char *label) {
-  for (int i = 0; i < s->attached_count; i++)
-    if (s->attached[i]->run->at_end && strcmp(s->attached[i]->label, label) == 0) return true;
-  return false;
-}
-
-/* The last value of a metric: in a phase with a stop(…), what it was in the state that was kept. */
-static const metric_row *final_row(const trainer *t, const char *label, const char *metric) {
-  const metric_row *last = history_last(&t->history, label, metric, NULL);
-  const stage *s = last ? &t->plan->stages[last->stage] : NULL;
-  if (!s || !s->stop || ends_with_stage(s, label)) return last;
-  const metric_row *best = history_best(&t->history, last->stage, s->measure->label,
-                                        s->stop->metric, s->stop->higher);
-  return best ? history_last(&t->history, label, metric, best) : last;
-}
-
-/* The last metrics of a run; nothing where a run before has the same label. */
-static void add_finals(const trainer *t, const feed *f, final_metrics *finals) {
-  for (int i = 0; i < finals->count; i++)
-    if (strcmp(finals->items[i].run, f->label) == 0) return;
-  averages m = averages_new(t->arena, dnn_find_entry(t->instance->model, f->run->entry), f->label);
-  for (int i = 0; i < m.count; i++) {
-    const metric_row *row = final_row(t, f->label, m.names[i]);
-    if (row)
-      arena_push(t->arena, finals->items, finals->count) =
-          (final_metric){f->label, m.names[i], row->value};
-  }
-}
-
-static final_metrics finals_of(const trainer *t) {
-  final_metrics finals = {0};
-  for (int i = 0; i < t->plan->stage_count; i++) {
-    const stage *s = &t->plan->stages[i];
-    if (s->transfer) continue;
-    if (s->pass) add_finals(t, s->main, &finals);
-    for (int k = 0; k < s->turn_count; k++) add_finals(t, s->turns[k], &finals);
-    for (int k = 0; k < s->attached_count; k++) add_finals(t, s->attached[k], &finals);
-  }
-  return finals;
-}
-
-/* A line for each run. */
-static void print_finals(const trainer *t, const final_metrics *finals) {
-  for (int i = 0; i < finals->count; i++) {
-    const final_metric *m = &finals->items[i];
-    bool first = i == 0 || strcmp(finals->items[i - 1].run, m->run) != 0;
-    bool last = i + 1 == finals->count || strcmp(finals->items[i + 1].run, m->run) != 0;
-    if (first) printf("%s:", m->run);
-    printf("%s%s %s%s", first ? " " : "  ", m->name, metric_text(t->arena, m->value), last ? "\n" : "");
-  }
-}
-
 /* A stage that is done and that the options have not made longer. */
 static bool is_done(const trainer *t, const stage *s) {
   return t->place.closed && (s->pass || t->place.step >= s->steps || is_stopped(t, s));
@@ -554,6 +518,7 @@ int train_plan(arena *a, const plan *p, dnn_instance *instance, const options *o
                .line = ""};
   t.watch = watch_new(a, o, p->how, instance);
   if (o->resume && !resume(&t, o->seed_given)) return STATUS_ERROR;
+  t.saved = o->resume;
   if (!generate_data(p, instance)) return STATUS_ERROR;
   catch_signals();
   if (!run_stages(&t)) return STATUS_ERROR;
@@ -562,8 +527,8 @@ int train_plan(arena *a, const plan *p, dnn_instance *instance, const options *o
     fprintf(stderr, "dnn: interrupted at step %lld; --resume goes on\n", (long long)t.place.step);
     return STATUS_INTERRUPTED;
   }
-  *finals = finals_of(&t);
-  print_finals(&t, finals);
+  *finals = final_metrics_of(a, p, instance->model, &t.history);
+  final_metrics_print(a, finals);
   return 0;
 }
 

@@ -2,19 +2,7 @@
 #ifndef TRAINER_H
 #define TRAINER_H
 
-#include "dnn_rt.h"
-#include "plan.h"
-
-/* The value that a metric of a run has in the end. */
-typedef struct final_metric {
-  const char *run, *name; /* run: the label of its feed */
-  double value;
-} final_metric;
-
-typedef struct final_metrics {
-  final_metric *items;
-  int count;
-} final_metrics;
+#include "final_metrics.h"
 
 /* Trains and evaluates as the plan says, writing metrics.csv, curves.png and
  * checkpoint.safetensors into the folder, and lines of progress. With o->resume it goes on from

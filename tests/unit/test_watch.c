@@ -23,8 +23,8 @@ static const char *program_path;
 static const char *path_of(const char *name) { return arena_printf(memory, "%s/%s", folder, name); }
 
 /* Trains a model of these lines; the task runs `train` with these arguments. Returns what was
- * printed; fails unless the status is 1. */
-static const char *train(const char *lines, const char *arguments) {
+ * printed; fails unless the status is this. */
+static const char *train_to(int wanted, const char *lines, const char *arguments) {
   const char *error = NULL, *text = "";
   char line[4096];
   const char *model = arena_printf(memory, "use optim\n%stask fit { run(train(%s }\n", lines,
@@ -36,9 +36,11 @@ static const char *train(const char *lines, const char *arguments) {
   assert_non_null(pipe);
   while (fgets(line, sizeof line, pipe)) text = arena_printf(memory, "%s%s", text, line);
   int status = pclose(pipe);
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 1) fail_msg("status %d: %s", status, text);
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != wanted) fail_msg("status %d: %s", status, text);
   return text;
 }
+
+static const char *train(const char *lines, const char *arguments) { return train_to(1, lines, arguments); }
 
 static void expect(const char *text, const char *part) {
   if (!strstr(text, part)) fail_msg("no \"%s\" in: %s", part, text);
@@ -116,7 +118,7 @@ static const char root_at_zero[] = "param w: f32[3] = 0\n"
 static void root_at_zero_in_the_last_step_of_an_epoch(void **state) {
   (void)state;
   const char *text = train(root_at_zero, "rate: 0.1), steps: 10)");
-  expect(text, "parameter w is not finite after step 0 (epoch 1 of the phase)");
+  expect(text, "parameter w is not finite after step 0 (epoch 1 of the phase); no checkpoint was written yet\n");
   expect(text, "m.dnn:5:9: error: div of 0.5 and 0 gives inf\n");
   expect(text, " at step 0\n");
 }
@@ -128,6 +130,25 @@ static void root_at_zero_a_step_before(void **state) {
   expect(text, "loss of entry train is not finite at step 1 (epoch 1 of the phase)");
   expect(text, "m.dnn:5:9: error: div of 0.5 and 0 gives inf\n");
   expect(text, " at step 0\n");
+}
+
+/* A measurement stops nothing, and is said once for each run. */
+static void measurements_that_are_not_finite(void **state) {
+  (void)state;
+  const char *text = train_to(0, "param w: f32 = 2\n"
+                                 "entry train(rate: f32) -> (loss) { loss = w\n minimize loss over w with sgd(rate) }\n"
+                                 "entry measure() -> (loss, sign) { loss = log(w)\n sign = 1 / w }\n"
+                                 "entry odd() -> (share) { share = 1 / w }\n",
+                              "rate: 1.0), steps: 5)\n run(measure(), every_steps: 1)\n run(odd(), every_steps: 1)\n"
+                              " run(measure(), at_end: true, label: \"end\")");
+  static const char *const warnings[] = {
+      "warning: loss of entry measure is not finite in call 1 of a pass after step 2; the training goes on\n",
+      "warning: share of entry odd is not finite in call 1 of a pass after step 2; the training goes on\n",
+      "warning: loss of entry measure is not finite in call 1 of a pass after step 5; the training goes on\n"};
+  int count = 0;
+  for (int i = 0; i < 3; i++) expect(text, warnings[i]);
+  for (const char *at = text; (at = strstr(at, "warning:")); at++) count++;
+  assert_int_equal(count, 3);
 }
 
 static void infinite_on_purpose(void **state) {
@@ -240,6 +261,7 @@ int main(void) {
       cmocka_unit_test(zero_by_zero),
       cmocka_unit_test(root_at_zero_in_the_last_step_of_an_epoch),
       cmocka_unit_test(root_at_zero_a_step_before),
+      cmocka_unit_test(measurements_that_are_not_finite),
       cmocka_unit_test(infinite_on_purpose),
       cmocka_unit_test(in_a_loop),
       cmocka_unit_test(in_the_derivative_of_a_loop),
