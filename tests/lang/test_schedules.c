@@ -32,6 +32,10 @@ static double triangular(double step) {
   return toward(0.25, 1, (place < 4 ? place : 8 - place) / 4);
 }
 
+static double low(double step) { return step * 0 + 0.25; }
+static double never(double step) { return step * 0 + 1; }
+static double without_warm_up(double step) { return 1 / sqrt(step + 1); }
+
 static double restarts(double step) {
   return 0.75 + 0.25 * cos(acos(-1) * fmod(step, 6) / 6);
 }
@@ -58,6 +62,11 @@ static const struct {
     {"piecewise((1.0, 0.5), (2,), epoch)", by_epoch},
     {"inverse_sqrt(1.0, 4)", inverse_sqrt},
     {"triangular(0.25, 1.0, 4)", triangular},
+    {"stepwise(1.0, 0.25, 0)", never},
+    {"inverse_sqrt(1.0, 0)", without_warm_up},
+    {"inverse_sqrt(1.0, 1)", without_warm_up},
+    {"triangular(0.25, 1.0, 0)", low},
+    {"linear(1.0, 0.5, 0)", linear},
     {"warm_restarts(1.0, 0.5, 6)", restarts},
     {"warm_restarts(1.0, 0.5, 2, 2)", longer_restarts},
 };
