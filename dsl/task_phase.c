@@ -10,9 +10,7 @@
 
 static const char *name_of(const task_run *run) { return run->label ? run->label : run->entry; }
 
-static bool is_metric(const graph_value *output) {
-  return output->node && !output->node->type.rank;
-}
+static bool is_metric(const graph_value *output) { return output->node && !output->node->type.rank; }
 
 /* The last phase of the task so far, or -1. */
 static int last_phase(const task *t) {
@@ -32,8 +30,10 @@ static void find_metric(elaborator *e, const ast *at, const char *text, task_sto
   const task *t = e->task;
   const char **known = NULL;
   int count = 0, found = 0;
+  bool failed = false; /* an entry, which is said: it may have been meant */
   for (int i = s->phase; i < t->run_count; i++) {
     const graph *g = measures(&t->runs[i]) ? program_entry(e->program, t->runs[i].entry) : NULL;
+    failed = failed || (g && !g->output_count && diag_count(e->diagnostics));
     for (int k = 0; g && k < g->output_count; k++) {
       if (!is_metric(&g->outputs[k])) continue;
       const char *metric = g->outputs[k].name;
@@ -45,7 +45,8 @@ static void find_metric(elaborator *e, const ast *at, const char *text, task_sto
       found++;
     }
   }
-  if (!found) {
+  if (!found && failed) s->metric = text;
+  else if (!found) {
     elaborator_unknown(e, at->at, "metric of this phase named", text, known, count);
     for (int i = 0; i < count; i++) diag_note(e->diagnostics, "    it has %s", known[i]);
   }

@@ -184,17 +184,20 @@ static void grid_arguments(elaborator *e, const ast *n, run_picture *p) {
                      "`each: true` takes every image's own");
 }
 
+static const char forms[] = "grid, plot, scatter, text and table";
+
 static void read_form(elaborator *e, const ast *n, run_picture *p) {
   const ast *base = n->kind == AST_BRACKETS ? n->base : n;
   if (base->kind != AST_NAME) {
-    elaborator_error(e, n->at, "`as` is one of grid, plot, scatter, text and table");
+    elaborator_error(e, n->at, "`as` is one of %s", forms);
     return;
   }
   for (int i = 0; i < FORMS; i++)
     if (!strcmp(form_names[i], base->name)) p->kind = form_kinds[i];
-  if (p->kind == PICTURE_NONE)
+  if (p->kind == PICTURE_NONE) {
     elaborator_unknown(e, base->at, "form", base->name, form_names, FORMS);
-  else if (n != base && p->kind == PICTURE_GRID) grid_arguments(e, n, p);
+    diag_note(e->diagnostics, "    there are %s", forms);
+  } else if (n != base && p->kind == PICTURE_GRID) grid_arguments(e, n, p);
   else if (n != base) elaborator_error(e, n->at, "`%s` takes no brackets", base->name);
 }
 
