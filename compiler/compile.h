@@ -6,8 +6,6 @@
 #include "program.h"
 #include "tuning.h"
 
-#define DNNC_VERSION "0.1.0"
-
 typedef struct compile_options {
   const char *target_cpu; /* NULL: x86-64-v3 */
   const char *cc;         /* the C compiler; NULL: cc */

@@ -10,6 +10,7 @@
 #include "compile.h"
 #include "graph_dot.h"
 #include "graph_text.h"
+#include "version.h"
 #include "loop_text.h"
 #include "memory_report.h"
 #include "pass.h"
@@ -131,7 +132,7 @@ static int read_options(arena *a, int argc, char **argv, options *o) {
         if (!colour_choose(optarg)) return wrong_use("--color is auto, always or never, not ", optarg);
         break;
       case HELP: fputs(usage, stdout); return STATUS_OK;
-      case VERSION: puts("dnnc " DNNC_VERSION); return STATUS_OK;
+      case VERSION: puts("dnnc " DNN_VERSION); return STATUS_OK;
       default: return wrong_use(NULL, NULL);
     }
   }

@@ -136,6 +136,8 @@ static const char *parse(arena *a, const char *bytes, size_t size, safetensors *
   uint64_t length;
   if (size < LENGTH_BYTES) return "too short for a header";
   memcpy(&length, bytes, LENGTH_BYTES);
+  bool fits = length <= MOST_HEADER_BYTES && length <= size - LENGTH_BYTES;
+  if (!fits && size > LENGTH_BYTES && bytes[LENGTH_BYTES] != '{') return "it is of another kind, for it has no header";
   if (length > MOST_HEADER_BYTES) return "the header is longer than 100 MB";
   if (length > size - LENGTH_BYTES) return "the header is longer than the file";
   const char *text = bytes + LENGTH_BYTES, *data = text + length, *end = data;

@@ -96,10 +96,20 @@ static const safetensor *find_either(const safetensors *file, const char *name, 
   return t ? t : safetensors_find(file, path);
 }
 
+static bool names_fit(const dnn_model *model, const safetensors *file, const char *part) {
+  for (int i = 0; i < model->slot_count; i++) {
+    const char *name = name_within(&model->slots[i], part);
+    if (name && find_either(file, name, model->slots[i].tensor.name)) return true;
+  }
+  return false;
+}
+
 /* Copies slots of a part out of a file; a message without the path where that fails. */
 static const char *set_slots(arena *a, dnn_instance *instance, const safetensors *file,
                              const char *part, int need) {
-  int found = 0;
+  if (instance->model->slot_count && !names_fit(instance->model, file, part))
+    return "none of its names is one of this model; weights of another program take a map of names (--map, or map: in "
+           "a task)";
   for (int i = 0; i < instance->model->slot_count; i++) {
     const dnn_slot *s = &instance->model->slots[i];
     const char *name = name_within(s, part);
@@ -108,11 +118,9 @@ static const char *set_slots(arena *a, dnn_instance *instance, const safetensors
     void *memory = dnn_slot_memory(instance, s);
     const char *fault = t ? set_slot(a, s, memory, t, need == NEED_ALL) : NULL;
     if (fault) return fault;
-    found += t != NULL;
     if (!t && (need == NEED_ALL || (need == NEED_TRAINED && s->trained)))
       return arena_printf(a, "it has no %s", name);
   }
-  if (!found && instance->model->slot_count) return "it has no parameter of this model";
   instance->weights.generation++;
   int status = instance->model->prepare(&instance->weights);
   return status ? dnn_status_text(status) : NULL;
@@ -180,22 +188,22 @@ static const char *resume(arena *a, const safetensors *file, dnn_instance *insta
   return fault ? fault : set_best(a, file, instance, place);
 }
 
-static bool report(arena *a, const char *path, const char *fault, const char **error) {
-  if (fault) *error = arena_printf(a, "cannot continue from %s: %s", path, fault);
+static bool report(arena *a, const char *doing, const char *path, const char *fault, const char **error) {
+  if (fault) *error = arena_printf(a, "cannot %s from %s: %s", doing, path, fault);
   return !fault;
 }
 
 bool checkpoint_resume(arena *a, const char *path, dnn_instance *instance, training_place *place,
                        const char **error) {
   const safetensors *file = safetensors_read(a, path, error);
-  return file && report(a, path, resume(a, file, instance, place), error);
+  return file && report(a, "continue", path, resume(a, file, instance, place), error);
 }
 
 bool checkpoint_weights(arena *a, const char *path, dnn_instance *instance, bool all_trained,
                         const char **error) {
   const safetensors *file = safetensors_read(a, path, error);
   int need = all_trained ? NEED_TRAINED : NEED_NONE;
-  return file && report(a, path, set_slots(a, instance, file, "", need), error);
+  return file && report(a, "take weights", path, set_slots(a, instance, file, "", need), error);
 }
 
 bool checkpoint_load(arena *a, const char *path, dnn_instance *instance, const char *part,

@@ -4,8 +4,6 @@
 
 #include "options.h"
 
-#define DNN_VERSION "0.1"
-
 int command_train(arena *a, const options *o);
 int command_run(arena *a, const options *o);
 int command_check(arena *a, const options *o);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "version.h"
 
 static const char usage[] =
     "usage: dnn COMMAND FILE [options]\n"

@@ -11,7 +11,7 @@
 
 enum { TRAIN = COMMAND_TRAIN, RUN = COMMAND_RUN, CHECK = COMMAND_CHECK, INFO = COMMAND_INFO,
        EXPORT = COMMAND_EXPORT, BENCH = COMMAND_BENCH, PROFILE = COMMAND_PROFILE };
-enum { EVERY = TRAIN | RUN | CHECK | INFO | EXPORT | BENCH | PROFILE, MOST_THREADS = 1024, MOST_SECONDS = 86400 };
+enum { EVERY = TRAIN | RUN | CHECK | INFO | EXPORT | BENCH | PROFILE, MOST_THREADS = 1024 /* as its help says */, MOST_SECONDS = 86400 };
 
 /* One row per option: name, letter or 0, argument or NULL, commands that take it, help. */
 typedef struct row {
@@ -39,7 +39,7 @@ static const row rows[OPTIONS] = {
     [EPOCHS] = {"epochs", 0, "N", TRAIN, "length of every phase that is given in epochs"},
     [SEED] = {"seed", 's', "N", EVERY & ~INFO, "of every random draw; default: 0"},
     [SEEDS] = {"seeds", 0, "N,N,…", TRAIN, "a training for each, into FOLDER/seed-N; then medians"},
-    [THREADS] = {"threads", 't', "N", EVERY & ~(INFO | EXPORT), "default: one per core"},
+    [THREADS] = {"threads", 't', "N", EVERY & ~(INFO | EXPORT), "1 to 1024; default: one per core"},
     [DEFINE] = {"define", 'D', "NAME=VALUE", EVERY, "another value for a constant of the file"},
     [BATCH] = {"batch", 0, "N", CHECK, "rows in gradient checks; default: 3"},
     [RANGE] = {"range", 0, "NAME=LO:HI", CHECK | BENCH | PROFILE, "the random integers given to an input"},
@@ -286,7 +286,8 @@ int options_parse(arena *a, command c, int argc, char **argv, options *o) {
       return 0;
     }
     if (!set_option(a, o, code, optarg))
-      return tool_wrong_use(o, "--%s wants %s, not '%s'", rows[code].name, rows[code].argument, optarg);
+      return tool_wrong_use(o, "--%s wants %s%s, not '%s'", rows[code].name, rows[code].argument,
+                            code == THREADS ? " from 1 to 1024" : "", optarg);
   }
   return take_words(c, argc - optind, argv + optind, o);
 }

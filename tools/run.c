@@ -51,12 +51,16 @@ static bool is_input(const dnn_entry *entry, const char *name) {
   return false;
 }
 
-/* True where the text is a number that the type holds. */
+/* True where the text is a number that the type holds, or a word for a bool. */
 static bool parse_number(arena *a, const tensor_type *type, const char *text, given_input *in) {
   char *end;
   errno = 0;
   in->number = arena_alloc(a, sizeof(double));
   bool fits;
+  if (type->element == DTYPE_BOOL && (!strcmp(text, "true") || !strcmp(text, "false"))) {
+    element_set_int(DTYPE_BOOL, in->number, 0, !strcmp(text, "true"));
+    return true;
+  }
   if (dtype_is_float(type->element)) {
     double value = strtod(text, &end);
     element_set_real(type->element, in->number, 0, value);
@@ -121,8 +125,8 @@ static bool take_input(arena *a, const options *o, entry_run *run, int index) {
     return false;
   }
   if (!file_exists(text)) {
-    tool_error("input %s: %s takes a %sfile, and there is no file '%s'", t->name, type_text(a, &type),
-               type.rank == 0 ? "number or a " : "", text);
+    tool_error("input %s: %s takes %sfile, and there is no file '%s'", t->name, type_text(a, &type),
+               type.rank ? "a " : type.element == DTYPE_BOOL ? "true, false or a " : "a number or a ", text);
     return false;
   }
   const data_request request = {.paths = &text, .path_count = 1, .type = type, .name = t->name};

@@ -92,6 +92,8 @@ static const struct {
     {"{}", UINT64_MAX, 0, "longer than 100 MB"},
     {"{}", UINT64_MAX - 7, 0, "longer than 100 MB"},
     {"{}", 3, 0, "longer than the file"},
+    {"UMPY", 0x4e93, 0, "of another kind"},
+    {"w: f32", UINT64_MAX, 0, "of another kind"},
     {"{", 0, 0, "not valid JSON"},
     {"{} x", 0, 0, "not valid JSON"},
     {"[]", 0, 0, "not a JSON object"},

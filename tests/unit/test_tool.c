@@ -15,6 +15,7 @@
 #include "data.h"
 #include "file.h"
 #include "safetensors.h"
+#include "version.h"
 
 static char folder[] = "/tmp/dnn-tool-XXXXXX";
 static arena *memory;
@@ -50,7 +51,7 @@ static void expect(const char *arguments, int status, const char *part) {
 static void help_and_wrong_use(void **state) {
   (void)state;
   expect("--help", 0, "usage: dnn COMMAND");
-  expect("--version", 0, "dnn ");
+  expect("--version", 0, "dnn " DNN_VERSION "\n");
   expect("train --help", 0, "--resume");
   expect("run --help", 0, "ENTRY");
   expect("check --help", 0, "--range=NAME=LO:HI");
@@ -72,6 +73,7 @@ static void help_and_wrong_use(void **state) {
   expect("check --steps", 2, "dnn check: option '--steps' requires an argument");
   expect("info --task=fit x.dnn", 2, "task"); /* not an option of info */
   expect("train --threads=0 x.dnn", 2, "--threads wants N");
+  expect("train --threads=100000 x.dnn", 2, "--threads wants N from 1 to 1024, not '100000'");
   expect("train --seed=-1 x.dnn", 2, "--seed wants N");
   expect("train --epochs=1e9 x.dnn", 2, "--epochs wants N");
   expect("train -D B x.dnn", 2, "--define wants NAME=VALUE");
@@ -262,6 +264,17 @@ static void runs_on_class_numbers(void **state) {
          0, "loss: f32[2]\n");
 }
 
+static void runs_on_truth_values(void **state) {
+  (void)state;
+  write_file("truth.dnn", "entry e(b: bool) -> (y: f32) { y = b ? 3.0 : 4.0 }\n");
+  const char *run = arena_printf(memory, "run %s e", path_of("truth.dnn"));
+  expect(arena_printf(memory, "%s b=true", run), 0, "y: f32 3\n");
+  expect(arena_printf(memory, "%s b=1", run), 0, "y: f32 3\n");
+  expect(arena_printf(memory, "%s b=false", run), 0, "y: f32 4\n");
+  expect(arena_printf(memory, "%s b=maybe", run), 1, "input b: bool takes true, false or a file, and there is no file");
+  expect(arena_printf(memory, "%s b=2", run), 1, "2 does not fit input b: bool");
+}
+
 /* A model's functions are its own, though the program has others of their names: csv_init of libcsv,
  * zip_open of libzip. */
 static void names_of_libraries_are_free(void **state) {
@@ -396,6 +409,7 @@ int main(void) {
       cmocka_unit_test(runs_at_a_size),
       cmocka_unit_test(runs_on_files),
       cmocka_unit_test(runs_on_class_numbers),
+      cmocka_unit_test(runs_on_truth_values),
       cmocka_unit_test(names_of_libraries_are_free),
       cmocka_unit_test(words_of_c_are_names),
       cmocka_unit_test(runs_on_one_of_several),

@@ -330,6 +330,13 @@ static void damaged_checkpoints_are_refused(void **state) {
   assert_true(checkpoint_weights(memory, path, &instance, false, &error));
   assert_false(checkpoint_weights(memory, path, &instance, true, &error));
   assert_non_null(strstr(error, "has no b"));
+  file.tensors[0].name = "weight";
+  assert_true(safetensors_write(memory, path, &file, &error));
+  assert_false(checkpoint_weights(memory, path, &instance, true, &error));
+  assert_non_null(strstr(error, "cannot take weights from "));
+  assert_non_null(strstr(error, "none of its names is one of this model"));
+  assert_non_null(strstr(error, "--map"));
+  file.tensors[0].name = "w";
   file.tensors[0].rank = 2;
   file.tensors[0].extents[1] = 1;
   assert_true(safetensors_write(memory, path, &file, &error));
