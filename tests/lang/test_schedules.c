@@ -67,6 +67,8 @@ static const struct {
     {"inverse_sqrt(1.0, 1)", without_warm_up},
     {"triangular(0.25, 1.0, 0)", low},
     {"linear(1.0, 0.5, 0)", linear},
+    {"warm_restarts(1.0, 0.5, 0)", cosine},
+    {"warm_restarts(1.0, 0.5, 0, 2)", cosine},
     {"warm_restarts(1.0, 0.5, 6)", restarts},
     {"warm_restarts(1.0, 0.5, 2, 2)", longer_restarts},
 };
