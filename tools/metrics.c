@@ -60,7 +60,9 @@ const char *averages_save(arena *a, const averages *m) {
 
 bool averages_restore(averages *m, const char *text) {
   char *end;
+  averages_clear(m);
   m->rows = strtod(text, &end);
+  if (end != text && m->rows == 0) return true;
   for (int i = 0; i < m->count; i++) {
     if (*end != ' ') return false;
     m->sums[i] = strtod(end, &end);

@@ -25,7 +25,8 @@ double averages_mean(const averages *m, int metric);
 /* "loss 0.2713  accuracy 0.9034", in arena memory. */
 const char *averages_text(arena *a, const averages *m);
 
-/* The exact state as text, and back; false where the text is not of these averages. */
+/* The exact state as text, and back; false where the text is not of these averages. Without rows it is of any, as at
+ * the end of an epoch in checkpoints from before a result was a metric. */
 const char *averages_save(arena *a, const averages *m);
 bool averages_restore(averages *m, const char *text);
 

@@ -262,6 +262,23 @@ static void change_checkpoint(const char *name, const char *without, const char 
   assert_true(safetensors_write(memory, path, file, &error));
 }
 
+/* As those before integers were metrics. */
+static void sums_without_rows_are_of_any_metrics(void **state) {
+  (void)state;
+  program *p = line_program(0.05);
+  options o = line_options();
+  assert_int_equal(train("fewer", p, o), 0);
+  assert_int_equal(train("further", p, (o.epochs = 6, o)), 0);
+  change_checkpoint("fewer", "dnn.sums", "");
+  const char *error = NULL, *path = path_of("fewer/checkpoint.safetensors");
+  safetensors *file = safetensors_read(memory, path, &error);
+  safetensors_describe(memory, file, "dnn.sums", "0x0p+0");
+  assert_true(safetensors_write(memory, path, file, &error));
+  o.resume = true;
+  assert_int_equal(train("fewer", p, o), 0);
+  assert_same_file("further/checkpoint.safetensors", "fewer/checkpoint.safetensors");
+}
+
 static void checkpoints_without_definitions_are_taken(void **state) {
   (void)state;
   program *p = line_program(0.05);
@@ -535,6 +552,7 @@ int main(void) {
       cmocka_unit_test(resuming_changes_nothing),
       cmocka_unit_test(interruption_changes_nothing),
       cmocka_unit_test(definitions_have_to_agree),
+      cmocka_unit_test(sums_without_rows_are_of_any_metrics),
       cmocka_unit_test(checkpoints_without_definitions_are_taken),
       cmocka_unit_test(nothing_of_a_checkpoint_is_lost),
       cmocka_unit_test(seeds_differ),
