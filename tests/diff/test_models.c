@@ -1,6 +1,6 @@
 /* Whole models in f64: every entry, several steps of training, within 1e-9 of the interpreter. Three
  * models are compiled for each width of vectors, and for the first the loop interpreter runs too; the
- * others, at small sizes, share the widths among them. Of the programs of tests/lang the loops run, as
+ * others, at small sizes, share the widths among them, and their gradients are compared with differences. Of the programs of tests/lang the loops run, as
  * tests/lang/test_programs.c runs their C. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "check.h"
 #include "differential.h"
 #include "golden.h"
 #include "source.h"
@@ -21,16 +22,25 @@ typedef struct model_file {
   int definition_count;
   const target *target;
   differential_ways ways;
+  bool gradients;
 } model_file;
 
-static const char *check_model(arena *a, void *context) {
+/* What differs is printed. */
+static bool gradients_hold(arena *a, const program *p) {
+  check_counts counts = {0};
+  const options how = {.directions = 1};
+  return check_gradients(a, p, &how, &counts) == 0;
+}
+
+static const char *check_file(arena *a, void *context) {
   const model_file *m = context;
   diagnostics *d = diag_new(a);
   const source *text = source_read(a, d, m->path);
-  const elaborate_options options = {
+  const elaborate_options how_elaborated = {
       .real_f64 = true, .definitions = m->definitions, .definition_count = m->definition_count};
-  program *p = text ? elaborate(a, d, text, &options) : NULL;
+  program *p = text ? elaborate(a, d, text, &how_elaborated) : NULL;
   if (!p) return "the model was refused";
+  if (m->gradients && !gradients_hold(a, p)) return "gradients differ from finite differences";
   const differential how = {.target = m->target,
                             .ways = m->ways,
                             .seed = 3,
@@ -49,8 +59,8 @@ static void agrees_on_all_targets(const char *path, const definition *definition
   assert_non_null(targets[0]);
   for (int i = 0; targets[i]; i++) {
     if (i > 0 && targets[i]->vector_bytes == 16 && targets[i - 1]->vector_bytes == 16) continue;
-    model_file m = {path, definitions, count, targets[i], i ? COMPILED : ALL_WAYS};
-    const char *wrong = differential_apart(a, check_model, &m);
+    model_file m = {path, definitions, count, targets[i], i ? COMPILED : ALL_WAYS, false};
+    const char *wrong = differential_apart(a, check_file, &m);
     if (wrong) fail_msg("%s, %s: %s", path, targets[i]->cpu, wrong);
   }
   arena_free(a);
@@ -142,8 +152,8 @@ static void agrees_on_one_target(arena *a, int turn, const char *path, const def
   int target_count = 0;
   while (targets[target_count]) target_count++;
   assert_true(target_count > 0);
-  model_file m = {path, definitions, count, targets[turn % target_count], ways};
-  const char *wrong = differential_apart(a, check_model, &m);
+  model_file m = {path, definitions, count, targets[turn % target_count], ways, ways == ALL_WAYS};
+  const char *wrong = differential_apart(a, check_file, &m);
   if (wrong) fail_msg("%s, %s: %s", path, m.target->cpu, wrong);
 }
 
