@@ -171,7 +171,8 @@ static const char *batch_constant(const elaborator *e, const ast *entry) {
 }
 
 static void run_body(elaborator *e, const ast *entry, bool training_set) {
-  if (!training_set) e->frame->training = training_reaches(e, entry);
+  bool guessed = false;
+  if (!training_set) e->frame->training = training_reaches(e, entry, &guessed);
   for (int i = 0; i < entry->parameters.count; i++) add_input(e, entry, entry->parameters.items[i]);
   value v = statement_block(e, entry->body, entry->type || !entry->results.count);
   if (!value_is(v, VALUE_NONE) || entry->type) add_output(e, entry->body, "value", entry->type, v);
@@ -180,6 +181,9 @@ static void run_body(elaborator *e, const ast *entry, bool training_set) {
   if (!training_set && e->training_used && e->param_written && !e->frame->training)
     elaborator_error(e, entry->at, "this entry updates a param in a way that was not foreseen; "
                      "set [training = true]");
+  if (guessed && e->training_used && !e->param_written && e->frame->training)
+    elaborator_error(e, entry->at, "what this entry updates was taken for a param, which it is not; set "
+                     "[training = false]");
 }
 
 /* The place in the tree of instances for what the entry owns. NULL after an error. */
