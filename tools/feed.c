@@ -152,17 +152,41 @@ static void connect(arena *a, diagnostics *d, data_cache *cache, const program *
   f->pointers[i] = input->memory;
 }
 
-/* The column that tells sequences apart: numbers. NULL after an error. */
-static const array *key_column(arena *a, diagnostics *d, data_cache *cache, const task *t,
-                               const run_source *from, const feed_source *s) {
+/* The input that takes a column of a source; NULL where none does. */
+static const feed_input *taker_of(const feed *f, int number, int column) {
+  for (int i = 0; i < f->input_count; i++) {
+    const run_column *c = find_column(f->run, f->entry->inputs[i].name);
+    if (c && c->source == number && c->column == column) return &f->inputs[i];
+  }
+  return NULL;
+}
+
+/* As what the column is read that tells sequences apart: raw files, which have no type of their own, hold what the
+ * input takes; texts and tables are read as integers. False after an error. */
+static bool key_type(diagnostics *d, const feed *f, int number, const data_column *column, tensor_type *type) {
+  const feed_source *s = &f->sources[number];
+  const feed_input *taker = taker_of(f, number, s->cut.key);
+  const bool raw = !strcmp(column->reader, "raw");
+  *type = raw && taker ? feed_cut_type(&s->cut, &taker->type) : type_of(DTYPE_I64, 1, &(int64_t){1});
+  if (!raw || taker) return true;
+  diag_error(d, column->at, "nothing tells what the raw column %s holds, by which sequences are cut", column->name);
+  diag_note(d, "    give entry %s an input of that name", f->entry->name);
+  return false;
+}
+
+/* The column that tells sequences apart: numbers, one a row. NULL after an error. */
+static const array *key_column(arena *a, diagnostics *d, data_cache *cache, const task *t, const feed *f,
+                               int number) {
+  const run_source *from = &f->run->sources[number];
   const data_set *set = &t->sets[from->set];
   const data_column *column = &set->splits[from->split].columns[from->cut.key];
-  const tensor_type type = type_of(DTYPE_I64, 1, &(int64_t){1});
-  const array *x = cached(a, d, cache, set, column, &type);
-  if (!x || (x->rank && x->extents[0] == s->extent)) return x;
-  diag_error(d, column->at, "column %s, by which sequences are cut, differs from the others in its rows",
+  const int64_t rows = f->sources[number].extent;
+  tensor_type type;
+  const array *x = key_type(d, f, number, column, &type) ? cached(a, d, cache, set, column, &type) : NULL;
+  if (!x || (x->rank == 1 && x->extents[0] == rows)) return x;
+  diag_error(d, column->at, "column %s, by which sequences are cut, is not one number for each row",
              column->name);
-  diag_note(d, "    %s holds %s; the others have %lld rows", x->path, array_text(a, x), (long long)s->extent);
+  diag_note(d, "    %s holds %s; the other columns have %lld rows", x->path, array_text(a, x), (long long)rows);
   return NULL;
 }
 
@@ -176,7 +200,7 @@ static void cut_source(arena *a, diagnostics *d, data_cache *cache, const task *
   const run_source *from = &f->run->sources[number];
   feed_source *s = &f->sources[number];
   const array *key = NULL;
-  if (s->cut.kind == CUT_SEQUENCES && !(key = key_column(a, d, cache, t, from, s))) return;
+  if (s->cut.kind == CUT_SEQUENCES && !(key = key_column(a, d, cache, t, f, number))) return;
   s->first = place_of(from->first, s->extent);
   s->extent = place_of(from->last, s->extent) - s->first;
   s->rows = s->extent;

@@ -1,5 +1,7 @@
 #include "feed_cut.h"
 
+#include "element.h"
+
 tensor_type feed_cut_type(const data_cut *cut, const tensor_type *input) {
   tensor_type type = *input;
   if (cut->kind == CUT_NONE || type.rank < 2) return type;
@@ -8,12 +10,20 @@ tensor_type feed_cut_type(const data_cut *cut, const tensor_type *input) {
   return type;
 }
 
+/* Whether row i of the key belongs to the sequence of the row before. */
+static bool goes_on(const array *key, bool rising, int64_t i) {
+  if (dtype_is_float(key->element)) {
+    double before = element_real(key->element, key->data, i - 1), at = element_real(key->element, key->data, i);
+    return rising ? at > before : at == before;
+  }
+  int64_t before = element_int(key->element, key->data, i - 1), at = element_int(key->element, key->data, i);
+  return rising ? at > before : at == before;
+}
+
 static const char *find_sequences(arena *a, feed_source *s, const array *key) {
-  const int64_t *at = (const int64_t *)key->data + s->first;
   s->starts = arena_array_of(a, s->extent + 1, int64_t);
   for (int64_t i = 0, start = 0; i < s->extent; i++) {
-    bool goes_on = i > 0 && (s->cut.rising ? at[i] > at[i - 1] : at[i] == at[i - 1]);
-    if (!goes_on) s->starts[s->rows++] = start = i;
+    if (i == 0 || !goes_on(key, s->cut.rising, s->first + i)) s->starts[s->rows++] = start = i;
     if (i - start < s->cut.length) continue;
     return arena_printf(a, "a sequence of more than %lld rows begins at row %lld", (long long)s->cut.length,
                         (long long)(s->first + start));

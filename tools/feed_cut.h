@@ -13,7 +13,7 @@ typedef struct feed_piece {
 tensor_type feed_cut_type(const data_cut *cut, const tensor_type *input);
 
 /* Sets the number of pieces that the source's extent gives, for batches of so many. key: of sequences,
- * the column that tells them apart, of i64. A message where it gives none. */
+ * the column that tells them apart, one number of any type for each row. A message where it gives none. */
 const char *feed_cut_rows(arena *a, feed_source *s, const array *key, int64_t batch);
 
 feed_piece feed_cut_piece(const feed_source *s, int64_t row);

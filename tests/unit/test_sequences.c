@@ -8,6 +8,9 @@
 
 #include <cmocka.h>
 
+#include "data.h"
+#include "element.h"
+#include "file.h"
 #include "tool_case.h"
 
 enum { ROWS = 26 };
@@ -140,9 +143,75 @@ static void made_data_is_resumed(void **state) {
   tool_expect_same("seeds/seed-0/train.csv", "made/train.csv");
 }
 
+enum { KEYS = 23 };
+
+/* Sequences of 5, 3, 7 and 8 rows, of which the third is below the others. */
+static const int keys[KEYS] = {5, 5, 5, 5, 5, 9, 9, 9, 1, 1, 1, 1, 1, 1, 1, 7, 7, 7, 7, 7, 7, 7, 7};
+
+/* words.npy: of this type, `columns` numbers a row, none where the row is one number. */
+static void write_keys(dtype element, int columns, int rows) {
+  const char *error = NULL;
+  array x = {.element = element, .rank = columns ? 2 : 1, .extents = {rows, columns}};
+  x.data = arena_alloc(tool_arena(), (size_t)array_bytes(&x));
+  for (int64_t i = 0; i < array_elements(&x); i++) {
+    int key = keys[columns ? i / columns : i];
+    if (dtype_is_float(element)) element_set_real(element, x.data, i, key + 0.5);
+    else element_set_int(element, x.data, i, key);
+  }
+  assert_true(npy_write(tool_arena(), tool_path("keys/words.npy"), &x, &error));
+}
+
+/* The lengths, which are the first column of a file of results. */
+static void expect_sizes(const char *name, const char *expected) {
+  const char *text = tool_shell("tail -n +2 %s | cut -d, -f1 | tr '\\n' ' '", tool_path("%s", name));
+  if (strcmp(text, expected)) fail_msg("%s: %s, not %s", name, text, expected);
+}
+
+static void keys_are_numbers_of_any_type(void **state) {
+  (void)state;
+  static const dtype elements[] = {DTYPE_U8, DTYPE_I8, DTYPE_I32, DTYPE_I64, DTYPE_F16, DTYPE_F32, DTYPE_F64};
+  tool_points("keys/points.npy", KEYS, 1);
+  for (size_t i = 0; i < sizeof elements / sizeof *elements; i++) {
+    write_keys(elements[i], 0, KEYS);
+    tool_expect(0, "train keys.dnn --data . --task by --out keys-out --overwrite");
+    expect_sizes("keys-out/by.csv", "5 3 7 8 ");
+    expect_sizes("keys-out/later.csv", "3 3 7 8 ");
+    expect_sizes("keys-out/rising.csv", "1 1 1 1 2 1 1 1 1 1 1 1 1 2 1 1 1 1 1 1 1 ");
+  }
+}
+
+/* Raw files hold what the entry takes. */
+static void raw_keys_are_what_the_input_takes(void **state) {
+  (void)state;
+  const char *error = NULL;
+  unsigned char bytes[KEYS];
+  for (int i = 0; i < KEYS; i++) bytes[i] = (unsigned char)keys[i];
+  assert_true(file_replace(tool_arena(), tool_path("keys/words.raw"), 1, &(file_part){bytes, KEYS}, &error));
+  tool_expect(0, "train keys.dnn --data . --task raw --out raw-out");
+  expect_sizes("raw-out/raw.csv", "5 3 7 8 ");
+  const char *text = tool_expect(1, "train keys.dnn --data . --task untold --out untold");
+  assert_non_null(strstr(text, "nothing tells what the raw column word holds, by which sequences are cut\n"));
+}
+
+static void expect_no_key(const char *held) {
+  const char *text = tool_expect(1, "train keys.dnn --data . --task by --out no-key");
+  assert_non_null(strstr(text, "column word, by which sequences are cut, is not one number for each row\n"
+                               "    d = data(\"keys\""));
+  if (!strstr(text, held)) fail_msg("%s\nis not in\n%s", held, text);
+}
+
+static void keys_are_one_number_for_each_row(void **state) {
+  (void)state;
+  write_keys(DTYPE_I64, 2, KEYS);
+  expect_no_key("words.npy holds i64[23, 2]; the other columns have 23 rows");
+  write_keys(DTYPE_U8, 0, KEYS - 1);
+  expect_no_key("words.npy holds u8[22]; the other columns have 23 rows");
+}
+
 static int set_up(void **state) {
   if (tool_set_up(state)) return -1;
   tool_copy("tests/unit/tasks/sequences.dnn", "sequences.dnn");
+  tool_copy("tests/unit/tasks/keys.dnn", "keys.dnn");
   tool_copy("tests/unit/tasks/generated.dnn", "generated.dnn");
   tool_points("pieces/unused.npy", 1, 1); /* makes the folder */
   FILE *letters = fopen(tool_path("pieces/letters.txt"), "w");
@@ -166,6 +235,9 @@ int main(void) {
       cmocka_unit_test(a_part_of_a_pass_has_epochs),
       cmocka_unit_test(entries_make_data),
       cmocka_unit_test(made_data_is_resumed),
+      cmocka_unit_test(keys_are_numbers_of_any_type),
+      cmocka_unit_test(raw_keys_are_what_the_input_takes),
+      cmocka_unit_test(keys_are_one_number_for_each_row),
       cmocka_unit_test(data_that_cannot_be_cut_is_refused),
   };
   return cmocka_run_group_tests(tests, set_up, tool_tear_down);
