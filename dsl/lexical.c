@@ -18,16 +18,24 @@ static const char *called_name(const ast *callee) {
   return callee->kind == AST_NAME || callee->kind == AST_MEMBER ? callee->name : "call";
 }
 
+static const ast *first_stage(const ast *with) {
+  while (with->kind == AST_PIPE) with = with->left;
+  return with;
+}
+
+static void add(collection *c, const ast *site, const ast *callee) {
+  arena_push(c->arena, c->lexical->by_name, c->lexical->count) =
+      (call_site){.site = site, .callee = callee, .name = called_name(callee)};
+}
+
 static bool collect(const ast *n, void *context) {
   collection *c = context;
   bool body = n->kind == AST_FUNCTION || n->kind == AST_ENTRY || n->kind == AST_TASK;
   if (body && n != c->lexical->root) return false;
-  const ast *callee = n->kind == AST_CALL                                     ? n->base
-                      : n->kind == AST_PIPE && n->right->kind != AST_CALL ? n->right
-                                                                          : NULL;
-  if (callee)
-    arena_push(c->arena, c->lexical->by_name, c->lexical->count) =
-        (call_site){.site = n, .callee = callee, .name = called_name(callee)};
+  if (n->kind == AST_CALL) add(c, n, n->base);
+  if (n->kind == AST_PIPE && n->right->kind != AST_CALL) add(c, n, n->right);
+  const ast *stage = n->kind == AST_MINIMIZE ? first_stage(n->with) : NULL;
+  if (stage && stage->kind != AST_CALL) add(c, stage, stage);
   return true;
 }
 

@@ -7,7 +7,8 @@
 #include "ast.h"
 
 typedef struct call_site {
-  const ast *site;     /* the CALL, or the PIPE where its right side is not one */
+  const ast *site;     /* the CALL; the PIPE where its right side is not one; the first stage after
+                          `with` where it is not one */
   const ast *callee;
   const char *name;    /* the name that is called: f of f(x), f[3](x), net.f(x); else "call" */
   int ordinal;

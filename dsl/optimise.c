@@ -75,11 +75,7 @@ static stage read_stage(elaborator *e, const ast *n, const ast *pipe) {
   bool call = n->kind == AST_CALL;
   stage s = {.source = n, .callee = expression_value(e, call ? n->base : n)};
   if (call) s.rest = expression_arguments(e, &n->items);
-  const ast *site = call ? n : pipe;
-  s.label = site && lexical_find(e->frame->lexical, site) ? elaborator_label(e, site)
-            : value_is(s.callee, VALUE_FUNCTION)
-                ? arena_printf(e->arena, "%s%s", s.callee.function->name, e->frame->indices)
-                : "stage";
+  s.label = elaborator_label(e, !call && pipe ? pipe : n);
   return s;
 }
 

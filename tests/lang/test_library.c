@@ -293,6 +293,55 @@ static void noise(void **state) {
   model_free(m);
 }
 
+/* A stage is told apart by its place however it is written: as a call, by its bare name, with brackets. */
+static void stages_by_bare_name(void **state) {
+  (void)state;
+  model *m = model_new("param w: f32 = 1\n"
+                       "fn inertia(w, g) { state v = zeros_like(w); v <- 0.5 * v + g; w - 0.1 * v }\n"
+                       "fn scaled[by = 2](ws, gs) { state seen = 0; seen <- seen + 1; by * gs }\n"
+                       "entry f() {\n"
+                       "  minimize w * 1.0 over w with inertia\n"
+                       "  minimize w * 1.0 over w with inertia\n"
+                       "  minimize w * 1.0 over w with inertia()\n"
+                       "  minimize w * 1.0 over w with scaled |> scaled |> inertia\n"
+                       "  minimize w * 1.0 over w with scaled[3] |> scaled[3] |> inertia\n"
+                       "}\n", NULL);
+  model_run(m, "f", NULL);
+  expect_real("one step", model_slot_real(m, "w", 0), 1 - 0.1 * (1 + 1 + 1 + 4 + 9));
+  model_run(m, "f", NULL);
+  expect_real("two steps", model_slot_real(m, "w", 0), 1 - 0.1 * 2.5 * (1 + 1 + 1 + 4 + 9));
+  expect_real("first", model_slot_real(m, "f.inertia_0.w.v", 0), 1.5);
+  expect_real("second", model_slot_real(m, "f.inertia_1.w.v", 0), 1.5);
+  expect_real("call", model_slot_real(m, "f.inertia_2.w.v", 0), 1.5);
+  expect_real("fourth", model_slot_real(m, "f.inertia_3.w.v", 0), 6);
+  expect_real("last", model_slot_real(m, "f.inertia_4.w.v", 0), 13.5);
+  assert_int_equal(m->program->slot_count, 1 + 5 + 4);
+  model_free(m);
+}
+
+/* No two places give the same noise. */
+static void noise_by_bare_name(void **state) {
+  (void)state;
+  model *m = model_new("use optim\n"
+                       "first = gradient_noise\n"
+                       "second = gradient_noise\n"
+                       "param a: f32[100] = 0\nparam b: f32[100] = 0\n"
+                       "param c: f32[100] = 0\nparam d: f32[100] = 0\n"
+                       "entry f() {\n"
+                       "  minimize sum(a) over a with gradient_noise |> sgd(1)\n"
+                       "  minimize sum(b) over b with gradient_noise |> sgd(1)\n"
+                       "  minimize sum(c) over c with first |> sgd(1)\n"
+                       "  minimize sum(d) over d with second |> sgd(1)\n"
+                       "}\n", NULL);
+  model_run(m, "f", NULL);
+  const double *drawn[] = {model_slot(m, "a")->reals, model_slot(m, "b")->reals, model_slot(m, "c")->reals,
+                           model_slot(m, "d")->reals};
+  for (int i = 0; i < 100; i++)
+    for (int k = 0; k < 4; k++)
+      for (int l = 0; l < k; l++) assert_true(drawn[k][i] != drawn[l][i]);
+  model_free(m);
+}
+
 /* w goes down by 2 a step, from 1. */
 static void averages(void **state) {
   (void)state;
@@ -332,6 +381,8 @@ int main(void) {
       cmocka_unit_test(dropouts_of_everything),
       cmocka_unit_test(optimisers),
       cmocka_unit_test(noise),
+      cmocka_unit_test(stages_by_bare_name),
+      cmocka_unit_test(noise_by_bare_name),
       cmocka_unit_test(averages),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
