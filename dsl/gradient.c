@@ -94,21 +94,20 @@ static value leaf_gradients(elaborator *e, const sweep *s, value v, bool *any) {
   return value_tensor(g ? g : build_splat(e->graph, &v.node->type, 0));
 }
 
-/* The loss depends on none of the leaves: perhaps on an older version of one. */
-static value independent(elaborator *e, location at, const sweep *s, node *const *nodes,
-                         int count) {
+/* Poison, after an error, where the loss depends not on a leaf, but on what it was before an update. */
+static value check_versions(elaborator *e, location at, const sweep *s, node *const *nodes, int count) {
   for (int i = 0; i < e->slot_count; i++) {
     const slot_record *r = e->slots[i];
     if (r->graph != e->graph || !r->written || !r->first) continue;
     for (int k = 0; k < count; k++)
-      if (nodes[k] == r->current && grad_depends(e->graph, s->loss, r->first))
+      if (nodes[k] == r->current && !grad_of(s->gradients, nodes[k]) && grad_depends(e->graph, s->loss, r->first))
         return elaborator_error(e, at,
                                 "the loss, computed at %s, depends on `%s` as it was before the "
                                 "update at %s",
                                 diag_place(e->arena, s->loss->at), r->slot.path,
                                 diag_place(e->arena, r->written_at));
   }
-  return elaborator_error(e, at, "the loss does not depend on this%s", take_in_advice(e, count, nodes));
+  return value_none();
 }
 
 value gradient_of(elaborator *e, location at, value loss, value wanted) {
@@ -130,7 +129,9 @@ value gradient_of(elaborator *e, location at, value loss, value wanted) {
   }
   bool any = false;
   value result = leaf_gradients(e, s, wanted, &any);
-  return any ? result : independent(e, at, s, nodes, count);
+  if (value_is_poison(check_versions(e, at, s, nodes, count))) return (value){0};
+  if (any) return result;
+  return elaborator_error(e, at, "the loss does not depend on this%s", take_in_advice(e, count, nodes));
 }
 
 /* --- forward mode --------------------------------------------------------------------------- */
