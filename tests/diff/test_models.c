@@ -134,7 +134,7 @@ static const struct {
     {"models/generative/iwae.dnn",
      {{"B", "2"}, {"EDGE", "4"}, {"UNITS", "4"}, {"Z", "2"}, {"K", "2"}, {"DRAWS", "3"}}},
     {"models/generative/gan.dnn",
-     {{"B", "3"}, {"EDGE", "4"}, {"UNITS", "4"}, {"Z", "2"}, {"JUDGED", "3"}}},
+     {{"B", "3"}, {"EDGE", "4"}, {"UNITS", "4"}, {"Z", "2"}, {"JUDGED", "3"}, {"WINDOWS", "5"}}},
     {"models/generative/nade.dnn", {{"B", "3"}, {"EDGE", "4"}, {"UNITS", "4"}}},
     {"models/autoencoders/contractive.dnn",
      {{"B", "3"}, {"EDGE", "4"}, {"UNITS", "12"}, {"DRAWS", "2"}}},
