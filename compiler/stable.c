@@ -61,19 +61,57 @@ static node *under_repetition(node *n) {
   return n;
 }
 
-/* Has the maximum been subtracted already? Then nothing can overflow. */
-static bool is_shifted(const node *x) {
+/* What `shift` was given, and what stands in `stop_gradient`; others as they are. */
+static const node *under_shift(const node *n) {
+  if (is_map(n, SCALAR_STOP)) n = n->operands[0];
+  if (!is_map(n, SCALAR_SELECT) || !is_constant(n->operands[2], 0)) return n;
+  const node *finite = n->operands[0], *largest = n->operands[1];
+  if (!is_map(finite, SCALAR_EQ) || !is_map(finite->operands[0], SCALAR_SUB)) return n;
+  node *const *difference = finite->operands[0]->operands;
+  return difference[0] == largest && difference[1] == largest ? largest : n;
+}
+
+/* Is b the reduction, perhaps held, repeated along the axes that it reduced? */
+static bool repeats_reduced(const node *b, const node *reduction) {
+  if (b->op != OP_BROADCAST) return false;
+  int count, rank = 0;
+  const int64_t *reduced = node_ints(reduction, 0, &count), *places = node_ints(b, 1, NULL);
+  const node *kept = under_shift(b->operands[0]);
+  bool reshaped = kept->op == OP_RESHAPE;
+  if ((reshaped ? under_shift(kept->operands[0]) : kept) != reduction) return false;
+  if (reshaped && kept->type.rank != b->type.rank) return false;
+  for (int axis = 0; axis < b->type.rank; axis++) {
+    bool gone = axes_contain(reduced, count, axis);
+    dim extent = gone ? dim_fixed(1) : b->type.dims[axis];
+    if (reshaped && !dim_equal(kept->type.dims[axis], extent)) return false;
+    if (!reshaped && !gone && places[rank++] != axis) return false;
+  }
+  return true;
+}
+
+static const node *under_copies(const node *n) {
+  while (n->op == OP_BROADCAST || n->op == OP_RESHAPE) n = n->operands[0];
+  const node *under = under_shift(n);
+  return under == n ? n : under_copies(under);
+}
+
+/* Has from each term the maximum over some of the sum's axes been subtracted? Then nothing can overflow, and
+ * every sum has a term 1. */
+static bool is_shifted(const node *x, const node *sum) {
   if (!is_map(x, SCALAR_SUB)) return false;
-  node *by = under_repetition(x->operands[1]);
-  if (is_map(by, SCALAR_STOP)) by = under_repetition(by->operands[0]);
-  if (is_map(by, SCALAR_SELECT)) by = by->operands[1]; /* as `shift` makes it */
-  return by->op == OP_MAX && by->operands[0] == x->operands[0];
+  const node *by = x->operands[1], *largest = under_copies(by);
+  if (largest->op != OP_MAX || largest->operands[0] != x->operands[0]) return false;
+  int count, summed_count;
+  const int64_t *axes = node_ints(largest, 0, &count), *summed = node_ints(sum, 0, &summed_count);
+  for (int i = 0; i < count; i++)
+    if (!axes_contain(summed, summed_count, axes[i])) return false;
+  return repeats_reduced(by, largest);
 }
 
 /* For sum = the sum of exp x over some axes: the same of x - m; m along the kept axes. NULL where
  * it is another sum. */
 static node *shifted_sum(graph *g, const node *sum, node **x, node **m, node **shifted) {
-  if (sum->op != OP_SUM || !(*x = exponent(sum->operands[0])) || is_shifted(*x)) return NULL;
+  if (sum->op != OP_SUM || !(*x = exponent(sum->operands[0])) || is_shifted(*x, sum)) return NULL;
   int count;
   const int64_t *axes = node_ints(sum, 0, &count);
   *m = shift(g, build_reduce(g, OP_MAX, *x, count, axes));
@@ -177,22 +215,6 @@ static node *logistic_exponent(const node *n) {
   if (!is_map(n, SCALAR_ADD)) return NULL;
   if (is_constant(n->operands[0], 1)) return exponent(n->operands[1]);
   return is_constant(n->operands[1], 1) ? exponent(n->operands[0]) : NULL;
-}
-
-/* Is b the reduction repeated along the axes that it reduced? */
-static bool repeats_reduced(const node *b, const node *sum) {
-  if (b->op != OP_BROADCAST) return false;
-  int count, rank = 0;
-  const int64_t *reduced = node_ints(sum, 0, &count), *places = node_ints(b, 1, NULL);
-  const node *kept = b->operands[0];
-  if (kept != sum && (kept->op != OP_RESHAPE || kept->operands[0] != sum)) return false;
-  if (kept != sum && kept->type.rank != b->type.rank) return false;
-  for (int axis = 0; axis < b->type.rank; axis++) {
-    bool gone = axes_contain(reduced, count, axis);
-    if (kept != sum && dim_equal(kept->type.dims[axis], dim_fixed(1)) != gone) return false;
-    if (kept == sum && !gone && places[rank++] != axis) return false;
-  }
-  return true;
 }
 
 /* exp x / sum exp x */

@@ -170,6 +170,33 @@ static void infinities_pass(void **state) {
   arena_free(a);
 }
 
+/* Where another maximum than the sum's own was subtracted, terms still overflow or vanish. */
+static void other_maxima_stay(void **state) {
+  (void)state;
+  model *m = model_new("entry f(x: f64[2, 2]) -> (whole, across, chosen, part, own, held, one) {\n"
+                       "  whole = log(sum[-1](exp(x - max(x))))\n"
+                       "  across = log(sum[-1](exp(x - max[-1](x))))\n"
+                       "  chosen = log(sum[-1](exp(x - (x[0, 0] > 5 ? max[-1, keep: true](x) : 0))))\n"
+                       "  part = log(sum(exp(x - max[0](x)))) * ones[2]()\n"
+                       "  own = log(sum[-1](exp(x - max[-1, keep: true](x))))\n"
+                       "  held = log(sum[-1](exp(x - stop_gradient(max[-1](x))[:, new])))\n"
+                       "  e = exp(x[1:2])\n"
+                       "  one = (e / sum[-1, keep: true](e))[0]\n"
+                       "}\n", NULL);
+  const double values[] = {0, 0, 1000, 2000};
+  const double expected[][2] = {{log(2) - 2000, 0}, {0, 1000}, {log(2), 2000}, {log(2), log(2)},
+                                {log(2), 0},        {log(2), 0}, {0, 1}};
+  tensor_type type = type_of(DTYPE_F64, 2, (int64_t[]){2, 2});
+  tensor *x = tensor_new(m->arena, &type);
+  memcpy(x->reals, values, sizeof values);
+  tensor **outputs = model_run(m, "f", (const tensor *[]){x});
+  for (size_t k = 0; k < sizeof expected / sizeof *expected; k++)
+    for (int i = 0; i < 2; i++)
+      if (!compare_real(outputs[k]->reals[i], expected[k][i], (tolerance){0, 1e-14}))
+        fail_msg("output %zu, row %d: %.17g where %.17g is right", k, i, outputs[k]->reals[i], expected[k][i]);
+  model_free(m);
+}
+
 /* A sum that is repeated along other axes than its own is no softmax. */
 static void other_quotients_stay(void **state) {
   (void)state;
@@ -229,6 +256,7 @@ int main(void) {
       cmocka_unit_test(finite_to_second_order),
       cmocka_unit_test(accurate_near_zero),
       cmocka_unit_test(infinities_pass),
+      cmocka_unit_test(other_maxima_stay),
       cmocka_unit_test(other_quotients_stay),
       cmocka_unit_test(values_between),
   };
