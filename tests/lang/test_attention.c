@@ -87,7 +87,7 @@ static void addresses_are_their_equations(void **state) {
                "  a = cosines(k, m)\n"
                "  rows = for i in 0..4 {\n"
                "    r = m[:, i]\n"
-               "    emit sum[1](r * k) / (sqrt(sum[1](r ** 2)) * sqrt(sum[1](k ** 2)) + 1e-6)\n"
+               "    emit sum[1](r * k) / sqrt(sum[1](r ** 2) * sum[1](k ** 2) + 1e-12)\n"
                "  }\n"
                "  b = stack[1](rows)\n"
                "}\n", -1, 1);
@@ -105,6 +105,23 @@ static void addresses_are_their_equations(void **state) {
                "  a = sharpened(0.25 * ones[2, 4](), 100.0)\n"
                "  b = 0.25 * ones[2, 4]()\n"
                "}\n", 0, 1);
+}
+
+/* At the zeros that a memory begins with, a row's is the key over the square root of the small number; the key's 0. */
+static void addresses_have_gradients_at_zero(void **state) {
+  (void)state;
+  expect_equal("entry e(k: f32[2, 3]) -> (a, b) {\n"
+               "  m = zeros[2, 4, 3]()\n"
+               "  y = sum(cosines(k, m))\n"
+               "  a = concat[1](grad(y, m), grad(y, k)[:, new])\n"
+               "  b = concat[1](k[:, new] * 1e6 + m, zeros[2, 1, 3]())\n"
+               "}\n", -1, 1);
+  expect_equal("entry e(m: f32[2, 4, 3]) -> (a, b) {\n"
+               "  k = zeros[2, 3]()\n"
+               "  y = sum(cosines(k, m))\n"
+               "  a = concat[1](grad(y, m), grad(y, k)[:, new])\n"
+               "  b = concat[1](0 * m, sum[1, keep: true](m) * 1e6)\n"
+               "}\n", -1, 1);
 }
 
 static void blocks_are_their_equations(void **state) {
@@ -171,6 +188,7 @@ int main(void) {
       cmocka_unit_test(gradients_of_masked_weights),
       cmocka_unit_test(attention_is_its_equations),
       cmocka_unit_test(addresses_are_their_equations),
+      cmocka_unit_test(addresses_have_gradients_at_zero),
       cmocka_unit_test(blocks_are_their_equations),
       cmocka_unit_test(causal_networks_do_not_look_ahead),
       cmocka_unit_test(gradients_are_differences),
