@@ -28,8 +28,16 @@ static node *complement(graph *g, node *y) {
   return build_map2(g, SCALAR_SUB, constant_like(g, y, 1), y);
 }
 
-/* By the base: b x^(b-1). With b = 0 the exponent is replaced by 1, so that 0 times an infinite
- * power does not arise, at any order of differentiation. */
+/* b, or 1 where b = 0 and x = 0, so that 0 times an infinite power does not arise, at any order of
+ * differentiation. Not where b = 0 alone: x^(b-1) is 1 / x there, which the slope by b needs. */
+static node *safe_exponent(graph *g, node *x, node *b) {
+  node *flat = build_map2(g, SCALAR_EQ, b, constant_like(g, b, 0));
+  node *origin = build_map2(g, SCALAR_EQ, x, constant_like(g, x, 0));
+  node *both = build_map2(g, SCALAR_AND, flat, origin);
+  return build_map3(g, SCALAR_SELECT, both, constant_like(g, b, 1), b);
+}
+
+/* By the base: b x^(b-1). */
 static node *pow_base_grad(graph *g, node *x, node *b, node *ct) {
   double exponent;
   node *slope;
@@ -42,9 +50,8 @@ static node *pow_base_grad(graph *g, node *x, node *b, node *ct) {
     slope = mul(g, b, power);
   } else {
     node *one = constant_like(g, b, 1);
-    node *is_zero = build_map2(g, SCALAR_EQ, b, constant_like(g, b, 0));
-    node *safe = build_map3(g, SCALAR_SELECT, is_zero, one, b);
-    slope = mul(g, b, build_map2(g, SCALAR_POW, x, build_map2(g, SCALAR_SUB, safe, one)));
+    node *less = build_map2(g, SCALAR_SUB, safe_exponent(g, x, b), one);
+    slope = mul(g, b, build_map2(g, SCALAR_POW, x, less));
   }
   return mul(g, ct, slope);
 }

@@ -74,6 +74,29 @@ static void powers(void **state) {
   expect_gradient(variable, (double[]){2, 3}, (double[]){12, 8 * log(2)});
 }
 
+/* Of x^b: by x and then by b, and in the other order, at b = 0, where x^(b - 1) (1 + b log x) is 1 / x. */
+static void mixed_derivatives_of_powers(void **state) {
+  (void)state;
+  static const double points[][2] = {{2, 0}, {0.25, 0}, {2, 3}};
+  for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
+    const double x = points[i][0], b = points[i][1], expected = pow(x, b - 1) * (1 + b * log(x));
+    for (int first = 0; first < 2; first++) {
+      arena *a = arena_new();
+      graph *g = graph_from_text(a, "entry f(x: f64, b: f64) { %2 = pow %0, %1: f64 return y = %2 }");
+      node *inputs[] = {g->inputs[0].node, g->inputs[1].node};
+      node *once = grad_of(grad_sweep(g, g->outputs[0].node, 1, &inputs[first]), inputs[first]);
+      node *twice = grad_of(grad_sweep(g, once, 1, &inputs[1 - first]), inputs[1 - first]);
+      graph_add_output(g, "mixed", twice);
+      const tensor values[] = {{.type = inputs[0]->type, .reals = (double *)&x},
+                               {.type = inputs[1]->type, .reals = (double *)&b}};
+      double mixed = evaluate(a, g, (const tensor *[]){&values[0], &values[1]})[1]->reals[0];
+      if (!compare_real(mixed, expected, (tolerance){1e-12, 1e-12}))
+        fail_msg("%g to the %g, by operand %d first: %.17g, not %.17g", x, b, first, mixed, expected);
+      arena_free(a);
+    }
+  }
+}
+
 static void independent_values_have_no_gradient(void **state) {
   (void)state;
   arena *a = arena_new();
@@ -107,6 +130,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(ties_and_kinks),
       cmocka_unit_test(powers),
+      cmocka_unit_test(mixed_derivatives_of_powers),
       cmocka_unit_test(independent_values_have_no_gradient),
       cmocka_unit_test(stop_has_no_derivative),
   };
