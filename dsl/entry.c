@@ -182,8 +182,8 @@ static void run_body(elaborator *e, const ast *entry, bool training_set) {
     elaborator_error(e, entry->at, "this entry updates a param in a way that was not foreseen; "
                      "set [training = true]");
   if (guessed && e->training_used && !e->param_written && e->frame->training)
-    elaborator_error(e, entry->at, "what this entry updates was taken for a param, which it is not; set "
-                     "[training = false]");
+    elaborator_error(e, entry->at, "the text of this entry updates what may be a param, but none is updated; say "
+                     "whether it trains: [training = false] or [training = true]");
 }
 
 /* The place in the tree of instances for what the entry owns. NULL after an error. */
