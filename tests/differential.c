@@ -17,6 +17,7 @@
 #include "cc.h"
 #include "compile.h"
 #include "dnn_rt.h"
+#include "edge_memory.h"
 #include "error_bound.h"
 #include "graph_case.h"
 #include "half.h"
@@ -235,29 +236,6 @@ static size_t bytes_given(const tensor_type *type, int64_t size) {
   return type->rank && type->dims[0].symbol ? all / (size_t)type->dims[0].maximum * (size_t)size : all;
 }
 
-typedef struct mapping {
-  void *pages;
-  size_t bytes;
-} mapping;
-
-static void unmap(void *mapped) {
-  const mapping *m = mapped;
-  munmap(m->pages, m->bytes);
-}
-
-/* A copy that ends, or begins, where memory does that may be read. */
-static void *at_edge(arena *a, const void *bytes, size_t count, bool ends) {
-  const size_t page = (size_t)sysconf(_SC_PAGESIZE), inside = (count + page - 1) / page * page;
-  mapping *m = arena_new_of(a, mapping);
-  *m = (mapping){.bytes = inside + 2 * page};
-  m->pages = mmap(NULL, m->bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  assert_true(m->pages != MAP_FAILED);
-  arena_at_end(a, unmap, m);
-  char *first = (char *)m->pages + page;
-  assert_int_equal(mprotect(first, inside, PROT_READ | PROT_WRITE), 0);
-  return memcpy(first + (ends ? inside - count : 0), bytes, count);
-}
-
 static void **output_arrays(arena *a, const graph *g) {
   void **arrays = arena_array_of(a, g->output_count, void *);
   for (int i = 0; i < g->output_count; i++)
@@ -281,7 +259,7 @@ static call *call_new(trial *t, const graph *g, const module_entry *e, int64_t s
     c->inputs[i] = rounded(a, drawn);
     c->input_arrays[i] = guarded_array(a, type);
     compare_to_array(c->inputs[i], c->input_arrays[i]);
-    c->c_inputs[i] = at_edge(a, c->input_arrays[i], bytes_given(type, size), i % 3 < 2);
+    c->c_inputs[i] = edge_memory_copy(a, c->input_arrays[i], bytes_given(type, size), i % 3 < 2);
   }
   c->slots = arena_array_of(a, t->module->slot_count, tensor *);
   for (int i = 0; i < t->module->slot_count; i++)
