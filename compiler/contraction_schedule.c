@@ -94,7 +94,7 @@ static bool shorten_blocks(const contraction *c, contraction_schedule *s, int op
   int64_t most = (int64_t)((double)now * (LOCAL_BYTES / bytes));
   most = most < 1 ? 1 : most < now ? most : now - 1;
   while (second && units % most) most--;
-  s->block[axis] = most < 1 ? 1 : even_size(units, most) * unit;
+  s->block[axis] = even_size(units, most) * unit;
   return true;
 }
 
