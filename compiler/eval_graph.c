@@ -16,6 +16,14 @@ tensor *tensor_new(arena *a, const tensor_type *type) {
   return t;
 }
 
+_Static_assert(sizeof(double) == sizeof(int64_t), "reals and ints are copied alike");
+
+tensor *tensor_copy(arena *a, const tensor *from) {
+  tensor *copy = tensor_new(a, &from->type);
+  memcpy(copy->reals, from->reals, (size_t)type_elements(&from->type) * sizeof *from->reals);
+  return copy;
+}
+
 void tensor_copy_element(const tensor *from, int64_t from_offset, tensor *to, int64_t to_offset) {
   if (dtype_is_float(to->type.element))
     to->reals[to_offset] = from->reals[from_offset];
@@ -65,15 +73,11 @@ static void round_reals(tensor *t, const evaluation *e) {
   }
 }
 
-_Static_assert(sizeof(double) == sizeof(int64_t), "reals and ints are copied alike");
-
 /* Where an evaluation has turns that the noted one had not, their values are their own. */
 static void hold(held_values *h, tensor *value) {
   const size_t bytes = (size_t)type_elements(&value->type) * sizeof(double);
   if (!h->known) {
-    tensor *kept = tensor_new(h->arena, &value->type);
-    memcpy(kept->reals, value->reals, bytes);
-    arena_push(h->arena, h->values, h->count) = kept;
+    arena_push(h->arena, h->values, h->count) = tensor_copy(h->arena, value);
   } else if (h->next < h->count) {
     const tensor *kept = h->values[h->next++];
     if (type_equal(&kept->type, &value->type)) memcpy(value->reals, kept->reals, bytes);
@@ -95,9 +99,7 @@ static tensor *copy_value(const evaluation *e, const graph *g, const tensor *val
   if (!type_equal(&value->type, &n->type))
     internal_error("graph %s: a value of type %s for %s", g->name,
                    type_text(e->arena, &value->type), type_text(e->arena, &n->type));
-  tensor *copy = tensor_new(e->arena, &n->type);
-  memcpy(copy->reals, value->reals, (size_t)type_elements(&n->type) * sizeof(double));
-  return copy;
+  return tensor_copy(e->arena, value);
 }
 
 void graph_eval_nodes(const evaluation *e, const graph *g, tensor **values, int count,

@@ -18,6 +18,9 @@ struct tensor {
 
 tensor *tensor_new(arena *a, const tensor_type *type); /* zeros */
 
+/* The values of a tensor, without further results of a loop. */
+tensor *tensor_copy(arena *a, const tensor *from);
+
 /* Between tensors of one element type; offsets are row-major. */
 void tensor_copy_element(const tensor *from, int64_t from_offset, tensor *to, int64_t to_offset);
 

@@ -1,7 +1,6 @@
 #include "origin.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "element.h"
 #include "op.h"
@@ -64,12 +63,7 @@ typedef struct turn_search {
   origin found;
 } turn_search;
 
-static const tensor *copied(arena *a, const tensor *t) {
-  if (!t) return NULL;
-  tensor *copy = tensor_new(a, &t->type);
-  memcpy(copy->reals, t->reals, (size_t)type_elements(&t->type) * sizeof *t->reals);
-  return copy;
-}
+static const tensor *copied(arena *a, const tensor *t) { return t ? tensor_copy(a, t) : NULL; }
 
 static bool any_so_far(const step_values *s, const graph_value *items, int count, finiteness least) {
   for (int i = 0; i < count; i++)
