@@ -13,6 +13,7 @@
 #include "slots.h"
 #include "statement.h"
 #include "subscript.h"
+#include "synonyms.h"
 #include "task.h"
 
 /* --- names ---------------------------------------------------------------------------------- */
@@ -52,6 +53,9 @@ static value unknown_name(elaborator *e, const ast *n) {
   const char *file = library_holding(n->name);
   if (file)
     return elaborator_error(e, n->at, "`%s` is in the library; write `use %s`", n->name, file);
+  const char *written = synonym_of(n->name);
+  if (written)
+    return elaborator_error(e, n->at, "there is no name `%s`; here it is written `%s`", n->name, written);
   scope_names(e->arena, e->frame->scope, &names, &count);
   native_names(e->arena, &names, &count);
   return elaborator_unknown(e, n->at, "name", n->name, names, count);
