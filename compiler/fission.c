@@ -171,17 +171,33 @@ static bool leaves_whole(const split *s, const node *n, const bool *read) {
   return true;
 }
 
+/* By id: is a loop that only its condition ends, has one in it, or reads one. */
+static bool *endless_of(arena *a, const graph *g) {
+  bool *endless = arena_array_of(a, g->node_count, bool);
+  for (int id = 0; id < g->node_count; id++) {
+    const node *n = g->nodes[id];
+    for (int i = 0; i < n->operand_count; i++) endless[id] = endless[id] || endless[n->operands[i]->id];
+    if (n->op != OP_LOOP) continue;
+    const loop_shape s = loop_shape_of(n);
+    const bool *inner = endless_of(a, s.body);
+    endless[id] = endless[id] || !s.turns;
+    for (int i = 0; i < s.body->node_count; i++) endless[id] = endless[id] || inner[i];
+  }
+  return endless;
+}
+
 /* What the turns read, from the last to the first: what costs something and does not vary, or is on the way
- * to a product in front anyway. */
+ * to a product in front anyway. What may not end stays where perhaps no turn runs. */
 static void move_what_costs(split *s) {
   const bool *on_way = ways_to_products(s);
+  const bool *endless = s->shape.condition ? endless_of(s->arena, s->body) : NULL;
   find_needed(s, NULL, -1);
   bool *read = arena_array_of(s->arena, s->body->node_count, bool);
   for (int i = 0; i < s->body->output_count; i++) read[s->body->outputs[i].node->id] = true;
   for (int id = s->body->node_count - 1; id >= 0; id--) {
     const node *n = s->body->nodes[id];
     if (!read[id] || !s->needed[id]) continue;
-    const bool early = !s->varies[id] || (s->ahead[id] && on_way[id]);
+    const bool early = (!s->varies[id] || (s->ahead[id] && on_way[id])) && !(endless && endless[id]);
     if (!s->moved[id] && !is_cheap(n) && early && leaves_whole(s, n, read)) move(s, n);
     for (int i = 0; !s->moved[id] && i < n->operand_count; i++) read[n->operands[i]->id] = true;
   }

@@ -18,7 +18,8 @@ void loop_dependence(arena *a, const node *loop, const bool *operands, bool *res
     const bool *marked = grad_marks(a, s.body, inputs);
     changed = false;
     for (int i = 0; i < s.body->output_count; i++) {
-      results[i] = marked[s.body->outputs[i].node->id];
+      const bool unchanged = s.condition && i < s.carries; /* where no turn runs */
+      results[i] = marked[s.body->outputs[i].node->id] || (unchanged && operands[i]);
       bool *again = i < s.carries ? &inputs[s.body->inputs[1 + i].node->id] : NULL;
       if (!again || !results[i] || *again) continue;
       *again = changed = true;

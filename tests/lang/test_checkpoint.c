@@ -177,6 +177,18 @@ static void test_higher_derivatives(void **state) {
                "}\n");
 }
 
+/* Blocks behind the last turn run none. */
+static void test_second_derivatives_of_fewer_turns(void **state) {
+  (void)state;
+  expect_pairs("entry e(xs: f32[5, 2], first: f32[2]) -> (a, b, c, d) {\n"
+               "  h = zeros[2](); c = first; k = zeros[2](); l = first\n"
+               "  scan[checkpoint: 2] x, t in xs, 0..5 while t < 2 { h = sin(c); c = tanh(c * x) }\n"
+               "  for i in 0..2 { k = sin(l); l = tanh(l * xs[i]) }\n"
+               "  a = grad(sum(h ** 2) + sum(c ** 2), first); b = grad(sum(k ** 2) + sum(l ** 2), first)\n"
+               "  c = grad(sum(a ** 2), first); d = grad(sum(b ** 2), first)\n"
+               "}\n");
+}
+
 static int64_t scratch_of(const char *text, const char *block) {
   arena *a = arena_new();
   model *m = model_new(filled(a, text, block), NULL);
@@ -223,6 +235,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_blocks_change_rounding_only),
       cmocka_unit_test(test_higher_derivatives),
+                                     cmocka_unit_test(test_second_derivatives_of_fewer_turns),
       cmocka_unit_test(test_memory_falls),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

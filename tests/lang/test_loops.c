@@ -165,6 +165,21 @@ static void test_gradients(void **state) {
                "}\n");
 }
 
+/* Then carries are what they were, and so are their derivatives. */
+static void test_gradients_where_no_turn_runs(void **state) {
+  (void)state;
+  expect_pairs("param w: f32[3] = uniform() + 0.5\n"
+               "entry e(x: f32[4, 3], go: f32) -> (a, b, c, d, m, n) {\n"
+               "  h = w * w; k = h; l = h\n"
+               "  scan row in x while sum(row ** 2) < -1 { h = sin(row) }\n"
+               "  scan row in x while sum(row ** 2) > -1 { k = sin(row) }\n"
+               "  a = grad(sum(h) + sum(w), w); b = 2 * w + 1\n"
+               "  c = grad(sum(k) + sum(w), w); d = ones[3]()\n"
+               "  scan row in x while sum(row ** 2) < -1 { l = sin(go) * ones[3]() }\n"
+               "  m = grad(sum(l ** 2), w); n = 4 * w ** 3\n"
+               "}\n");
+}
+
 static const char lstm[] =
     "use nn\n"
     "fn cell[H](x, h, c) {\n"
@@ -431,6 +446,7 @@ int main(void) {
       cmocka_unit_test(test_keys_and_fixed_leaves),
       cmocka_unit_test(test_turns_draw_anew),
       cmocka_unit_test(test_gradients),
+                                     cmocka_unit_test(test_gradients_where_no_turn_runs),
       cmocka_unit_test(test_lstm),
       cmocka_unit_test(test_gradients_of_more_than_one_loop),
       cmocka_unit_test(test_derivatives_of_values_from_outside),

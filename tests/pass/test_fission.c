@@ -236,6 +236,20 @@ static void conditions_keep_products(void **state) {
   arena_free(a);
 }
 
+/* A loop that may not end does not run where the turns around it do not. */
+static void endless_loops_stay(void **state) {
+  (void)state;
+  stays("entry f(h: f32, x: f32) { "
+        "  %2 = loop %0, %1 turns=[3] carries=[1] sequences=[0] reverse=[0] "
+        "  condition=(t: i64, h: f32, x: f32) { %3 = lt %1, %2: bool return more = %3 } "
+        "  body=(t: i64, h: f32, x: f32) { "
+        "    %3 = loop %2 carries=[1] sequences=[0] reverse=[0] "
+        "    condition=(t: i64, z: f32) { %2 = constant reals=[0.5]: f32 %3 = lt %1, %2: bool return more = %3 } "
+        "    body=(t: i64, z: f32) { %2 = constant reals=[1]: f32 %3 = add %1, %2: f32 return z = %3 }: f32 "
+        "    %4 = exp %3: f32 %5 = add %1, %4: f32 return h = %5 }: f32 "
+        "  return a = %2 }");
+}
+
 /* A loop that is to be computed again keeps its small memory. */
 static void marked_loops_grow_no_stacks(void **state) {
   (void)state;
@@ -321,6 +335,7 @@ int main(void) {
       cmocka_unit_test(embeddings_leave),
       cmocka_unit_test(inner_loops_give_to_outer_ones),
       cmocka_unit_test(conditions_keep_products),
+      cmocka_unit_test(endless_loops_stay),
       cmocka_unit_test(marked_loops_grow_no_stacks),
       cmocka_unit_test(memory_is_bounded),
       cmocka_unit_test(draws_stay),
