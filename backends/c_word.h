@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-/* A word of C or C++, or `main`. The name is not empty. */
+/* A word of C or C++, `main`, or what its common headers and the generated file define. The name is not empty. */
 bool c_is_word(const char *name);
 
 #endif

@@ -53,7 +53,7 @@ bool compile_passes(program *p, diagnostics *d, const compile_options *options, 
 
 /* The model's name becomes a type of C beside those of the interface. NULL after an error. */
 static const char *name_in_c(const program *p, diagnostics *d, bool renamed) {
-  if (!c_is_word(p->name) && strcmp(p->name, "dnn") != 0 && strncmp(p->name, "dnn_", 4) != 0)
+  if (!c_is_word(p->name) && strcasecmp(p->name, "dnn") != 0 && strncasecmp(p->name, "dnn_", 4) != 0)
     return p->name;
   if (renamed) return arena_printf(p->arena, "model_%s", p->name);
   diag_error(d, (location){0}, "a model in C cannot be named `%s`: give another name to the file, "
