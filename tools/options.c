@@ -128,17 +128,23 @@ static void print_help(command c) {
   printf("\nexamples:\n%s", about->examples);
 }
 
+/* Zeros in front do not make a number octal. */
+static int base_of(const char *text) {
+  text += strspn(text, "+-");
+  return text[0] == '0' && (text[1] == 'x' || text[1] == 'X') ? 16 : 10;
+}
+
 static bool whole_number(const char *text, int64_t least, int64_t most, int64_t *value) {
   char *end;
   errno = 0;
-  *value = strtoll(text, &end, 0);
+  *value = strtoll(text, &end, base_of(text));
   return end != text && !*end && !errno && *value >= least && *value <= most;
 }
 
 static bool parse_seed(const char *text, uint64_t *seed) {
   char *end;
   errno = 0;
-  *seed = strtoull(text, &end, 0);
+  *seed = strtoull(text, &end, base_of(text));
   return end != text && !*end && !errno && !strchr(text, '-');
 }
 
@@ -267,6 +273,8 @@ static int take_words(command c, int count, char **words, options *o) {
     return tool_wrong_use(o, "--stage and --entry say what --graph draws");
   if (c == COMMAND_INFO && o->entry_count > 1) return tool_wrong_use(o, "one --entry is drawn, or all");
   if (o->clock == TIMER_CPU && o->threads > 1) return tool_wrong_use(o, "--clock=cpu is of one thread");
+  if (o->resume && o->weights && !o->seed_count)
+    return tool_wrong_use(o, "--resume goes on with the weights of its checkpoint, not with those of --weights");
   if (o->resume && o->overwrite) return tool_wrong_use(o, "--resume and --overwrite exclude each other");
   return -1;
 }

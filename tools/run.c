@@ -53,24 +53,25 @@ static bool is_input(const dnn_entry *entry, const char *name) {
 
 /* True where the text is a number that the type holds, or a word for a bool. */
 static bool parse_number(arena *a, const tensor_type *type, const char *text, given_input *in) {
-  char *end;
+  char *end = NULL;
+  void *number = arena_alloc(a, sizeof(double));
+  bool fits, word = type->element == DTYPE_BOOL && (!strcmp(text, "true") || !strcmp(text, "false"));
   errno = 0;
-  in->number = arena_alloc(a, sizeof(double));
-  bool fits;
-  if (type->element == DTYPE_BOOL && (!strcmp(text, "true") || !strcmp(text, "false"))) {
-    element_set_int(DTYPE_BOOL, in->number, 0, !strcmp(text, "true"));
-    return true;
-  }
-  if (dtype_is_float(type->element)) {
+  if (word) {
+    element_set_int(DTYPE_BOOL, number, 0, !strcmp(text, "true"));
+    fits = true;
+  } else if (dtype_is_float(type->element)) {
     double value = strtod(text, &end);
-    element_set_real(type->element, in->number, 0, value);
-    fits = isinf(element_real(type->element, in->number, 0)) == isinf(value);
+    element_set_real(type->element, number, 0, value);
+    fits = isinf(element_real(type->element, number, 0)) == isinf(value);
   } else {
     int64_t value = strtoll(text, &end, 10);
-    element_set_int(type->element, in->number, 0, value);
-    fits = element_int(type->element, in->number, 0) == value;
+    element_set_int(type->element, number, 0, value);
+    fits = element_int(type->element, number, 0) == value;
   }
-  return fits && end != text && !*end && !errno;
+  if (!word) fits = fits && end != text && !*end && !errno;
+  if (fits) in->number = number;
+  return fits;
 }
 
 static bool is_number(const char *text) {

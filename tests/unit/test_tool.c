@@ -78,6 +78,10 @@ static void help_and_wrong_use(void **state) {
   expect("train --epochs=1e9 x.dnn", 2, "--epochs wants N");
   expect("train -D B x.dnn", 2, "--define wants NAME=VALUE");
   expect("train --resume --overwrite x.dnn", 2, "exclude each other");
+  expect("train --resume --weights w.safetensors x.dnn", 2, "--resume goes on with the weights of its checkpoint");
+  expect("train --threads=02000 x.dnn", 2, "not '02000'"); /* 1024 where it is octal */
+  expect("train --epochs=09 x.dnn", 1, "x.dnn");
+  expect("train --seed=0x1f x.dnn", 1, "x.dnn");
   expect("check --range a=3:1 x.dnn", 2, "--range wants");
   expect("train a.dnn b.dnn", 2, "b.dnn");
 }
@@ -240,6 +244,19 @@ static void runs_on_files(void **state) {
          "is written as .npy, .csv or .png");
   expect(arena_printf(memory, "run %s drawn image=%s other=/nowhere/x.png", model, seed), 1,
          "/nowhere/x.png");
+}
+
+/* A scalar's file, whatever its name looks like. */
+static void runs_on_files_of_scalars(void **state) {
+  (void)state;
+  write_file("scalars.dnn", "entry e(x: f32, k: i32[2]) -> (y: f32) { y = x * f32(k[0]) }\n");
+  write_floats("7x.npy", 0, 1, 1, 2.5f);
+  write_file("k.csv", "3\n4\n");
+  const char *run = arena_printf(memory, "run scalars.dnn e k=k.csv");
+  assert_int_equal(system(arena_printf(memory, "cd %s && %s %s x=7x.npy >7x.txt", folder, program_path, run)), 0);
+  assert_string_equal(content_of("7x.txt"), "y: f32 7.5\n");
+  assert_int_equal(system(arena_printf(memory, "cd %s && %s %s x=7 >7.txt", folder, program_path, run)), 0);
+  assert_string_equal(content_of("7.txt"), "y: f32 21\n");
 }
 
 /* As when training; a library does not know what its numbers mean. */
@@ -408,6 +425,7 @@ int main(void) {
       cmocka_unit_test(runs_an_entry),
       cmocka_unit_test(runs_at_a_size),
       cmocka_unit_test(runs_on_files),
+      cmocka_unit_test(runs_on_files_of_scalars),
       cmocka_unit_test(runs_on_class_numbers),
       cmocka_unit_test(runs_on_truth_values),
       cmocka_unit_test(names_of_libraries_are_free),
