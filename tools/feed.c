@@ -4,8 +4,10 @@
 
 #include "element.h"
 #include "feed_cut.h"
+#include "graph_text.h"
 #include "index_check.h"
 #include "module.h"
+#include "text_stream.h"
 
 /* The files of a column; false, with the error at the data set, so that a set that is missing is
  * reported once. */
@@ -246,13 +248,32 @@ static void check_indices(arena *a, diagnostics *d, const feed *f, int input) {
   diag_note(d, "    each is the number of one of %lld, at %s", (long long)use.extent, diag_place(a, use.at));
 }
 
+static bool same_cut(const data_cut *x, const data_cut *y) {
+  return x->kind == y->kind && x->length == y->length && x->step == y->step && x->key == y->key && x->rising == y->rising;
+}
+
 static bool same_sources(const task_run *x, const task_run *y) {
   bool same = x->source_count == y->source_count;
   for (int i = 0; same && i < x->source_count; i++)
     same = x->sources[i].set == y->sources[i].set && x->sources[i].split == y->sources[i].split &&
            x->sources[i].first == y->sources[i].first && x->sources[i].last == y->sources[i].last &&
-           x->sources[i].cut.kind == y->sources[i].cut.kind;
+           same_cut(&x->sources[i].cut, &y->sources[i].cut);
   return same;
+}
+
+static const char *arguments_text(arena *a, const task_run *run) {
+  text_stream text;
+  text_stream_open(&text, a);
+  for (int i = 0; i < run->argument_count; i++) {
+    fprintf(text.out, "%s = ", run->arguments[i].name);
+    graph_print(text.out, run->arguments[i].value);
+  }
+  return text_stream_close(&text);
+}
+
+bool feed_is_same(arena *a, const feed *x, const feed *y) {
+  return strcmp(x->run->entry, y->run->entry) == 0 && same_sources(x->run, y->run) &&
+         strcmp(arguments_text(a, x->run), arguments_text(a, y->run)) == 0;
 }
 
 /* Whether the task feeds the entry from nowhere else. */

@@ -77,6 +77,9 @@ typedef struct feed_time {
 feed *feed_new(arena *a, diagnostics *d, data_cache *cache, const program *p, const task *t,
                const task_run *run);
 
+/* Whether two feeds give one entry the same rows and arguments. */
+bool feed_is_same(arena *a, const feed *x, const feed *y);
+
 /* Calls of the entry in a pass: full batches and, of bounded size, a smaller last one; 1 without data. */
 int64_t feed_batches(const feed *f);
 

@@ -80,6 +80,35 @@ static void add_run(arena *a, plan *p, feed *f) {
   if (phase->stop && p->task->runs + phase->stop->run == f->run) phase->measure = f;
 }
 
+/* ---- labels ---------------------------------------------------------------------------------- */
+
+/* A metric of both, or NULL. */
+static const char *common_metric(const feed *x, const feed *y) {
+  for (int i = 0; i < x->entry->output_count; i++)
+    for (int k = 0; k < y->entry->output_count; k++)
+      if (!x->entry->outputs[i].node->type.rank && !y->entry->outputs[k].node->type.rank &&
+          strcmp(x->entry->outputs[i].name, y->entry->outputs[k].name) == 0)
+        return x->entry->outputs[i].name;
+  return NULL;
+}
+
+/* Figures of a stage are found by label and metric: two runs of one label would take each other's place. */
+static void check_label(arena *a, diagnostics *d, const feed *x, const feed *y) {
+  const char *metric = strcmp(x->label, y->label) ? NULL : common_metric(x, y);
+  if (!metric || feed_is_same(a, x, y)) return;
+  diag_error(d, y->run->at, "the %s of this run would be `%s.%s` like that of the run at %s; give one of them a label: …",
+             metric, y->label, metric, diag_place(a, x->run->at));
+}
+
+static void check_labels(arena *a, diagnostics *d, const stage *s) {
+  const feed **feeds = NULL;
+  int count = 0;
+  for (int i = 0; i < s->turn_count; i++) arena_push(a, feeds, count) = s->turns[i];
+  for (int i = 0; i < s->attached_count; i++) arena_push(a, feeds, count) = s->attached[i];
+  for (int i = 0; i < count; i++)
+    for (int k = 0; k < i; k++) check_label(a, d, feeds[k], feeds[i]);
+}
+
 plan *plan_new(arena *a, diagnostics *d, const program *p, const task *t, const options *o) {
   int errors = diag_count(d);
   plan *result = arena_new_of(a, plan);
@@ -94,6 +123,8 @@ plan *plan_new(arena *a, diagnostics *d, const program *p, const task *t, const 
   }
   result->made = cache.made;
   result->made_count = cache.made_count;
+  for (int i = 0; i < result->stage_count && diag_count(d) == errors; i++)
+    check_labels(a, d, &result->stages[i]);
   for (int i = 0; i < result->stage_count && diag_count(d) == errors; i++)
     if (result->stages[i].turn_count) measure(d, t, o, &result->stages[i]);
   return diag_count(d) == errors ? result : NULL;

@@ -210,6 +210,21 @@ static void integers_and_bools_are_metrics(void **state) {
   }
 }
 
+/* Figures under one name would take each other's place. */
+static void labels_are_told_apart(void **state) {
+  (void)state;
+  tool_copy("tests/unit/tasks/labels.dnn", "labels.dnn");
+  tool_points("points.npy", 23, 3);
+  const char *text = tool_expect(1, "train labels.dnn --data . --task arguments --out labels");
+  assert_non_null(strstr(text, "labels.dnn:16:3: error: the loss of this run would be `noisy.loss` like that of the run at labels.dnn:15:3"));
+  text = tool_expect(1, "train labels.dnn --data . --task named --out labels");
+  assert_non_null(strstr(text, "labels.dnn:22:3: error: the loss of this run would be `train.loss`"));
+  tool_expect(0, "train labels.dnn --data . --task apart --out labels");
+  history h;
+  rows_of(&h, "labels");
+  assert_true(last(&h, "noisy") < last(&h, "more"));
+}
+
 /* Each is the training with its seed alone; one that was not begun begins with --resume. */
 static void several_seeds(void **state) {
   (void)state;
@@ -249,6 +264,7 @@ int main(void) {
       cmocka_unit_test(runs_take_turns),
       cmocka_unit_test(two_sources_are_resumed),
       cmocka_unit_test(integers_and_bools_are_metrics),
+      cmocka_unit_test(labels_are_told_apart),
       cmocka_unit_test(several_seeds),
   };
   return cmocka_run_group_tests_name("phases", tests, set_up, tool_tear_down);
