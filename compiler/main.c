@@ -15,6 +15,7 @@
 #include "memory_report.h"
 #include "pass.h"
 #include "source.h"
+#include "streams.h"
 #include "tune.h"
 
 enum { STATUS_OK = 0, STATUS_ERROR = 1, STATUS_USAGE = 2 };
@@ -249,6 +250,7 @@ static void run(arena *a, diagnostics *d, options *o) {
 }
 
 int main(int argc, char **argv) {
+  streams_keep();
   arena *a = arena_new();
   options o = {0};
   int status = read_options(a, argc, argv, &o);

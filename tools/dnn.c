@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "streams.h"
 #include "version.h"
 
 static const char usage[] =
@@ -96,6 +97,7 @@ static int run_named(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+  streams_keep();
   int status = run_named(argc, argv);
   if (fflush(stdout) == 0 && !ferror(stdout)) return status;
   perror("dnn: standard output");

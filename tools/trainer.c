@@ -47,7 +47,7 @@ typedef struct trainer {
   bool saved; /* there is a checkpoint of this training */
 } trainer;
 
-/* Set by the first SIGINT or SIGTERM; a second one ends the process at once. */
+/* Set by the first SIGINT, SIGTERM or SIGHUP; a second one ends the process at once. */
 static volatile sig_atomic_t interrupted;
 
 static void interrupt(int number) {
@@ -55,11 +55,17 @@ static void interrupt(int number) {
   interrupted = 1;
 }
 
+/* A signal that whoever started the process ignores, as nohup and a shell's & do, stays ignored. */
+static void catch_signal(int number) {
+  struct sigaction before, action = {.sa_handler = interrupt, .sa_flags = SA_RESETHAND | SA_RESTART};
+  if (!sigaction(number, NULL, &before) && before.sa_handler != SIG_IGN) sigaction(number, &action, NULL);
+}
+
 static void catch_signals(void) {
-  struct sigaction action = {.sa_handler = interrupt, .sa_flags = SA_RESETHAND | SA_RESTART};
   interrupted = 0;
-  sigaction(SIGINT, &action, NULL);
-  sigaction(SIGTERM, &action, NULL);
+  catch_signal(SIGINT);
+  catch_signal(SIGTERM);
+  catch_signal(SIGHUP);
 }
 
 static runner *runner_of(trainer *t, feed *f) {
@@ -497,6 +503,15 @@ static bool resume(trainer *t, bool seed_given) {
   return false;
 }
 
+/* So that nobody goes on with the training that this one overwrites. */
+static bool forget_earlier(const trainer *t) {
+  const char *const files[] = {t->checkpoint, t->metrics, t->curves};
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+    if (unlink(files[i]) && errno != ENOENT)
+      return tool_error("cannot remove %s: %s", files[i], strerror(errno)) == 0;
+  return true;
+}
+
 /* "models/", or "" for a file without a folder. */
 static const char *folder_of(arena *a, const char *path) {
   const char *slash = path ? strrchr(path, '/') : NULL;
@@ -520,6 +535,7 @@ int train_plan(arena *a, const plan *p, dnn_instance *instance, const options *o
   if (o->resume && !resume(&t, o->seed_given)) return STATUS_ERROR;
   t.saved = o->resume;
   if (!generate_data(p, instance)) return STATUS_ERROR;
+  if (!o->resume && !forget_earlier(&t)) return STATUS_ERROR;
   catch_signals();
   if (!run_stages(&t)) return STATUS_ERROR;
   if (interrupted) {

@@ -310,6 +310,34 @@ static void an_interrupted_training(void **state) {
   assert_true(file_exists(tool_path("long/checkpoint.safetensors")));
 }
 
+/* As a shell's & and nohup have it. */
+static void ignored_signals_stay_ignored(void **state) {
+  (void)state;
+  tool_shell("cd %s; (trap '' INT HUP; exec %s train phases.dnn --data . --epochs 300 --out ignoring >log 2>&1) & pid=$!; cd %s; "
+             "until grep -q 'epoch 2/' log || ! kill -0 $pid; do sleep 0.05; done; kill -INT $pid; kill -HUP $pid; "
+             "wait $pid || { cat log; exit 1; }", tool_path("."), tool_program("dnn"), tool_path("."));
+}
+
+/* What is printed goes into no file that was opened since. */
+static void a_closed_output(void **state) {
+  (void)state;
+  const char *text = tool_shell("cd %s; %s train phases.dnn --data . --epochs 1 --out closed 2>&1 >&-; echo $?; wc -c <closed/lock",
+                                tool_path("."), tool_program("dnn"));
+  if (!strstr(text, "dnn: standard output: ") || !strstr(text, "\n1\n0\n")) fail_msg("%s", text);
+}
+
+/* A training that failed at once leaves none of those before it. */
+static void what_is_overwritten_is_gone(void **state) {
+  (void)state;
+  tool_shell("cd %s; sed 's/^task fit/task bad { points = data(\"points\", all: (x: npy(\"x.npy\"))); run(train(points.all, rate: nan), "
+             "epochs: 3) }\\n&/' phases.dnn >bad_rate.dnn", tool_path("."));
+  tool_expect(0, "train phases.dnn --data . --epochs 1 --out over");
+  tool_expect(1, "train bad_rate.dnn --data . --task bad --out over --overwrite");
+  assert_false(file_exists(tool_path("over/checkpoint.safetensors")));
+  const char *text = tool_expect(1, "train phases.dnn --data . --out over --resume");
+  assert_non_null(strstr(text, "over holds no checkpoint to go on from"));
+}
+
 /* ---- colours --------------------------------------------------------------------------------- */
 
 /* What a program writes to a terminal. */
@@ -375,6 +403,9 @@ int main(void) {
       cmocka_unit_test(arguments_are_completed),
       cmocka_unit_test(statuses_are_as_documented),
       cmocka_unit_test(an_interrupted_training),
+      cmocka_unit_test(ignored_signals_stay_ignored),
+      cmocka_unit_test(a_closed_output),
+      cmocka_unit_test(what_is_overwritten_is_gone),
       cmocka_unit_test(colours_are_for_terminals),
   };
   return cmocka_run_group_tests_name("command line", tests, tool_set_up, tool_tear_down);
