@@ -57,7 +57,7 @@ struct node {
   location at;              /* where the model's text asks for it */
 };
 
-typedef enum slot_kind { SLOT_PARAM, SLOT_STATE } slot_kind;
+typedef enum slot_kind { SLOT_PARAM, SLOT_STATE, SLOT_KINDS } slot_kind;
 
 /* A parameter or state of the model, known by its path. */
 typedef struct slot {

@@ -108,6 +108,7 @@ static bool add_slots(elaborator *e, const native_call *c, value v, const char *
     return false;
   }
   value own = instance_slots(e, v.instance, (slot_kind)c->native->code);
+  if (!list->only.given && !list->without.given) instance_taken(e, v.instance, (slot_kind)c->native->code, c->at);
   for (int i = 0; i < own.tuple->count; i++) {
     value item = own.tuple->items[i];
     if (value_is_poison(item)) return false;
@@ -178,7 +179,9 @@ typedef struct leaf_list {
 
 /* The tensors of a value in the order of its leaves; of an instance, its parameters. */
 static bool leaves_of(elaborator *e, const native_call *c, value v, leaf_list *list) {
-  v = gradient_leaves(e, v);
+  const value all = gradient_leaves(e, v);
+  if (value_is(v, VALUE_INSTANCE)) instance_taken(e, v.instance, SLOT_PARAM, c->at);
+  v = all;
   if (value_is(v, VALUE_TUPLE)) {
     for (int i = 0; i < v.tuple->count; i++)
       if (!leaves_of(e, c, v.tuple->items[i], list)) return false;

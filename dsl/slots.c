@@ -34,11 +34,29 @@ slot_record *instance_find_slot(const instance *owner, const char *name) {
   return NULL;
 }
 
+void instance_taken(elaborator *e, instance *i, slot_kind kind, location at) {
+  location *place = arena_new_of(e->arena, location);
+  *place = at;
+  if (!i->taken[kind]) i->taken[kind] = place;
+}
+
+/* An error where a slot comes too late for those who took all of an instance that it is of; one for each. */
+static void check_taken(elaborator *e, instance *i, const slot *s) {
+  for (; i; i = i->parent) {
+    const location *at = i->taken[s->kind];
+    if (!at) continue;
+    i->taken[s->kind] = NULL;
+    elaborator_error(e, *at, "`%s` is not complete here: `%s` exists only from a call further down (it is declared at %s); let "
+                     "that call stand before", i->path, s->path, diag_place(e->arena, s->at));
+  }
+}
+
 slot_record *slot_new(elaborator *e, instance *owner, const char *name, slot_kind kind,
                       const tensor_type *type, location at) {
   const char *path = joined(e->arena, owner, name);
   slot_record *s = arena_new_of(e->arena, slot_record);
   *s = (slot_record){.slot = {path, kind, *type, at}, .name = name, .owner = owner};
+  check_taken(e, owner, &s->slot);
   arena_push(e->arena, owner->slots, owner->slot_count) = s;
   return arena_push(e->arena, e->slots, e->slot_count) = s;
 }

@@ -19,6 +19,7 @@ struct instance {
   scope *members;             /* its body's names, for a bundle … */
   const graph *graph;         /* … in this graph; else of the latest call */
   bool busy;                  /* the bundle's body is being evaluated */
+  const location *taken[SLOT_KINDS]; /* where all slots of a kind, here and below, were taken; NULL: nowhere */
 };
 
 struct slot_record {
@@ -37,7 +38,8 @@ instance *instance_child(elaborator *e, instance *parent, const char *name);
 instance *instance_find_child(const instance *parent, const char *name);
 slot_record *instance_find_slot(const instance *owner, const char *name);
 
-/* Adds a slot to an instance that has none of this name. */
+/* Adds a slot to an instance that has none of this name; an error where all slots of an instance that it is of were
+ * taken before, as it was not among them. */
 slot_record *slot_new(elaborator *e, instance *owner, const char *name, slot_kind kind,
                       const tensor_type *type, location at);
 
@@ -64,6 +66,9 @@ const char *instance_drawn_as(const instance *i);
 /* The slots of one kind in an instance and below: a tuple keyed by path, relative to the
  * instance. */
 value instance_slots(elaborator *e, instance *i, slot_kind kind);
+
+/* Takes down that all slots of a kind are taken at a place of the text, so that later ones are an error. */
+void instance_taken(elaborator *e, instance *i, slot_kind kind, location at);
 
 /* instance.name: a slot, a part, or a member of a bundle. */
 value instance_member(elaborator *e, instance *i, const char *name, location at);
