@@ -161,8 +161,8 @@ static value member_value(elaborator *e, const ast *n) {
                               base.tuple->keys ? base.tuple->count : 0);
   }
   if (!value_is(base, VALUE_INSTANCE))
-    return elaborator_error(e, n->at, "%s has no member `%s`", value_words(e->arena, base),
-                            n->name);
+    return elaborator_error(e, n->at, "%s has no member `%s`%s", value_words(e->arena, base), n->name,
+                            native_find(n->name) ? arena_printf(e->arena, "; write `%s(…)`", n->name) : "");
   value v = instance_member(e, base.instance, n->name, n->at);
   if (!value_is(v, VALUE_FUNCTION) || v.function->native) return v;
   callable *f = arena_new_of(e->arena, callable);

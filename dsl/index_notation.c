@@ -204,7 +204,7 @@ static value reduction(index_space *s, const ast *n) {
   value v = {0};
   bool good = true;
   for (int i = 0; good && i < n->base->items.count; i++)
-    good = index_space_bind(s, n->base->items.items[i]);
+    good = index_space_bind(s, n->base->items.items[i], "");
   if (good && index_space_measure(s, first, n->items.items[0]))
     v = is_sum_of_products(n, callee) ? sum_of_products(s, n, first)
                                       : reduce_over(s, n, callee, first);
@@ -282,7 +282,7 @@ static value whole(elaborator *e, const ast *n, const ast_list *indices) {
   value v = {0};
   e->in_indices = true;
   for (int i = 0; good && indices && i < indices->count; i++)
-    good = index_space_bind(&s, indices->items[i]);
+    good = index_space_bind(&s, indices->items[i], "; a part of a tensor is replaced by `<-`");
   if (!indices) v = reduction(&s, n);
   else if (good && index_space_measure(&s, 0, n))
     v = elaborator_node(e, spread_over(&s, n->at, index_notation_point(&s, n), 0));

@@ -40,10 +40,10 @@ static bool given_extent(index_space *s, const ast *size, index_range *range) {
   return true;
 }
 
-bool index_space_bind(index_space *s, const ast *item) {
+bool index_space_bind(index_space *s, const ast *item, const char *advice) {
   const ast *name = index_notation_name(item), *size = name == item ? NULL : item->right;
   if (!name) {
-    elaborator_error(s->e, item->at, "an index is a fresh name, `i`, or `i < n`");
+    elaborator_error(s->e, item->at, "an index is a fresh name, `i`, or `i < n`%s", advice);
     return false;
   }
   const binding *b = scope_find(s->e->frame->scope, name->name);
@@ -51,7 +51,7 @@ bool index_space_bind(index_space *s, const ast *item) {
     const char *place = b ? arena_printf(s->e->arena, ", bound at %s",
                                          diag_place(s->e->arena, b->at)) : "";
     elaborator_error(s->e, name->at, "the index `%s` is the name of something else%s; "
-                     "give it another one", name->name, place);
+                     "give it another one%s", name->name, place, advice);
     return false;
   }
   int bound = index_space_find(s, name->name);

@@ -23,8 +23,8 @@ typedef struct index_space {
   int fixed_count;
 } index_space;
 
-/* Binds the index that an item of brackets names, `i` or `i < n`. False after an error. */
-bool index_space_bind(index_space *s, const ast *item);
+/* Binds the index that an item of brackets names, `i` or `i < n`. False after an error, which ends with the advice. */
+bool index_space_bind(index_space *s, const ast *item, const char *advice);
 
 /* Finds the extents of the indices from `first` on in the bare subscripts of a text; false with an
  * error where two disagree or there is none. */

@@ -32,13 +32,26 @@ static bool is_option(const char *options, const char *name) {
   return false;
 }
 
+static const char argument_kind[] = "argument", static_kind[] = "static argument";
+
+static const char *brackets_advice(elaborator *e, const native_call *c) {
+  return arena_printf(e->arena, "; sizes, axes and options stand in brackets: `%s[…](…)`", c->native->name);
+}
+
 static bool check_count(elaborator *e, const native_call *c, int given, int least, int most,
                         const char *kind) {
   if (given >= least && given <= most) return true;
-  elaborator_error(e, c->at, "%s takes %s%d %s, but %d %s given", c->native->name,
-                   least == most ? "" : given < least ? "at least " : "at most ",
-                   given < least ? least : most, kind, given, given == 1 ? "is" : "are");
+  int wanted = given < least ? least : most;
+  bool outside = given > most && !strcmp(kind, argument_kind) && c->native->most_statics;
+  elaborator_error(e, c->at, "%s takes %s%d %s%s, but %d %s given%s", c->native->name,
+                   least == most ? "" : given < least ? "at least " : "at most ", wanted, kind, wanted == 1 ? "" : "s",
+                   given, given == 1 ? "is" : "are", outside ? brackets_advice(e, c) : "");
   return false;
+}
+
+/* What other tools call the axes in brackets. */
+static bool is_axis(const native *n, const char *name) {
+  return n->most_statics && is_option("axis axes dim dims shape size", name);
 }
 
 static bool check_names(elaborator *e, const native_call *c, const char *allowed, const char *kind,
@@ -48,7 +61,10 @@ static bool check_names(elaborator *e, const native_call *c, const char *allowed
     const char *name = list.items[i].name;
     *positional += !name;
     if (!name || is_option(allowed, name)) continue;
-    elaborator_unknown(e, c->at, arena_printf(e->arena, "%s of %s named", kind, c->native->name),
+    bool outside = !strcmp(kind, argument_kind) && (is_option(c->native->options, name) || is_axis(c->native, name));
+    if (outside)
+      elaborator_error(e, c->at, "`%s` is no argument of %s%s", name, c->native->name, brackets_advice(e, c));
+    else elaborator_unknown(e, c->at, arena_printf(e->arena, "%s of %s named", kind, c->native->name),
                        name, &allowed, allowed ? 1 : 0);
     return false;
   }
@@ -71,9 +87,9 @@ value native_apply(elaborator *e, const native_call *given) {
   native_call c = *given;
   const native *n = c.native;
   if (!check_names(e, &c, n->options, "option", c.statics, &statics) ||
-      !check_names(e, &c, n->names, "argument", c.arguments, &arguments) ||
-      !check_count(e, &c, statics, n->least_statics, n->most_statics, "static arguments") ||
-      !check_count(e, &c, arguments, n->least, n->most, "arguments"))
+      !check_names(e, &c, n->names, argument_kind, c.arguments, &arguments) ||
+      !check_count(e, &c, statics, n->least_statics, n->most_statics, static_kind) ||
+      !check_count(e, &c, arguments, n->least, n->most, argument_kind))
     return (value){0};
   part_arguments(e, &c);
   e->graph->at = elaborator_place(e, c.at);

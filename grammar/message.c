@@ -85,6 +85,13 @@ static const parser_bracket *open_bracket(const parser *p) {
   return b && b->opener != '{' ? b : NULL;
 }
 
+/* The text that ends where the faulty token begins, without blanks. */
+static bool follows(const parser *p, const char *text) {
+  size_t end = p->offset - (size_t)(p->last.at.end_column - p->last.at.column), length = strlen(text);
+  while (end > 0 && p->source->text[end - 1] == ' ') end--;
+  return end >= length && !strncmp(p->source->text + end - length, text, length);
+}
+
 /* A reason for mistakes that are common, or NULL. */
 static const char *advice(const parser *p, const char *found, const expectation *e) {
   if (is_among(found, comparisons) && expects(e, "'+'"))
@@ -95,6 +102,10 @@ static const char *advice(const parser *p, const char *found, const expectation 
     return "`<-` updates and is a statement of its own; for less than minus one write `x < -1`";
   if (!strcmp(found, "','") && expects(e, "the end of the statement"))
     return "a tuple stands in parentheses: `(a, b)`";
+  if (!strcmp(found, "'='") && expects(e, "a number") && (follows(p, "+") || follows(p, "-") || follows(p, "*") || follows(p, "/")))
+    return "names are not changed in place: write `y = y + x`";
+  if (follows(p, "return") && expects(e, "the end of the statement"))
+    return "a block's value is its last expression, without a word before it";
   if (!strcmp(found, "'='") && open_bracket(p))
     return "arguments by name take `:`, as in f[3, pad: 1](x, eps: 0)";
   if (!strcmp(found, "':'") && expects(e, "'='"))
