@@ -40,20 +40,77 @@ static bool is_whole_png(const char *bytes, size_t count) {
   return false;
 }
 
+/* What libpng reads from, and what it says of damage. */
+typedef struct png_input {
+  const char *bytes;
+  size_t left;
+  jmp_buf back;
+  char message[128];
+} png_input;
+
+static void png_fault(png_structp png, png_const_charp message) {
+  png_input *in = png_get_error_ptr(png);
+  snprintf(in->message, sizeof in->message, "%s", message);
+  longjmp(in->back, 1);
+}
+
+static void png_warning_unsaid(png_structp png, png_const_charp message) { (void)png, (void)message; }
+
+static void png_take(png_structp png, png_bytep to, png_size_t count) {
+  png_input *in = png_get_io_ptr(png);
+  if (count > in->left) png_error(png, "it ends early");
+  memcpy(to, in->bytes, count);
+  in->bytes += count;
+  in->left -= count;
+}
+
+/* All pixels as red, green, blue and opacity, as they stand in the file: no gamma is applied. */
+static const char *decode_png(arena *a, png_structp png, png_infop info, image_size size, uint8_t **pixels) {
+  png_read_info(png, info);
+  const char *fault = check_size(a, size, png_get_image_height(png, info), png_get_image_width(png, info));
+  if (fault) return fault;
+  png_set_expand(png);
+  png_set_strip_16(png);
+  png_set_gray_to_rgb(png);
+  png_set_add_alpha(png, 255, PNG_FILLER_AFTER);
+  png_set_interlace_handling(png);
+  png_read_update_info(png, info);
+  *pixels = arena_alloc(a, (size_t)(4 * size.height * size.width));
+  png_bytep *rows = arena_array_of(a, size.height, png_bytep);
+  for (int64_t i = 0; i < size.height; i++) rows[i] = *pixels + 4 * i * size.width;
+  png_read_image(png, rows);
+  png_read_end(png, NULL);
+  return NULL;
+}
+
+/* Over black; grey is the Y of a JPEG (Recommendation ITU-R BT.601). */
+static void take_pixel(const uint8_t *rgba, int64_t channels, uint8_t *out) {
+  int part[3];
+  for (int i = 0; i < 3; i++) part[i] = (2 * rgba[i] * rgba[3] + 255) / 510;
+  if (channels == 1) *out = (uint8_t)((299 * part[0] + 587 * part[1] + 114 * part[2] + 500) / 1000);
+  else
+    for (int i = 0; i < 3; i++) out[i] = (uint8_t)part[i];
+}
+
 static const char *read_png(arena *a, const char *bytes, size_t count, image_size size, uint8_t *out) {
-  png_image image = {.version = PNG_IMAGE_VERSION};
-  const char *fault = NULL;
+  png_input in = {.bytes = bytes, .left = count};
   if (!is_whole_png(bytes, count)) return "the PNG ends early";
-  if (png_image_begin_read_from_memory(&image, bytes, count)) {
-    fault = check_size(a, size, image.height, image.width);
-    image.format = size.channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;
-    static const png_color black = {0, 0, 0};
-    if (!fault) png_image_finish_read(&image, &black, out, 0, NULL);
+  png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &in, png_fault, png_warning_unsaid);
+  png_infop info = png ? png_create_info_struct(png) : NULL;
+  if (!info) {
+    png_destroy_read_struct(&png, NULL, NULL);
+    return "there is no memory to read the PNG";
   }
-  /* A warning (1) is no error. */
-  if (!fault && image.warning_or_error > 1)
-    fault = arena_printf(a, "the PNG is damaged (%s)", image.message);
-  png_image_free(&image);
+  if (setjmp(in.back)) {
+    png_destroy_read_struct(&png, &info, NULL);
+    return arena_printf(a, "the PNG is damaged (%s)", in.message);
+  }
+  png_set_read_fn(png, &in, png_take);
+  uint8_t *pixels = NULL;
+  const char *fault = decode_png(a, png, info, size, &pixels);
+  for (int64_t i = 0; !fault && i < size.height * size.width; i++)
+    take_pixel(pixels + 4 * i, size.channels, out + i * size.channels);
+  png_destroy_read_struct(&png, &info, NULL);
   return fault;
 }
 
@@ -113,10 +170,10 @@ uint8_t *image_read(arena *a, const char *path, image_size size, const char **er
     return NULL;
   }
   uint8_t *out = arena_alloc(a, (size_t)(size.channels * size.height * size.width));
-  if (count >= 8 && !memcmp(bytes, png, 8)) fault = read_png(a, bytes, count, size, out);
+  if (count >= 8 && !memcmp(bytes, png, 8)) fault = read_png(scratch, bytes, count, size, out);
   else if (count >= 2 && !memcmp(bytes, "\xff\xd8", 2)) fault = read_jpeg(a, bytes, count, size, out);
   else fault = "neither a PNG nor a JPEG file";
-  arena_free(scratch);
   if (fault) *error = arena_printf(a, "%s: %s", path, fault);
+  arena_free(scratch);
   return fault ? NULL : out;
 }

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /* What a picture must be. Colours become grey, and grey ones colours, as channels (1 or 3) says; what
- * is transparent lies over black; 16 bits become 8. */
+ * is transparent lies over black; of 16 bits the upper 8 are taken, and no gamma is applied. */
 typedef struct image_size {
   int64_t channels, height, width;
 } image_size;

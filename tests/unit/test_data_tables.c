@@ -13,6 +13,7 @@
 #include "data.h"
 #include "element.h"
 #include "file.h"
+#include "image.h"
 
 static char folder[] = "/tmp/dnn-tables-XXXXXX";
 static arena *memory;
@@ -152,6 +153,21 @@ static void reads_text(void **state) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) expect_reading("text", &cases[i]);
 }
 
+/* Grey as JPEG has it, the upper 8 bits of 16, what is transparent over black, and no gamma. */
+static void pictures_become_grey(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    uint8_t grey[4];
+  } cases[] = {{"colours", {76, 150, 29, 100}}, {"deep", {128, 64, 16, 255}}, {"gamma", {128, 64, 16, 255}}, {"clear", {64, 64, 0, 128}}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const char *error = NULL, *path = arena_printf(memory, "tests/unit/fixture/%s.png", cases[i].name);
+    uint8_t *pixels = image_read(memory, path, (image_size){1, 1, 4}, &error);
+    if (!pixels) fail_msg("%s", error);
+    assert_memory_equal(pixels, cases[i].grey, 4);
+  }
+}
+
 /* Picks from a folder of two classes with one picture each, grey and in colour. */
 static void reads_images(void **state) {
   (void)state;
@@ -223,6 +239,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(reads_csv),
       cmocka_unit_test(reads_text),
+      cmocka_unit_test(pictures_become_grey),
       cmocka_unit_test(reads_images),
   };
   return cmocka_run_group_tests_name("data_tables", tests, set_up, tear_down);
