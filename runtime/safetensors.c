@@ -57,7 +57,7 @@ static const char *read_tensor(arena *a, const cJSON *item, const char *data, in
   const cJSON *element = cJSON_GetObjectItemCaseSensitive(item, "dtype");
   if (!cJSON_IsString(element)) return "has no text \"dtype\"";
   if (!element_of(element->valuestring, &t->element))
-    return "has an element type that is not supported";
+    return arena_printf(a, "has the element type %.20s, which is not supported", element->valuestring);
   const char *fault = read_shape(cJSON_GetObjectItemCaseSensitive(item, "shape"), t);
   if (fault) return fault;
   const cJSON *offsets = cJSON_GetObjectItemCaseSensitive(item, "data_offsets");

@@ -2,10 +2,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "element.h"
 #include "file.h"
-#include "half.h"
 
 int64_t array_elements(const array *x) {
   int64_t elements = 1;
@@ -22,15 +22,31 @@ const char *array_text(arena *a, const array *x) {
   return type_text(a, &type);
 }
 
+static bool is_integer(dtype element) { return !dtype_is_float(element) && element != DTYPE_BOOL; }
+
+/* False where a number does not fit. */
+static bool convert(const array *x, dtype element, void *data) {
+  const bool real = dtype_is_float(element);
+  bool fits = true;
+  for (int64_t i = 0; fits && i < array_elements(x); i++)
+    if (real) {
+      element_set_real(element, data, i, element_real(x->element, x->data, i));
+    } else {
+      const int64_t value = element_int(x->element, x->data, i);
+      element_set_int(element, data, i, value);
+      fits = element_int(element, data, i) == value;
+    }
+  return fits;
+}
+
 const array *array_for(arena *a, const array *x, dtype element) {
-  if (x->element == element || !half_is(element) || !dtype_is_float(x->element)) return x;
-  array *rounded = arena_new_of(a, array);
-  *rounded = *x;
-  rounded->element = element;
-  rounded->data = arena_array_of(a, array_elements(x), uint16_t);
-  for (int64_t i = 0; i < array_elements(x); i++)
-    element_set_real(element, rounded->data, i, element_real(x->element, x->data, i));
-  return rounded;
+  const bool real = dtype_is_float(element) && dtype_is_float(x->element);
+  if (x->element == element || (!real && (!is_integer(element) || !is_integer(x->element)))) return x;
+  array *converted = arena_new_of(a, array);
+  *converted = *x;
+  converted->element = element;
+  converted->data = arena_array(a, (size_t)array_elements(x), dtype_size(element));
+  return convert(x, element, converted->data) ? converted : x;
 }
 
 int64_t data_number(const data_request *r, const char *name, int64_t fallback) {
@@ -82,8 +98,10 @@ static const char *reader_for(arena *a, const char *path) {
   size_t length = strlen(path);
   if (file_has_suffix(path, ".gz") || file_has_suffix(path, ".xz")) length -= 3;
   const char *name = arena_text_n(a, path, length);
-  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-    if (file_has_suffix(name, ends[i].end)) return ends[i].reader;
+  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+    size_t end = strlen(ends[i].end);
+    if (length > end && !strcasecmp(name + length - end, ends[i].end)) return ends[i].reader;
+  }
   return "idx";
 }
 

@@ -89,8 +89,8 @@ array *text_read(arena *a, const data_request *r, const char **error);
  * of their subfolders. */
 array *images_read(arena *a, const data_request *r, const char **error);
 
-/* The array where it already has the element type or cannot be taken for it; an array of floating
- * numbers for f16 or bf16, which few files hold, is rounded. */
+/* The array with its numbers in the element type: floating ones rounded, integers where all fit. What cannot be
+ * taken for it is returned as it is. */
 const array *array_for(arena *a, const array *x, dtype element);
 
 /* Replaces a file by an array in npy version 1; bf16, which npy lacks, is written as f32. */

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "commands.h"
 #include "drawing.h"
@@ -9,7 +10,9 @@ static const char *tensors_text(arena *a, int count, const dnn_tensor *tensors) 
   const char *text = "";
   for (int i = 0; i < count; i++) {
     tensor_type type = model_type(&tensors[i]);
-    text = arena_printf(a, "%s%s%s: %s", text, i ? ", " : "", tensors[i].name, type_text(a, &type));
+    const char *words = type_text(a, &type), *extents = strchr(words, '[');
+    if (tensors[i].bounded) words = arena_printf(a, "%.*s[<= %s", (int)(extents - words), words, extents + 1);
+    text = arena_printf(a, "%s%s%s: %s", text, i ? ", " : "", tensors[i].name, words);
   }
   return text;
 }

@@ -10,6 +10,7 @@ static cJSON *tensor_json(const dnn_tensor *t) {
   cJSON_AddStringToObject(object, "element", dtype_name(type.element));
   shape = cJSON_AddArrayToObject(object, "shape");
   for (int i = 0; i < t->rank; i++) cJSON_AddItemToArray(shape, cJSON_CreateNumber((double)t->extents[i]));
+  if (t->bounded) cJSON_AddBoolToObject(object, "bounded", true);
   return object;
 }
 
@@ -41,6 +42,7 @@ static void add_entries(arena *a, cJSON *model, const description *d) {
     add_tensors(entry, "inputs", e->inputs, e->input_count);
     add_tensors(entry, "outputs", e->outputs, e->output_count);
     cJSON_AddBoolToObject(entry, "updates", e->writes);
+    if (e->bound) json_add_whole(a, entry, "bound", e->bound);
     if (d->costs) add_cost(a, entry, &d->costs[i]);
   }
 }

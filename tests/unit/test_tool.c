@@ -246,6 +246,27 @@ static void runs_on_files(void **state) {
          "/nowhere/x.png");
 }
 
+static void write_array(const char *name, dtype element, int64_t count, const void *data) {
+  const char *error = NULL;
+  array x = {.element = element, .rank = 1, .extents = {count}, .data = (void *)(uintptr_t)data};
+  assert_true(npy_write(memory, path_of(name), &x, &error));
+}
+
+/* NumPy's defaults for integers and floats are i64 and f64. */
+static void runs_on_wider_numbers(void **state) {
+  (void)state;
+  write_file("narrow.dnn", "entry e[n <= 3](k: i32[n], x: f32[n]) -> (y: f32[n]) { y = f32(k) * x }\n");
+  write_array("k.npy", DTYPE_I64, 2, (int64_t[]){-3, 2147483647});
+  write_array("wide.npy", DTYPE_I64, 2, (int64_t[]){-3, 2147483648});
+  write_array("x.npy", DTYPE_F64, 2, (double[]){0.1, 2});
+  const char *run = arena_printf(memory, "run %s e x=%s", path_of("narrow.dnn"), path_of("x.npy"));
+  expect(arena_printf(memory, "%s k=%s", run, path_of("k.npy")), 0, "y: f32[2]\n    -0.3 4.29497e+09\n");
+  expect(arena_printf(memory, "%s k=%s", run, path_of("wide.npy")), 1, "wide.npy holds i64[2], but input k takes i32[3], or fewer rows");
+  expect(arena_printf(memory, "info %s", path_of("narrow.dnn")), 0, "e(k: i32[<= 3], x: f32[<= 3])\n      -> (y: f32[<= 3])");
+  expect(arena_printf(memory, "info --json %s", path_of("narrow.dnn")), 0, "\"bounded\":\ttrue");
+  expect(arena_printf(memory, "info --json %s", path_of("narrow.dnn")), 0, "\"bound\":\t3");
+}
+
 /* A scalar's file, whatever its name looks like. */
 static void runs_on_files_of_scalars(void **state) {
   (void)state;
@@ -425,6 +446,7 @@ int main(void) {
       cmocka_unit_test(runs_an_entry),
       cmocka_unit_test(runs_at_a_size),
       cmocka_unit_test(runs_on_files),
+      cmocka_unit_test(runs_on_wider_numbers),
       cmocka_unit_test(runs_on_files_of_scalars),
       cmocka_unit_test(runs_on_class_numbers),
       cmocka_unit_test(runs_on_truth_values),
