@@ -46,13 +46,20 @@ static node *exp_below(graph *g, node *x, node *by) {
   return build_map1(g, SCALAR_EXP, build_map2(g, SCALAR_SUB, x, by));
 }
 
+/* The logarithm of a sum whose terms have the shift subtracted. Then one is 1, except where all are 0, since the largest
+ * exponent is -inf: there no term has a part in the result, which is -inf, and no derivative. */
+static node *log_of_shifted(graph *g, node *largest, node *sum) {
+  node *empty = build_map2(g, SCALAR_EQ, sum, constant(g, sum, 0));
+  node *log = build_map1(g, SCALAR_LOG, build_map3(g, SCALAR_SELECT, empty, constant(g, sum, 1), sum));
+  return build_map2(g, SCALAR_ADD, build_map1(g, SCALAR_STOP, largest), log);
+}
+
 /* log(exp a + exp b) */
 static node *log_add_exp(graph *g, node *a, node *b) {
   if (is_constant(a, 0)) return softplus(g, b);
   if (is_constant(b, 0)) return softplus(g, a);
-  node *m = shift(g, build_map2(g, SCALAR_MAXIMUM, a, b));
-  node *sum = build_map2(g, SCALAR_ADD, exp_below(g, a, m), exp_below(g, b, m));
-  return build_map2(g, SCALAR_ADD, m, build_map1(g, SCALAR_LOG, sum));
+  node *largest = build_map2(g, SCALAR_MAXIMUM, a, b), *m = shift(g, largest);
+  return log_of_shifted(g, largest, build_map2(g, SCALAR_ADD, exp_below(g, a, m), exp_below(g, b, m)));
 }
 
 /* The operand of views that only repeat, and put in axes of extent 1. */
@@ -108,14 +115,14 @@ static bool is_shifted(const node *x, const node *sum) {
   return repeats_reduced(by, largest);
 }
 
-/* For sum = the sum of exp x over some axes: the same of x - m; m along the kept axes. NULL where
- * it is another sum. */
-static node *shifted_sum(graph *g, const node *sum, node **x, node **m, node **shifted) {
+/* For sum = the sum of exp x over some axes: the same of x less the shift of the largest x along them. NULL where it is
+ * another sum. */
+static node *shifted_sum(graph *g, const node *sum, node **x, node **largest, node **shifted) {
   if (sum->op != OP_SUM || !(*x = exponent(sum->operands[0])) || is_shifted(*x, sum)) return NULL;
   int count;
   const int64_t *axes = node_ints(sum, 0, &count);
-  *m = shift(g, build_reduce(g, OP_MAX, *x, count, axes));
-  node *kept = build_keep(g, *m, &(*x)->type, count, axes);
+  *largest = build_reduce(g, OP_MAX, *x, count, axes);
+  node *kept = build_keep(g, shift(g, *largest), &(*x)->type, count, axes);
   *shifted = exp_below(g, *x, build_broadcast_to(g, kept, &(*x)->type));
   return build_reduce(g, OP_SUM, *shifted, count, axes);
 }
@@ -151,14 +158,14 @@ static node *known_log_of_map(graph *g, node *y, int depth) {
 
 /* The logarithm of a value whose form tells it without computing the value; NULL of others. */
 static node *known_log(graph *g, node *y, int depth) {
-  node *x, *m, *shifted, *sum;
+  node *x, *largest, *shifted, *sum;
   double ignored;
   if (depth == 0 || node_is_splat(y, &ignored)) return NULL;
   switch (y->op) {
   case OP_MAP: return known_log_of_map(g, y, depth);
   case OP_SUM:
-    sum = shifted_sum(g, y, &x, &m, &shifted);
-    return sum ? build_map2(g, SCALAR_ADD, m, build_map1(g, SCALAR_LOG, sum)) : NULL;
+    sum = shifted_sum(g, y, &x, &largest, &shifted);
+    return sum ? log_of_shifted(g, largest, sum) : NULL;
   case OP_BROADCAST:
   case OP_RESHAPE:
   case OP_TRANSPOSE:
@@ -219,10 +226,10 @@ static node *logistic_exponent(const node *n) {
 
 /* exp x / sum exp x */
 static node *shifted_softmax(graph *g, node *a, node *b) {
-  node *x, *m, *shifted, *sum = under_repetition(b);
+  node *x, *largest, *shifted, *sum = under_repetition(b);
   if (sum->op != OP_SUM || !exponent(a) || exponent(sum->operands[0]) != exponent(a)) return NULL;
   if (!repeats_reduced(b, sum)) return NULL;
-  node *now = shifted_sum(g, sum, &x, &m, &shifted);
+  node *now = shifted_sum(g, sum, &x, &largest, &shifted);
   if (!now) return NULL;
   int count;
   const int64_t *axes = node_ints(sum, 0, &count);

@@ -170,6 +170,24 @@ static void infinities_pass(void **state) {
   arena_free(a);
 }
 
+/* Terms of exp(-inf) have no part in the derivative, also where there are no others. */
+static void nothing_has_no_derivative(void **state) {
+  (void)state;
+  model *m = model_new("entry f(x: f64[3, 2]) -> (y, z) {\n"
+                       "  y = grad(sum(log(sum[-1](exp(x)))), x)\n"
+                       "  z = grad(sum(log(exp(x[:, 0]) + exp(x[:, 1]))), x)\n"
+                       "}\n", NULL);
+  const double inf = (double)INFINITY, values[] = {-inf, -inf, -inf, 3, 5, 5}, expected[] = {0, 0, 0, 1, 0.5, 0.5};
+  tensor_type type = type_of(DTYPE_F64, 2, (int64_t[]){3, 2});
+  tensor *x = tensor_new(m->arena, &type);
+  memcpy(x->reals, values, sizeof values);
+  tensor **outputs = model_run(m, "f", (const tensor *[]){x});
+  for (int i = 0; i < 6; i++)
+    for (int output = 0; output < 2; output++)
+      assert_true(compare_real(outputs[output]->reals[i], expected[i], (tolerance){0, 1e-15}));
+  model_free(m);
+}
+
 /* Where another maximum than the sum's own was subtracted, terms still overflow or vanish. */
 static void other_maxima_stay(void **state) {
   (void)state;
@@ -256,6 +274,7 @@ int main(void) {
       cmocka_unit_test(finite_to_second_order),
       cmocka_unit_test(accurate_near_zero),
       cmocka_unit_test(infinities_pass),
+      cmocka_unit_test(nothing_has_no_derivative),
       cmocka_unit_test(other_maxima_stay),
       cmocka_unit_test(other_quotients_stay),
       cmocka_unit_test(values_between),
