@@ -188,16 +188,20 @@ static void find_read(const loop_shape *s, const graph *body, bool *read) {
 }
 
 /* Carries that are read in a turn are needed though nobody reads their last value. Of loops in the body
- * counts what they read for what is needed of them. */
-static void close_needs(const loop_shape *s, bool *needed, bool *read, int operand_count) {
+ * counts what they read for what is needed of them. Returns the body with what is needed alone: to prune it once more
+ * would double the work with each level of nested loops. */
+static graph *close_needs(const loop_shape *s, bool *needed, bool *read, int operand_count) {
+  graph *body = NULL;
   for (bool changed = true; changed;) {
     changed = false;
     memset(read, 0, (size_t)operand_count * sizeof *read);
-    find_read(s, pruned(with_outputs(s->body, needed)), read);
+    body = pruned(with_outputs(s->body, needed));
+    find_read(s, body, read);
     for (int i = 0; i < s->carries; i++)
       if (read[i] && !needed[i]) needed[i] = changed = true;
   }
   for (int i = 0; i < s->carries; i++) read[i] = needed[i];
+  return body;
 }
 
 static void renumber(const bool *kept, int count, int *numbers) {
@@ -210,7 +214,7 @@ static bool shrink(arena *a, loop_shape *s, const node ***operands, bool *needed
   int operand_count = s->carries + s->sequences + s->invariants, kept = 0;
   bool *read = arena_array_of(a, operand_count, bool);
   int output_count = s->body->output_count;
-  close_needs(s, needed, read, operand_count);
+  graph *body = close_needs(s, needed, read, operand_count);
   loop_shape less = {.turns = s->turns, .size = s->size, .reverse = s->reverse, .recompute = s->recompute};
   const node **left = NULL;
   for (int i = 0; i < operand_count; i++) {
@@ -221,7 +225,7 @@ static bool shrink(arena *a, loop_shape *s, const node ***operands, bool *needed
     else less.invariants++;
   }
   renumber(needed, output_count, results);
-  less.body = rewrite_graph(with_inputs(pruned(with_outputs(s->body, needed)), read), NULL);
+  less.body = rewrite_graph(with_inputs(body, read), NULL);
   if (s->condition) less.condition = pruned(rewrite_graph(with_inputs(s->condition, read), NULL));
   bool changed = kept < operand_count || less.body->output_count < output_count;
   *s = less;
