@@ -30,7 +30,7 @@ typedef struct entry_run {
   const graph *graph; /* as the model's text gives it; NULL: of a library */
   given_input *inputs;
   int64_t calls;
-  int64_t size;   /* of the entry's bounded axes; 0: no input has told it yet */
+  int64_t rows;   /* of the entry's bounded axes in all calls; 0: no input has told it yet */
   array *results; /* one per output, of all calls */
 } entry_run;
 
@@ -89,25 +89,26 @@ static int64_t calls_of(const array *x, const tensor_type *type) {
   return x->extents[0] % type->dims[0].maximum ? 0 : x->extents[0] / type->dims[0].maximum;
 }
 
-/* The rows of a bounded input are the size of the one call. */
+/* The rows of a bounded input: as many as the bound, or fewer, in each call. */
 static bool take_rows(arena *a, const array *x, entry_run *run, int index, const char *text) {
   const dnn_tensor *t = &run->entry->inputs[index];
   tensor_type rows = model_type(t);
-  int64_t most = rows.dims[0].maximum;
+  const int64_t bytes = type_bytes(&rows);
   if (x->rank) rows.dims[0].maximum = x->extents[0];
-  if (calls_of(x, &rows) != 1 || x->extents[0] > most) {
+  if (!x->rank || !x->extents[0] || calls_of(x, &rows) != 1) {
     rows = model_type(t);
-    tool_error("%s holds %s, but input %s takes %s, or fewer rows", text, array_text(a, x), t->name,
+    tool_error("%s holds %s, but input %s takes %s, or other numbers of rows", text, array_text(a, x), t->name,
                type_text(a, &rows));
     return false;
   }
-  if (run->size && run->size != x->extents[0]) {
+  if (run->rows && run->rows != x->extents[0]) {
     tool_error("%s holds %lld rows, an input before it %lld", text, (long long)x->extents[0],
-               (long long)run->size);
+               (long long)run->rows);
     return false;
   }
-  run->size = x->extents[0];
+  run->rows = x->extents[0];
   run->inputs[index].array = x;
+  run->inputs[index].stride = bytes;
   return true;
 }
 
@@ -265,12 +266,14 @@ static bool take_inputs(arena *a, const options *o, entry_run *run) {
   run->inputs = arena_array_of(a, run->entry->input_count, given_input);
   for (int i = 0; i < run->entry->input_count; i++)
     if (!take_input(a, o, run, i) || !check_indices(a, o, run, i)) return false;
-  if (run->size && run->calls > 1) {
+  if (run->rows && run->calls > 1) {
     tool_error("an input without the bounded size of entry %s has rows for %lld calls",
                run->entry->name, (long long)run->calls);
     return false;
   }
-  if (!run->size) run->size = run->entry->bound;
+  const int64_t bound = run->entry->bound;
+  if (!run->rows) run->rows = bound * run->calls;
+  if (bound) run->calls = (run->rows + bound - 1) / bound;
   return true;
 }
 
@@ -283,14 +286,20 @@ static void make_results(arena *a, entry_run *run) {
     array *x = &run->results[i];
     *x = (array){.element = (dtype)t->element, .rank = t->rank, .path = t->name};
     for (int k = 0; k < t->rank; k++) x->extents[k] = t->extents[k];
-    if (t->bounded) x->extents[0] = run->size;
     if (x->rank == 0 && run->calls > 1) {
       x->rank = 1;
       x->extents[0] = 1;
     }
-    if (x->rank) x->extents[0] *= run->calls;
+    if (t->bounded) x->extents[0] = run->rows;
+    else if (x->rank) x->extents[0] *= run->calls;
     x->data = arena_alloc(a, (size_t)array_bytes(x));
   }
+}
+
+/* The size that a call gives to bounded axes. */
+static int64_t size_of(const entry_run *run, int64_t call) {
+  const int64_t bound = run->entry->bound, left = run->rows - call * bound;
+  return left < bound ? left : bound;
 }
 
 static bool call_all(arena *a, dnn_instance *instance, entry_run *run) {
@@ -303,10 +312,11 @@ static bool call_all(arena *a, dnn_instance *instance, entry_run *run) {
     }
     for (int i = 0; i < run->entry->output_count; i++) {
       array *x = &run->results[i];
-      outputs[i] = (char *)x->data + call * (array_bytes(x) / run->calls);
+      const tensor_type type = model_type(&run->entry->outputs[i]);
+      outputs[i] = (char *)x->data + call * type_bytes(&type);
     }
     if (!run->entry->writes) instance->context.step = (uint64_t)call;
-    if (!model_call(instance, run->entry, run->size, inputs, outputs)) return false;
+    if (!model_call(instance, run->entry, size_of(run, call), inputs, outputs)) return false;
   }
   return true;
 }

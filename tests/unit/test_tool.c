@@ -192,7 +192,8 @@ static void runs_at_a_size(void **state) {
   assert_non_null(out);
   fputs("entry e[n <= 6](x: f32[n, 3], y: f32[n], by: f32[2]) -> (z: f32[n], m, k) {\n"
         "  z = sum[1](x) + y\n  m = mean(x) + sum(by)\n  k = n\n}\n"
-        "entry count[n <= 6]() -> (z: i32[n]) { z = iota[n]() }\n", out);
+        "entry count[n <= 6]() -> (z: i32[n]) { z = iota[n]() }\n"
+        "entry each[n <= 2](by: f32[2]) -> (z: f32[n]) { z = sum(by) + f32(iota[n]()) }\n", out);
   assert_int_equal(fclose(out), 0);
   write_floats("x5.npy", 2, 5, 3, 2);
   write_floats("x7.npy", 2, 7, 3, 2);
@@ -208,10 +209,18 @@ static void runs_at_a_size(void **state) {
   array *z = npy_read(memory, path_of("results/z.npy"), &error);
   assert_non_null(z);
   assert_int_equal(z->extents[0], 5);
+  expect(arena_printf(memory, "run %s each by=%s", model, path_of("by4.npy")), 0, "z: f32[4]\n    2 3 2 3\n");
   expect(arena_printf(memory, "run %s count", model), 0, "z: i32[6]\n    0 1 2 3 4 5\n");
   expect(arena_printf(memory, "run %s e x=%s y=%s by=%s", model, path_of("x7.npy"),
                       path_of("y5.npy"), by),
-         1, "x7.npy holds f32[7, 3], but input x takes f32[6, 3], or fewer rows");
+         1, "y5.npy holds 5 rows, an input before it 7");
+  expect(arena_printf(memory, "run %s e x=%s y=%s by=%s", model, path_of("by.npy"),
+                      path_of("y5.npy"), by),
+         1, "by.npy holds f32[2], but input x takes f32[6, 3], or other numbers of rows");
+  write_floats("y7.npy", 1, 7, 1, 2);
+  run = arena_printf(memory, "run %s e x=%s y=%s by=%s", model, path_of("x7.npy"), path_of("y7.npy"), by);
+  expect(run, 0, "z: f32[7]\n    8 8 8 8 8 8 8\nm: f32[2]\n    4 4\nk: i32[2]\n    6 1\n");
+  run = arena_printf(memory, "run %s e x=%s y=%s", model, path_of("x5.npy"), path_of("y5.npy"));
   expect(arena_printf(memory, "run %s e x=%s y=%s by=%s", model, path_of("x5.npy"),
                       path_of("y.npy"), by),
          1, "y.npy holds 4 rows, an input before it 5");
@@ -261,7 +270,7 @@ static void runs_on_wider_numbers(void **state) {
   write_array("x.npy", DTYPE_F64, 2, (double[]){0.1, 2});
   const char *run = arena_printf(memory, "run %s e x=%s", path_of("narrow.dnn"), path_of("x.npy"));
   expect(arena_printf(memory, "%s k=%s", run, path_of("k.npy")), 0, "y: f32[2]\n    -0.3 4.29497e+09\n");
-  expect(arena_printf(memory, "%s k=%s", run, path_of("wide.npy")), 1, "wide.npy holds i64[2], but input k takes i32[3], or fewer rows");
+  expect(arena_printf(memory, "%s k=%s", run, path_of("wide.npy")), 1, "wide.npy holds i64[2], but input k takes i32[3], or other numbers of rows");
   expect(arena_printf(memory, "info %s", path_of("narrow.dnn")), 0, "e(k: i32[<= 3], x: f32[<= 3])\n      -> (y: f32[<= 3])");
   expect(arena_printf(memory, "info --json %s", path_of("narrow.dnn")), 0, "\"bounded\":\ttrue");
   expect(arena_printf(memory, "info --json %s", path_of("narrow.dnn")), 0, "\"bound\":\t3");
