@@ -100,7 +100,8 @@ static bool index_axis(elaborator *e, const ast *n, value v, const tensor_type *
   if (!dtype_is_integer(of->element) || (s->several && of->rank)) {
     const char *words = type_text(e->arena, of);
     if (s->several)
-      elaborator_error(e, n->at, "a second tensor with axes among the subscripts: %s", words);
+      elaborator_error(e, n->at, "a second tensor with axes among the subscripts: %s; what is read element by "
+                       "element is written `y[n] = x[i[n], j[n]]`", words);
     else elaborator_error(e, n->at, "a subscript is an integer or integers, not %s", words);
     return false;
   }
