@@ -28,7 +28,7 @@ static void build_loop(generator *g, scope *s, const uint32_t *n) {
 static const source_form loops[] = {
     {"0 * max[0]($x)\n  scan row in $x { $y = 0.5 * $y + sin(row) }", REALS, 1, MOST_RANK, COLUMNS, AS_X,
      false},
-    {"scan row, turn in $x, 0..$d {\n    held = tanh(row) + f32(turn)\n    emit held * held\n  }",
+    {"scan row, turn in $x, 0..$d {\n    kept = tanh(row) + f32(turn)\n    emit kept * kept\n  }",
      REALS, 1, MOST_RANK, LIKE, AS_X, false},
     {"$x\n  two = scan (row, other) in ($x, cos($x)) { emit (a: row * other, b: row) }\n"
      "  $y = two.a - two.b",

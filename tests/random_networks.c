@@ -312,10 +312,10 @@ static const source_form straight[] = {
 
 static const source_form attention[] = {
     {"masked_softmax($x - $y, $y > 0)", REALS, 1, MOST_RANK, LIKE, AS_X, false},
-    {"dot_attention($x, $y, tanh($y))", 1 << DTYPE_F32, 2, MOST_RANK, LIKE, AS_X, false},
-    {"dot_attention($x, $y, $x, causal[shape($x)[-2]]())", 1 << DTYPE_F32, 2, MOST_RANK, LIKE, AS_X,
+    {"dot_attention($x, $y, tanh($y))", 1 << DTYPE_F32 | LAST_KNOWN, 2, MOST_RANK, LIKE, AS_X, false},
+    {"dot_attention($x, $y, $x, causal[shape($x)[-2]]())", 1 << DTYPE_F32 | LAST_KNOWN, 2, MOST_RANK, LIKE, AS_X,
      false},
-    {"join_heads(tanh(split_heads[1]($x)))", 1 << DTYPE_F32, 3, 3, LIKE, AS_X, false},
+    {"join_heads(tanh(split_heads[1]($x)))", 1 << DTYPE_F32 | LAST_KNOWN, 3, 3, LIKE, AS_X, false},
     {"sum[-1](cosines(tanh($x), cos($y)))", 1 << DTYPE_F32 | ALL_KNOWN, 2, 2, ROWS, AS_X, false},
     {"shifted(softmax($x), softmax(sin($x) @ ones[$n, 3]()))", 1 << DTYPE_F32 | ALL_KNOWN, 2, 2, LIKE, AS_X, false},
     {"sharpened(softmax($x), 1.5 + cos($y))", 1 << DTYPE_F32 | LAST_KNOWN, 1, MOST_RANK, LIKE, AS_X, false},

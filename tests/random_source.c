@@ -80,6 +80,9 @@ static void define_with_leading(generator *g, scope *s, operand x, int axis) {
 
 /* A bounded size leads results, and stands in them once. What is not so gets another last reader. */
 static void settle(generator *g, scope *s) {
+  bool read = true;
+  for (int i = SOURCES; i < s->count; i++) read = read && s->used[i];
+  if (read) s->used[s->count - 1] = false; /* it is the result all the same */
   for (int i = SOURCES; i < s->count; i++) {
     const uint32_t sized = operand_sized_axes(&s->values[i]);
     int axis = 0;

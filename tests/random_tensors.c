@@ -250,10 +250,10 @@ static void build_reverse(generator *g, scope *s, const uint32_t *n) {
 static void build_gather(generator *g, scope *s, const uint32_t *n) {
   operand x = scope_pick(s, n[2], ANY, 1, MOST_RANK), index = scope_pick(s, n[3], INTEGERS, 0, 2),
           v = x;
-  const bool sized = operand_sized_axes(&index) > 0; /* such places stand in the first axis only */
+  const bool sized = operand_sized_axes(&index) > 0; /* such places stand in the first axis only, of both */
   int axis = sized && operand_has_axes(&x, FIRST_KNOWN) ? 0 : operand_known_axis(&x, n[1]);
   const char *before = "";
-  if (axis < 0 || (sized && axis > 0) || index.rank + x.rank - 1 > MOST_RANK) return;
+  if (axis < 0 || (sized && (axis > 0 || !operand_has_axes(&index, FIRST_SIZED))) || index.rank + x.rank - 1 > MOST_RANK) return;
   v.rank = axis;
   for (int i = 0; i < axis; i++) before = TEXT("%s:, ", before);
   for (int i = 0; i < index.rank; i++) v.dims[v.rank++] = index.dims[i];
