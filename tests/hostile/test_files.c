@@ -192,7 +192,7 @@ static void arrays_of_another_type(void **state) {
     int rank;
     int64_t rows, columns;
     const char *holds;
-  } arrays[] = {{DTYPE_F64, 2, 3, 2, "f64[3, 2]"}, {DTYPE_I32, 2, 3, 2, "i32[3, 2]"},
+  } arrays[] = {{DTYPE_I64, 2, 3, 2, "i64[3, 2]"}, {DTYPE_I32, 2, 3, 2, "i32[3, 2]"},
                 {DTYPE_F32, 2, 4, 2, "f32[4, 2]"}, {DTYPE_F32, 2, 3, 3, "f32[3, 3]"},
                 {DTYPE_F32, 1, 6, 1, "f32[6]"},    {DTYPE_F32, 2, 2, 3, "f32[2, 3]"}};
   for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
