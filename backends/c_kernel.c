@@ -61,11 +61,10 @@ static void uses_of_block(c_body *b, const loop_block *block) {
 
 /* ---- names --------------------------------------------------------------------------------- */
 
-/* What drivers of tasks are made of, and macros. */
+/* What drivers of tasks are made of, and what sets the state of arithmetic. */
 static bool is_reserved(const char *name) {
   static const char *const words[] = {"run_tasks", "threads", "argument", "arguments",
-                                      "index",     "INLINE",  "NULL",     C_BEGIN_ARITHMETIC,
-                                      C_END_ARITHMETIC};
+                                      "index",     C_BEGIN_ARITHMETIC, C_END_ARITHMETIC};
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     if (strcmp(name, words[i]) == 0) return true;
   return c_is_word(name);
