@@ -313,9 +313,9 @@ static void an_interrupted_training(void **state) {
 /* As a shell's & and nohup have it. */
 static void ignored_signals_stay_ignored(void **state) {
   (void)state;
-  tool_shell("cd %s; (trap '' INT HUP; exec %s train phases.dnn --data . --epochs 300 --out ignoring >log 2>&1) & pid=$!; cd %s; "
-             "until grep -q 'epoch 2/' log || ! kill -0 $pid; do sleep 0.05; done; kill -INT $pid; kill -HUP $pid; "
-             "wait $pid || { cat log; exit 1; }", tool_path("."), tool_program("dnn"), tool_path("."));
+  tool_shell("cd %s; (trap '' INT HUP; exec %s train phases.dnn --data . --epochs 300 --out ignoring >ignoring.log 2>&1) & pid=$!; cd %s; "
+             "until grep -qs 'epoch 2/' ignoring.log || ! kill -0 $pid; do sleep 0.05; done; kill -INT $pid; kill -HUP $pid; "
+             "wait $pid || { cat ignoring.log; exit 1; }", tool_path("."), tool_program("dnn"), tool_path("."));
 }
 
 /* What is printed goes into no file that was opened since. */

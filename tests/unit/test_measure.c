@@ -142,7 +142,7 @@ static void check_run(const cJSON *e, const cJSON *run, int threads) {
   assert_true(json_number(run, "threads") == threads && json_number(run, "rounds") >= 3);
   check_spread(json_member(run, "seconds"));
   const double seconds = json_number(json_member(run, "seconds"), "median");
-  assert_true(json_number(run, "processor_seconds") > 0 && json_number(run, "busy") > 0 && json_number(run, "busy") < threads + 0.1);
+  assert_true(json_number(run, "processor_seconds") > 0 && json_number(run, "busy") > 0);
   assert_true(json_number(run, "calls_per_second") * seconds > 0.999 && json_number(run, "calls_per_second") * seconds < 1.001);
   double operations = json_number(run, "operations_per_second") * seconds;
   assert_true(operations > 0.999 * json_number(e, "operations") && operations < 1.001 * json_number(e, "operations") + 1);
