@@ -23,7 +23,8 @@ class Slot(ctypes.Structure):
 class EntryDescription(ctypes.Structure):
     _fields_ = [("name", ctypes.c_char_p), ("input_count", ctypes.c_int32), ("output_count", ctypes.c_int32),
                 ("inputs", ctypes.POINTER(Tensor)), ("outputs", ctypes.POINTER(Tensor)),
-                ("writes", ctypes.c_int32), ("bound", ctypes.c_int64), ("call", ctypes.c_void_p)]
+                ("writes", ctypes.c_int32), ("bound", ctypes.c_int64), ("call", ctypes.c_void_p),
+                ("endless", ctypes.c_char_p)]
 
 
 class Description(ctypes.Structure):
