@@ -17,13 +17,20 @@ static bool linear(const copy *k) { return k->operand->element == NULL; }
 
 /* ---- single runs --------------------------------------------------------------------------- */
 
+/* Where the element at k->index of a linear operand lies. */
+static const loop_expr *buffer_at(const copy *k) {
+  arena *a = k->nest->arena;
+  const loop_expr *at = loop_int(a, k->operand->base);
+  for (int i = 0; i < k->operand->rank; i++)
+    at = contraction_scaled(a, k->index[i], k->operand->coordinates[i].stride, at);
+  return at;
+}
+
 /* Stored elements from k->index on; several lie side by side in a linear operand's buffer. */
 static const loop_expr *stored_elements(const copy *k, loop_block *block, int along, int lanes) {
   arena *a = k->nest->arena;
   if (!linear(k)) return k->operand->element(a, k->operand, block, k->index, along, lanes);
-  const loop_expr *at = loop_int(a, k->operand->base);
-  for (int i = 0; i < k->operand->rank; i++)
-    at = contraction_scaled(a, k->index[i], k->operand->coordinates[i].stride, at);
+  const loop_expr *at = buffer_at(k);
   return loop_load(a, k->operand->buffer, &at, lanes, NULL);
 }
 
@@ -155,11 +162,34 @@ static void copy_guarded(copy *k, loop_block *block, int depth, const loop_expr 
   fill(k, &guard->otherwise, to, k->stride[coordinate]);
 }
 
+/* True where the innermost two coordinates lie the other way round in the operand's buffer. */
+static bool is_turned(const copy *k, int depth) {
+  if (depth != k->operand->rank - 2 || !linear(k)) return false;
+  const int outer = k->order[depth], inner = k->order[depth + 1];
+  const contraction_coordinate *c = k->operand->coordinates;
+  const int side = contraction_turn_side(k->nest->contraction, k->nest->target);
+  return side > 1 && c[outer].stride == 1 && c[inner].stride != 1 && stored(k, outer) && stored(k, inner) &&
+         k->length[outer] >= side && k->length[inner] >= side;
+}
+
+static void copy_turned(copy *k, loop_block *block, int depth, const loop_expr *to) {
+  const int outer = k->order[depth], inner = k->order[depth + 1];
+  for (int i = 0; i < 2; i++) k->index[k->order[depth + i]] = k->first[k->order[depth + i]];
+  const contraction_turn turn = {.buffer = k->operand->buffer, .to = k->to, .from = buffer_at(k), .to_at = to,
+                                 .across = k->operand->coordinates[inner].stride, .along = k->stride[outer],
+                                 .length = {k->length[inner], k->length[outer]}};
+  contraction_turn_copy(k->nest, &turn, block);
+}
+
 /* Copies the box spanned by the coordinates from order[depth] on. */
 static void copy_from(copy *k, loop_block *block, int depth, const loop_expr *to) {
   arena *a = k->nest->arena;
   if (depth == k->operand->rank) {
     loop_store(a, block, k->to, &to, stored_elements(k, block, 0, 1), NULL);
+    return;
+  }
+  if (is_turned(k, depth)) {
+    copy_turned(k, block, depth, to);
     return;
   }
   int coordinate = k->order[depth];

@@ -1,5 +1,5 @@
 /* Where the emission of a contraction's loops stands; shared by contraction_nest.c (the loops
- * around a tile), contraction_copy.c (local copies) and contraction_tile.c (the tile). */
+ * around a tile), contraction_copy.c and contraction_turn.c (copies) and contraction_tile.c (the tile). */
 #ifndef CONTRACTION_NEST_H
 #define CONTRACTION_NEST_H
 
@@ -43,6 +43,17 @@ void contraction_pack(contraction_nest *n, int operand, loop_buffer *packed, loo
 
 /* Turns a packed operand's access to the panel that the walk stands at. */
 void contraction_read_packed(contraction_nest *n, int operand);
+
+/* What a copy that turns an operand copies: element (i, j) is buffer[from + across · i + j], and to[to_at + i + along · j]
+ * in the copy, for i below length[0] and j below length[1], both at least contraction_turn_side. */
+typedef struct contraction_turn {
+  loop_buffer *buffer, *to;
+  const loop_expr *from, *to_at;
+  int64_t across, along, length[2];
+} contraction_turn;
+
+int contraction_turn_side(const contraction *c, const target *t);
+void contraction_turn_copy(const contraction_nest *n, const contraction_turn *turn, loop_block *block);
 
 /* Appends the computation of one tile of the output: from zero, or where the block axis is cut,
  * from what earlier blocks have stored. */
