@@ -53,7 +53,7 @@ static void uses_of_block(c_body *b, const loop_block *block) {
     uses_of_expression(b, s->value);
     uses_of_expression(b, s->mask);
     uses_of_expression(b, s->condition);
-    if (s->kind != LOOP_STORE) continue;
+    if (s->kind != LOOP_STORE && s->kind != LOOP_FETCH) continue;
     if (s->buffer->space != LOOP_REG) use(b, s->buffer);
     for (int k = 0; k < s->buffer->rank; k++) uses_of_expression(b, s->index[k]);
   }
@@ -278,6 +278,7 @@ static void write_statement(c_body *b, const loop_stmt *s) {
     case LOOP_ALLOC: write_alloc(b, s); break;
     case LOOP_LET: write_let(b, s); break;
     case LOOP_STORE: write_store(b, s); break;
+    case LOOP_FETCH: writer_line(b->out, "__builtin_prefetch(%s);", c_address(b, s->buffer, s->index)); break;
     case LOOP_IF: write_if(b, s); break;
     case LOOP_COMMENT: writer_comment(b->out, s->text); break;
   }

@@ -201,7 +201,8 @@ static void call_group(builder *b, lowering *l, const group *g) {
   for (int i = 0; i < g->output_count; i++) code_add_argument(b, c, b->value_of[g->outputs[i]->id]);
   for (int i = 0; i < 2; i++) {
     if (packed[i] < 0) continue;
-    plan_add_read(b->arena, s, packed[i]);
+    if (contraction_packs_once(g->contraction, &g->schedule, i)) plan_add_write(b->arena, s, packed[i]);
+    else plan_add_read(b->arena, s, packed[i]);
     code_add_argument(b, c, packed[i]);
   }
   if (g->context) code_add_argument(b, c, CONTEXT);

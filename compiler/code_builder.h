@@ -73,7 +73,8 @@ void code_add_argument(builder *b, planned_step *c, int value);
 
 /* ---- code_pack.c ------------------------------------------------------------------------------- */
 
-/* The value of a group's operand as the loop around packs it. */
+/* The value of a group's operand as the loop around packs it, or as it is packed in front of the group's kernel, which
+ * is to be called next. */
 int code_pack(builder *b, lowering *l, const group *g, int side);
 
 /* Leaves what stays the same in the turns of the loop around b too to that. */

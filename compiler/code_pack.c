@@ -1,4 +1,4 @@
-/* Operands that are packed in front of loops. */
+/* Operands that are packed: in front of loops, or in front of the kernel that reads them. */
 #include "code_builder.h"
 
 static bool same_packing(const packing *x, const packing *y) {
@@ -31,11 +31,23 @@ static int input_number(const graph *g, const node *n) {
   return -1;
 }
 
+/* Packs in front of the kernel that is to be called next. */
+static int pack_once(builder *b, const loop_kernel *k, int64_t bytes, const group *g, int side) {
+  int value = plan_add_value(b->arena, &b->plan, plan_value_of("a packed operand", NULL, bytes));
+  arena_push(b->arena, b->steps, b->step_count) = (planned_step){.kernel = k};
+  planned_step *c = &b->steps[b->step_count - 1];
+  for (int i = 0; i < g->input_count; i++)
+    if (group_packs(g, side, g->inputs[i])) code_add_argument(b, c, b->value_of[g->inputs[i]->id]);
+  code_add_argument(b, c, value);
+  return value;
+}
+
 int code_pack(builder *b, lowering *l, const group *g, int side) {
   loop_kernel *k = lower_packing(l, g, side);
   const loop_buffer *to = k->parameters[k->parameter_count - 1];
   packing p = {.kernel = code_settle_kernel(b->arena, b->module, k, "_pack"), .further = -1};
   p.bytes = to->extents[0] * (int64_t)dtype_size(to->type.element);
+  if (contraction_packs_once(g->contraction, &g->schedule, side)) return pack_once(b, p.kernel, p.bytes, g, side);
   for (int i = 0; i < g->input_count; i++)
     if (group_packs(g, side, g->inputs[i]))
       arena_push(b->arena, p.inputs, p.input_count) = input_number(b->graph, g->inputs[i]);

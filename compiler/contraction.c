@@ -65,6 +65,10 @@ int64_t contraction_units(const contraction *c, const contraction_schedule *s, i
   return vectors ? (extent + s->lanes - 1) / s->lanes : extent;
 }
 
+bool contraction_packs_once(const contraction *c, const contraction_schedule *s, int operand) {
+  return s->packed[operand] && c->operands[operand].runs_alike == 1;
+}
+
 bool contraction_in_blocks(const contraction *c, const contraction_schedule *s) {
   for (int a = 0; a < c->axis_count; a++)
     if (s->block[a]) return true;

@@ -56,7 +56,8 @@ struct contraction_operand {
   double element_cycles; /* estimated, for each */
 
   double runs_alike; /* of the kernel, one after the other, that find the same elements, so that they may be
-                        packed once for all; up to 1: each run may find others */
+                        packed once for all; 1: each run may find others, and packs them for itself where that
+                        pays; 0: they are not packed */
 };
 
 /* Complete sums: vectors along vector_axis, or scalars. They are a box: along every axis `count`
@@ -118,8 +119,9 @@ extern const struct op_lowering contraction_lowering;
  * is held in registers as vectors, or a reduced one, whose lanes are added up at the end. Around
  * the tile lie loops over tiles; inside it those over the reduced axes. An operand that is not laid
  * out for this, or that has zeros between its elements, is first copied to local memory; or it is packed
- * by a kernel of its own, which runs before several runs of this one: panels that lie as such copies do, one
- * for each tile along the operand's output axes, with all of the reduced ones.
+ * by a kernel of its own, which runs before one or several runs of this one: panels that lie as such copies do, one
+ * for each tile along the operand's output axes, with all of the reduced ones. Where the second operand is packed,
+ * blocks of the reduced axes are outermost, so that what is read of it for one block stays in the second cache.
  *
  *   tasks
  *     shared axes, outer axes of the first operand, blocks of reduced axes
@@ -153,6 +155,9 @@ int contraction_schedules(const contraction *c, const target *t, int most, contr
 /* The one that the search comes upon whose vectors, tiles, ways of the operands and order of these are as given. False
  * where there is none. */
 bool contraction_schedule_complete(const contraction *c, const target *t, contraction_schedule *s);
+
+/* True where an operand is packed before each run. */
+bool contraction_packs_once(const contraction *c, const contraction_schedule *s, int operand);
 
 /* True where any reduced axis is cut into blocks: sums are then formed in several passes. */
 bool contraction_in_blocks(const contraction *c, const contraction_schedule *s);

@@ -12,12 +12,20 @@ enum {
   WAY_BYTES = 4096 /* of the first cache: its size by its ways */
 };
 
-static const double element_copy_cycles = 1.3, tile_cycles = 12,
-                    block_cycles = 20, far_load_cycles = 1, far_panel_cycles = 0.05,
+static const double element_copy_cycles = 1.3, turned_copy_cycles = 0.6, tile_cycles = 12,
+                    block_cycles = 20, far_load_cycles = 1, beyond_load_cycles = 5, far_panel_cycles = 0.05,
                     colliding_store_cycles = 8, gather_cycles = 3;
 
 bool contraction_shared(const contraction *c, int axis) {
   return contraction_depends(&c->operands[0], axis) && contraction_depends(&c->operands[1], axis);
+}
+
+/* All of an operand. */
+static double operand_bytes(const contraction *c, int operand) {
+  double bytes = (double)dtype_size(c->element);
+  for (int i = 0; i < c->operands[operand].rank; i++)
+    bytes *= (double)c->operands[operand].coordinates[i].extent;
+  return bytes;
 }
 
 /* The mean number of units of a tile along an output axis. */
@@ -84,8 +92,8 @@ static bool read_again(const contraction *c, const contraction_schedule *s, int 
 static double reach(const contraction *c, const contraction_schedule *s, int operand) {
   double lines = 1;
   for (int a = 0; a < c->axis_count; a++)
-    if (c->axes[a].reduced && contraction_depends(&c->operands[operand], a) && a != s->vector_axis)
-      lines *= (double)c->axes[a].extent;
+    if (c->axes[a].reduced && contraction_depends(&c->operands[operand], a))
+      lines *= (double)c->axes[a].extent / (a == s->vector_axis ? s->lanes : 1);
   return lines * 64 * fmax(1, positions(c, s, operand));
 }
 
@@ -99,6 +107,13 @@ static double load_cycles(const contraction *c, const contraction_schedule *s, i
   return positions(c, s, operand) * 0.5 * (1 + crossing);
 }
 
+/* Into so many sets of the first cache lines fall, at most, that are so many bytes apart. */
+static int64_t distinct_sets(int64_t bytes) {
+  int64_t distinct = WAY_BYTES;
+  for (; distinct > 1 && bytes % 2 == 0; bytes /= 2) distinct /= 2;
+  return distinct;
+}
+
 /* True where the lines that a tile has in use at a time, at most one per position, meet in too few
  * sets of the cache: strides of large powers of two do that. */
 static bool lines_collide(const contraction *c, const contraction_schedule *s,
@@ -106,14 +121,10 @@ static bool lines_collide(const contraction *c, const contraction_schedule *s,
   double lines = 1, sets = 1;
   for (int a = 0; a < c->axis_count; a++) {
     if (c->axes[a].reduced || a == s->vector_axis || s->tile[a] == 1 || strides[a] == 0) continue;
-    int64_t bytes = llabs(strides[a]) * (int64_t)dtype_size(c->element), distinct = WAY_BYTES;
+    const int64_t bytes = llabs(strides[a]) * (int64_t)dtype_size(c->element);
     if (bytes < CACHE_LINE) continue;
-    while (distinct > 1 && bytes % 2 == 0) {
-      bytes /= 2;
-      distinct /= 2;
-    }
     lines *= (double)s->tile[a];
-    sets *= fmin((double)distinct, (double)s->tile[a]);
+    sets *= fmin((double)distinct_sets(bytes), (double)s->tile[a]);
   }
   return lines > sets * CACHE_WAYS;
 }
@@ -147,11 +158,65 @@ static double lines_of_elements(const contraction *c, const contraction_schedule
   return lines;
 }
 
+double contraction_block_bytes(const contraction *c, const contraction_schedule *s, int operand) {
+  double bytes = (double)dtype_size(c->element);
+  for (int a = 0; a < c->axis_count; a++)
+    if (contraction_depends(&c->operands[operand], a))
+      bytes *= (double)(s->block[a] ? s->block[a] : c->axes[a].extent);
+  return bytes;
+}
+
 /* The same lines are read again for the neighbours of a tile. */
 static double far_element_cycles(const contraction *c, const contraction_schedule *s, int operand,
                                  const target *t) {
   double lines = lines_of_elements(c, s, operand);
   return steps(c, s) * lines * CACHE_LINE > (double)t->l1_bytes / 2 ? lines * far_load_cycles : 0;
+}
+
+/* Steps of the reduced axes in one block of them. */
+static double block_steps(const contraction *c, const contraction_schedule *s) {
+  double count = 1;
+  for (int a = 0; a < c->axis_count; a++)
+    if (c->axes[a].reduced) count *= (double)(s->block[a] ? s->block[a] : c->axes[a].extent);
+  return count;
+}
+
+/* True where the lines of an operand's elements in the steps of a block meet in too few sets of the first cache. */
+static bool steps_collide(const contraction *c, const contraction_schedule *s, int operand) {
+  double sets = WAY_BYTES / CACHE_LINE;
+  for (int a = 0; a < c->axis_count; a++) {
+    const int64_t bytes = llabs(contraction_stride(&c->operands[operand], a)) * (int64_t)dtype_size(c->element);
+    if (c->axes[a].reduced && bytes >= CACHE_LINE) sets = fmin(sets, (double)distinct_sets(bytes));
+  }
+  return block_steps(c, s) > sets * CACHE_WAYS && lines_of_elements(c, s, operand) > 0;
+}
+
+/* Elements for one tile and one block are read for many tiles of the other operand, and stay in the first cache where
+ * they are few lines that do not meet in few sets of it. */
+static double far_block_cycles(const contraction *c, const contraction_schedule *s, int operand, const target *t) {
+  if (!contraction_reads_directly(s, operand)) return 0;
+  const double lines = lines_of_elements(c, s, operand);
+  if (steps_collide(c, s, operand)) return lines * beyond_load_cycles;
+  return block_steps(c, s) * lines * CACHE_LINE > (double)t->l1_bytes / 2 ? lines * far_load_cycles : 0;
+}
+
+/* New cache lines of an operand in each step, on average. */
+static double new_lines(const contraction *c, const contraction_schedule *s, int operand) {
+  double lines = positions(c, s, operand), part = 1;
+  for (int a = 0; a < c->axis_count; a++) {
+    double bytes = (double)llabs(contraction_stride(&c->operands[operand], a)) * (double)dtype_size(c->element);
+    if (a == s->vector_axis) bytes *= s->lanes;
+    if (bytes > 0 && bytes < CACHE_LINE && c->axes[a].extent > 1) part = fmin(part, bytes / CACHE_LINE);
+  }
+  return lines * part;
+}
+
+/* Cycles that a step waits for lines of the operand that comes second: they are read again for each tile of the
+ * first, and where all of it does not stay in the second cache, from beyond. */
+static double beyond_cycles(const contraction *c, const contraction_schedule *s, int operand, const target *t) {
+  if (operand == s->first || !contraction_reads_directly(s, operand)) return 0;
+  if (!read_again(c, s, operand) || operand_bytes(c, operand) <= 0.75 * (double)t->l2_bytes) return 0;
+  return new_lines(c, s, operand) * beyond_load_cycles;
 }
 
 /* True where a step reads so many lines side by side that the next ones come by themselves. */
@@ -165,6 +230,7 @@ static double far_cycles(const contraction *c, const contraction_schedule *s, in
                          const target *t) {
   if (operand_collides(c, s, operand)) return positions(c, s, operand) * far_load_cycles;
   bool vectors = s->vector_axis >= 0 && contraction_depends(&c->operands[operand], s->vector_axis);
+  if (!vectors && contraction_packs_once(c, s, 1 - operand)) return far_block_cycles(c, s, operand, t);
   bool again = read_again(c, s, operand), alike = c->operands[operand].runs_alike > 1;
   if (!vectors && contraction_reads_directly(s, operand)) return far_element_cycles(c, s, operand, t);
   if (!vectors || s->copied[operand] || reach(c, s, operand) <= (double)t->l1_bytes / 2) return 0;
@@ -204,6 +270,19 @@ static double copied_elements(const contraction *c, const contraction_schedule *
   return elements;
 }
 
+/* True where the copy takes squares of what lies the other way round (contraction_turn.c). */
+static bool is_turned(const contraction *c, const contraction_schedule *s, int operand, int innermost) {
+  const contraction_operand *o = &c->operands[operand];
+  int64_t sizes[CONTRACTION_AXES];
+  if (o->element || s->lanes == 1) return false;
+  contraction_box_sizes(c, s, sizes);
+  for (int i = 0; i < o->rank; i++)
+    if (!contraction_plain(c, &o->coordinates[i]) || contraction_box(c, s, &o->coordinates[i], sizes) < s->lanes / 2) return false;
+  for (int i = 0; i < o->rank; i++)
+    if (i != innermost && o->coordinates[i].stride == 1 && o->coordinates[i].extent > 1) return true;
+  return false;
+}
+
 double contraction_copy_cycles(const contraction *c, const contraction_schedule *s, int operand) {
   const contraction_operand *o = &c->operands[operand];
   double elements = s->packed[operand] ? (double)contraction_packed_elements(c, s, operand)
@@ -213,7 +292,8 @@ double contraction_copy_cycles(const contraction *c, const contraction_schedule 
   bool side_by_side = o->rank == 0 || (o->element ? o->runs[innermost]
                                                   : o->coordinates[innermost].stride == 1);
   bool runs = side_by_side && (o->rank == 0 || o->coordinates[innermost].dilation == 1);
-  return elements * ((runs ? 3.0 / s->lanes : element_copy_cycles) + o->element_cycles);
+  const double each = runs ? 3.0 / s->lanes : is_turned(c, s, operand, innermost) ? turned_copy_cycles : element_copy_cycles;
+  return elements * (each + o->element_cycles);
 }
 
 /* Cycles of one step of a tile of which `busy` keep the busiest units. */
@@ -223,9 +303,32 @@ double contraction_least_cycles(const contraction *c, const contraction_schedule
   return tiles(c, s) * (steps(c, s) * step_cycles(sums(c, s) * 0.5));
 }
 
+/* What packing for one run costs beside the copies: lines come from afar, and those of the first operand for every
+ * span of which a block of panels of the second stays in the second cache (contraction_schedule.c). */
+static double span_cycles(const contraction *c, const contraction_schedule *s, const target *t) {
+  const int first = s->first, second = 1 - first;
+  const double spans = ceil(contraction_block_bytes(c, s, second) / ((double)t->l2_bytes / 2));
+  const bool collide = !s->packed[first] && steps_collide(c, s, first);
+  double cycles = spans * operand_bytes(c, first) / CACHE_LINE * (collide ? 4 : 1) * beyond_load_cycles;
+  if (s->copied[first]) cycles += (spans - 1) * contraction_copy_cycles(c, s, first);
+  for (int i = 0; i < 2; i++)
+    if (s->packed[i]) cycles += contraction_arrival_cycles(c, i, t);
+  return cycles;
+}
+
+/* What makes too few tasks for many threads is that much dearer at most: among schedules alike on one core, the one with
+ * more tasks shall win. Tasks share out the tiles along the axes of the first operand. */
+static double few_tasks(const contraction *c, const contraction_schedule *s, double cycles) {
+  enum { TASKS = 16 };
+  double count = 1, wanted = fmin(TASKS, cycles / CONTRACTION_TASK_CYCLES);
+  for (int a = 0; a < c->axis_count; a++)
+    if (!c->axes[a].reduced && contraction_depends(&c->operands[s->first], a)) count *= (double)contraction_cut_of(c, s, a).tiles;
+  return contraction_packs_once(c, s, 1 - s->first) || count >= wanted ? 1 : 1 + 0.1 * (1 - count / wanted);
+}
+
 double contraction_cycles(const contraction *c, const contraction_schedule *s, const target *t) {
   double step = step_cycles(fmax(sums(c, s) * 0.5, load_cycles(c, s, 0) + load_cycles(c, s, 1)));
-  for (int i = 0; i < 2; i++) step += far_cycles(c, s, i, t);
+  for (int i = 0; i < 2; i++) step += far_cycles(c, s, i, t) + beyond_cycles(c, s, i, t);
   double cycles = tiles(c, s) * (steps(c, s) * step +
                                  blocks(c, s) * (store_cycles(c, s) + tile_cycles) +
                                  (blocks(c, s) - 1) * (store_cycles(c, s) + block_cycles) +
@@ -238,12 +341,11 @@ double contraction_cycles(const contraction *c, const contraction_schedule *s, c
     if (s->copied[i]) cycles += contraction_copy_cycles(c, s, i) * (i == s->first ? 1 : again);
     if (s->packed[i]) cycles += contraction_copy_cycles(c, s, i) / c->operands[i].runs_alike;
   }
-  return cycles;
+  if (contraction_packs_once(c, s, 1 - s->first)) cycles += span_cycles(c, s, t);
+  return cycles * few_tasks(c, s, cycles);
 }
 
 double contraction_arrival_cycles(const contraction *c, int operand, const target *t) {
-  double bytes = (double)dtype_size(c->element);
-  for (int i = 0; i < c->operands[operand].rank; i++)
-    bytes *= (double)c->operands[operand].coordinates[i].extent;
+  const double bytes = operand_bytes(c, operand);
   return bytes / CACHE_LINE * (bytes > (double)t->l2_bytes ? 30 : bytes > (double)t->l1_bytes ? 5 : 0);
 }

@@ -7,6 +7,9 @@
 /* Independent sums that hide the latency of one. */
 enum { CONTRACTION_UNITS_IN_FLIGHT = 8 };
 
+/* Work worth a task of its own: some 20 microseconds. */
+enum { CONTRACTION_TASK_CYCLES = 60000 };
+
 /* All of it, on one core. */
 double contraction_cycles(const contraction *c, const contraction_schedule *s, const target *t);
 
@@ -18,6 +21,9 @@ double contraction_copy_cycles(const contraction *c, const contraction_schedule 
 
 /* The arrival of its cache lines there, from where so many are likely to lie. */
 double contraction_arrival_cycles(const contraction *c, int operand, const target *t);
+
+/* Bytes of an operand for one block of the reduced axes, all of its output axes. */
+double contraction_block_bytes(const contraction *c, const contraction_schedule *s, int operand);
 
 /* True where both operands depend on the axis. */
 bool contraction_shared(const contraction *c, int axis);

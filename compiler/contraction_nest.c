@@ -211,6 +211,11 @@ static void add_copy(walk *w, int operand) {
     w->levels[w->level_count++] = (level){.axis = -1, .operand = operand};
 }
 
+static void add_blocks(walk *w, bool *placed) {
+  for (int a = 0; a < w->nest.contraction->axis_count; a++)
+    if (w->nest.schedule->block[a]) add_level(w, placed, a);
+}
+
 static void order_levels(walk *w) {
   const contraction *c = w->nest.contraction;
   const contraction_schedule *s = w->nest.schedule;
@@ -220,10 +225,11 @@ static void order_levels(walk *w) {
     if (!c->axes[a].reduced && contraction_depends(&c->operands[0], a) &&
         contraction_depends(&c->operands[1], a))
       add_level(w, placed, a);
+  if (s->packed[second]) add_blocks(w, placed);
   add_axes(w, placed, first, true);
-  for (int a = 0; a < c->axis_count; a++)
-    if (s->block[a]) add_level(w, placed, a);
+  add_blocks(w, placed);
   add_copy(w, first);
+  if (contraction_packs_once(c, s, second)) add_axes(w, placed, first, false);
   add_axes(w, placed, second, true);
   add_copy(w, second);
   add_axes(w, placed, second, false);

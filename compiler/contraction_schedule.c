@@ -6,7 +6,8 @@
 
 enum {
   LOCAL_BYTES = 32768,      /* most that one copy takes: it should stay in the first cache */
-  TASK_CYCLES = 60000,      /* work worth a task of its own: some 20 microseconds */
+  PANEL_BYTES = 2048,       /* of one column of a panel that is packed for one run, in a block: long enough to
+                               read and write the sums seldom */
   MOST_TASKS = 64,
   MOST_TILINGS = 256
 };
@@ -123,6 +124,18 @@ static void block_bounded(const contraction *c, contraction_schedule *s) {
       s->block[axis] = c->axes[axis].extent < BLOCK ? c->axes[axis].extent : BLOCK;
 }
 
+/* What a tile reads of an operand that is packed for one run shall stay in the caches: blocks of about PANEL_BYTES for
+ * one index of its output axes. */
+static void block_panels(const contraction *c, contraction_schedule *s, int operand) {
+  int axis = axis_to_block(c, s, operand, false);
+  int64_t bytes = (int64_t)dtype_size(c->element);
+  for (int a = 0; a < c->axis_count; a++)
+    if (c->axes[a].reduced && a != axis) bytes *= c->axes[a].extent;
+  const int64_t most = PANEL_BYTES / bytes;
+  if (axis < 0 || (s->block[axis] ? s->block[axis] : c->axes[axis].extent) <= most + most / 2) return;
+  s->block[axis] = even_size(c->axes[axis].extent, most > 1 ? most : 1);
+}
+
 /* Copies of at most LOCAL_BYTES; false where there are none. */
 static bool plan_copies(const contraction *c, contraction_schedule *s, bool many) {
   for (int a = 0; a < c->axis_count; a++)
@@ -136,6 +149,8 @@ static bool plan_copies(const contraction *c, contraction_schedule *s, bool many
     for (double bytes = box_bytes(c, s, i); bytes > LOCAL_BYTES; bytes = box_bytes(c, s, i))
       if (!shrink(c, s, i, bytes, many)) return false;
   }
+  for (int i = 0; i < 2; i++)
+    if (contraction_packs_once(c, s, i)) block_panels(c, s, i);
   return true;
 }
 
@@ -162,10 +177,27 @@ static bool ends_well(const contraction *c, const contraction_schedule *s) {
   return false;
 }
 
-/* True where all runs of the kernel find one operand, of which each coordinate is an axis. */
-static bool may_pack(const contraction *c, const contraction_schedule *s, int operand) {
+/* True where packing for one run may pay: vectors of an operand that does not stay in the second cache, each of which
+ * is read often; and then the elements of the other operand. */
+static bool is_far(const contraction *c, const contraction_schedule *s, int operand, const target *t) {
+  enum { OFTEN = 256 };
   const contraction_operand *o = &c->operands[operand];
-  if (o->runs_alike <= 1 || (s->vector_axis >= 0 && c->axes[s->vector_axis].reduced)) return false;
+  int64_t elements = 1, times = 1;
+  if (s->vector_axis < 0) return false;
+  if (!contraction_depends(o, s->vector_axis)) return contraction_packs_once(c, s, 1 - operand);
+  for (int a = 0; a < c->axis_count; a++) {
+    if (contraction_depends(o, a)) elements *= c->axes[a].extent;
+    else times *= c->axes[a].extent;
+    if (!c->axes[a].reduced && contraction_shared(c, a) && c->axes[a].extent > 1) return false;
+  }
+  return times >= OFTEN && elements * (int64_t)dtype_size(c->element) > t->l2_bytes / 2;
+}
+
+/* True where all runs of the kernel find one operand, of which each coordinate is an axis. */
+static bool may_pack(const contraction *c, const contraction_schedule *s, int operand, const target *t) {
+  const contraction_operand *o = &c->operands[operand];
+  if (o->runs_alike < 1 || (s->vector_axis >= 0 && c->axes[s->vector_axis].reduced)) return false;
+  if (o->runs_alike == 1 && !is_far(c, s, operand, t)) return false;
   for (int i = 0; i < o->rank; i++)
     if (!contraction_plain(c, &o->coordinates[i]) || o->coordinates[i].low != 0) return false;
   for (int a = 0; a < c->axis_count; a++) {
@@ -177,14 +209,23 @@ static bool may_pack(const contraction *c, const contraction_schedule *s, int op
 }
 
 /* True where the operand may be read as the schedule says. */
-static bool may_read(const contraction *c, const contraction_schedule *s, int operand) {
+static bool may_read(const contraction *c, const contraction_schedule *s, int operand, const target *t) {
   const contraction_operand *o = &c->operands[operand];
   int v = s->vector_axis;
   bool vectors = v >= 0 && contraction_depends(o, v);
   if (vectors && contraction_coordinate_of(o, v) < 0) return false;
-  if (s->packed[operand]) return may_pack(c, s, operand);
+  if (s->packed[operand]) return may_pack(c, s, operand, t);
   if (!s->copied[operand]) return vectors ? direct_vectors(c, operand, v, s->lanes) : contraction_direct(c, o);
-  return vectors || !contraction_direct(c, o);
+  return vectors || !contraction_direct(c, o) || contraction_packs_once(c, s, 1 - operand);
+}
+
+/* True where an operand may come first: one with the vectors where only one has them, or where they are packed for
+ * this run, the other one. Where both have them and one is copied, it is that, since tasks share out the first one's tiles. */
+static bool may_be_first(const contraction *c, const contraction_schedule *s, int operand) {
+  bool in[2], once = contraction_packs_once(c, s, 0) || contraction_packs_once(c, s, 1);
+  for (int i = 0; i < 2; i++) in[i] = s->vector_axis >= 0 && contraction_depends(&c->operands[i], s->vector_axis);
+  if (once || in[0] != in[1]) return once ? !in[operand] : in[operand];
+  return s->copied[operand] || !s->copied[1 - operand];
 }
 
 /* ---- tiles --------------------------------------------------------------------------------- */
@@ -328,10 +369,7 @@ static int likely_first(const search *q, const contraction_schedule *s) {
          bytes[1] > 2 * (double)q->target->l2_bytes;
 }
 
-/* The operand that is copied first: the one with the vectors where only one has them; else the
- * order is tried both ways. */
 static void consider_copies(search *q, contraction_schedule s) {
-  int v = s.vector_axis;
   list_side(q, &s, 0);
   list_side(q, &s, 1);
   list_shared(q, &s);
@@ -341,13 +379,11 @@ static void consider_copies(search *q, contraction_schedule s) {
       s.copied[i] = way % WAYS == COPIED;
       s.packed[i] = way % WAYS == PACKED;
     }
-    if (!may_read(q->c, &s, 0) || !may_read(q->c, &s, 1) || !ends_well(q->c, &s)) continue;
-    bool in[2];
-    for (int i = 0; i < 2; i++) in[i] = v >= 0 && contraction_depends(&q->c->operands[i], v);
+    if (!may_read(q->c, &s, 0, q->target) || !may_read(q->c, &s, 1, q->target) || !ends_well(q->c, &s)) continue;
     const int likely = likely_first(q, &s);
     for (int turn = 0; turn < 2; turn++) {
       s.first = likely ^ turn;
-      if ((in[s.first] || in[0] == in[1]) && (!q->wanted || is_family(q->wanted, &s))) consider_tiles(q, s);
+      if (may_be_first(q->c, &s, s.first) && (!q->wanted || is_family(q->wanted, &s))) consider_tiles(q, s);
     }
   }
 }
@@ -390,10 +426,35 @@ static int64_t most_repeats(const contraction *c, const contraction_schedule *s,
   return repeats < 1 ? 1 : repeats > MOST_TASKS ? MOST_TASKS : (int64_t)repeats;
 }
 
+/* Spans of the vector axis for which a block of the packed operand takes half of the second cache. */
+static int64_t spans(const contraction *c, const contraction_schedule *s, const target *t) {
+  const int64_t count = contraction_cut_of(c, s, s->vector_axis).tiles;
+  const double wanted = ceil(contraction_block_bytes(c, s, 1 - s->first) / ((double)t->l2_bytes / 2));
+  return wanted < (double)count ? (int64_t)wanted : count;
+}
+
+/* Where the second operand is packed for this run, its axes are split so that a block stays in the second cache, and
+ * those of the first so that it is read from beyond for many rows at a time. */
+static void split_spans(const contraction *c, contraction_schedule *s, const target *t) {
+  enum { ROWS = 192 };
+  int64_t wanted;
+  s->parts[s->vector_axis] = spans(c, s, t);
+  wanted = MOST_TASKS / s->parts[s->vector_axis];
+  for (int a = 0; a < c->axis_count && wanted > 1; a++)
+    if (may_split(c, s, a) && contraction_depends(&c->operands[s->first], a)) {
+      const int64_t most = c->axes[a].extent / ROWS;
+      wanted = split(c, s, a, wanted < most ? wanted : most > 1 ? most : 1);
+    }
+}
+
 /* Axes whose splitting repeats no copy come first. */
 static void split_tasks(const contraction *c, contraction_schedule *s, const target *t) {
   for (int a = 0; a < c->axis_count; a++) s->parts[a] = 1;
-  double share = s->cycles / TASK_CYCLES;
+  if (contraction_packs_once(c, s, 1 - s->first)) {
+    split_spans(c, s, t);
+    return;
+  }
+  double share = s->cycles / CONTRACTION_TASK_CYCLES;
   int64_t wanted = share < 1 ? 1 : share > MOST_TASKS ? MOST_TASKS : (int64_t)share;
   for (int turn = 0; turn < 3; turn++) {
     if (turn == 2 && wanted > most_repeats(c, s, t)) wanted = most_repeats(c, s, t);

@@ -35,6 +35,7 @@ static const char *operand_text(arena *a, const contraction *c, int number) {
   const contraction_operand *o = &c->operands[number];
   const char *text = number == 0 ? "left" : "right";
   if (o->element) text = arena_printf(a, "%s computed in %.4g cycles", text, o->element_cycles);
+  if (o->runs_alike < 1) text = arena_printf(a, "%s never packed", text);
   if (o->runs_alike > 1) text = arena_printf(a, "%s alike in %.4g runs", text, o->runs_alike);
   for (int i = 0; i < o->rank; i++)
     text = arena_printf(a, "%s%s %s", text, i ? "," : ":", coordinate_text(a, c, o, i));

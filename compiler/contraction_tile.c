@@ -95,6 +95,20 @@ static const loop_expr *operand_value(const tile *t, int operand, const loop_exp
                      loop_splat(a, loop_constant(a, element, 0, 0), t->lanes));
 }
 
+/* Panels that are packed for one run are read in order and come from the second cache: a step asks for the lines that
+ * steps of later turns read. */
+static void fetch_panel(const tile *t, loop_block *block, int operand, const loop_expr *at) {
+  enum { AHEAD_BYTES = 2048, LINE_BYTES = 64 };
+  const contraction_nest *n = t->nest;
+  arena *a = n->arena;
+  const int64_t size = (int64_t)dtype_size(n->contraction->element), bytes = operand_positions(t, operand) * t->lanes * size;
+  if (!contraction_packs_once(n->contraction, n->schedule, operand) || operand == n->schedule->first) return;
+  for (int64_t byte = 0; byte < bytes; byte += LINE_BYTES) {
+    const loop_expr *ahead = loop_add(a, at, loop_int(a, (AHEAD_BYTES + byte) / size));
+    loop_fetch(a, block, n->access[operand].buffer, &ahead);
+  }
+}
+
 static void emit_step(const tile *t, loop_block *block) {
   const contraction_nest *n = t->nest;
   arena *a = n->arena;
@@ -105,6 +119,7 @@ static void emit_step(const tile *t, loop_block *block) {
       at[i] = contraction_scaled(a, t->step[t->reduced[r]], n->access[i].stride[t->reduced[r]],
                                  at[i]);
     at[i] = loop_let(a, block, named(t, i == 0 ? "left_now" : "right_now", -1), at[i]);
+    fetch_panel(t, block, i, at[i]);
   }
   int held = operand_positions(t, 0) <= operand_positions(t, 1) ? 0 : 1;
   int64_t held_count = operand_positions(t, held), count = operand_positions(t, 1 - held);

@@ -451,6 +451,7 @@ static void run_statement(machine_state *m, const loop_stmt *s) {
     }
     case LOOP_STORE: store(m, s); break;
     case LOOP_IF: run_block(m, integer(m, s->condition) ? &s->body : &s->otherwise); break;
+    case LOOP_FETCH:
     case LOOP_COMMENT: break;
   }
 }

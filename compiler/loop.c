@@ -379,13 +379,23 @@ const loop_expr *loop_let(arena *a, loop_block *block, const char *name, const l
   return loop_var(a, s->variable);
 }
 
-void loop_store(arena *a, loop_block *block, loop_buffer *b, const loop_expr *const *index,
-                const loop_expr *value, const loop_expr *mask) {
-  loop_stmt *s = stmt_new(a, block, LOOP_STORE);
+static loop_stmt *access_new(arena *a, loop_block *block, loop_stmt_kind kind, loop_buffer *b,
+                             const loop_expr *const *index) {
+  loop_stmt *s = stmt_new(a, block, kind);
   const loop_expr **copy = arena_array_of(a, b->rank, const loop_expr *);
   for (int i = 0; i < b->rank; i++) copy[i] = index[i];
   s->buffer = b;
   s->index = copy;
+  return s;
+}
+
+void loop_fetch(arena *a, loop_block *block, loop_buffer *b, const loop_expr *const *index) {
+  access_new(a, block, LOOP_FETCH, b, index);
+}
+
+void loop_store(arena *a, loop_block *block, loop_buffer *b, const loop_expr *const *index,
+                const loop_expr *value, const loop_expr *mask) {
+  loop_stmt *s = access_new(a, block, LOOP_STORE, b, index);
   s->value = value;
   s->mask = mask;
 }

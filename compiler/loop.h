@@ -88,6 +88,8 @@ typedef enum loop_stmt_kind {
   LOOP_ALLOC,
   LOOP_LET,   /* defines a variable for the rest of the block */
   LOOP_STORE, /* buffer[index…] = value; lanes consecutive elements; where the mask is true */
+  LOOP_FETCH, /* the cache line of buffer[index…] is read soon: a hint that changes nothing. The place may lie
+                 beyond the buffer, which is no register */
   LOOP_IF,
   LOOP_COMMENT /* one line of provenance */
 } loop_stmt_kind;
@@ -111,8 +113,8 @@ struct loop_stmt {
   const loop_variable *variable;   /* of FOR, LET */
   const loop_expr *low, *high;     /* of FOR: i64 scalars; low included, high excluded */
   int64_t step;                    /* of FOR: above 0 */
-  loop_buffer *buffer;             /* of ALLOC, STORE */
-  const loop_expr *const *index;   /* of STORE: one i64 scalar per axis */
+  loop_buffer *buffer;             /* of ALLOC, STORE, FETCH */
+  const loop_expr *const *index;   /* of STORE, FETCH: one i64 scalar per axis */
   const loop_expr *value;          /* of LET, STORE; of ALLOC: initial value of every element, or
                                       NULL for none */
   const loop_expr *mask;           /* of STORE, or NULL */
@@ -186,6 +188,7 @@ void loop_alloc(arena *a, loop_block *block, loop_buffer *b, const loop_expr *in
 const loop_expr *loop_let(arena *a, loop_block *block, const char *name, const loop_expr *value);
 void loop_store(arena *a, loop_block *block, loop_buffer *b, const loop_expr *const *index,
                 const loop_expr *value, const loop_expr *mask);
+void loop_fetch(arena *a, loop_block *block, loop_buffer *b, const loop_expr *const *index);
 loop_stmt *loop_if(arena *a, loop_block *block, const loop_expr *condition);
 void loop_comment(arena *a, loop_block *block, const char *text);
 

@@ -394,6 +394,12 @@ static void store_statement(parser *p, loop_block *b) {
   loop_store(p->arena, b, to, index, value, take_on_line(p, "if") ? expr(p) : NULL);
 }
 
+static void fetch_statement(parser *p, loop_block *b) {
+  const loop_expr *index[MOST_OPERANDS];
+  loop_buffer *from = access(p, index);
+  loop_fetch(p->arena, b, from, index);
+}
+
 static void comment(parser *p, loop_block *b) {
   const char *start = p->at += *p->at == ' ';
   while (*p->at && *p->at != '\n') p->at++;
@@ -405,6 +411,7 @@ static void statement(parser *p, loop_block *b) {
   else if (take(p, "if")) if_statement(p, b);
   else if (take(p, "let")) let_statement(p, b);
   else if (take(p, "store")) store_statement(p, b);
+  else if (take(p, "fetch")) fetch_statement(p, b);
   else if (take(p, "#")) comment(p, b);
   else {
     bool reg = take(p, "reg");

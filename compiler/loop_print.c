@@ -186,6 +186,10 @@ static void print_statement(printer *p, const loop_stmt *s) {
       print_access(p, s->buffer, s->index);
       print_assignment(p, s->value, s->mask);
       break;
+    case LOOP_FETCH:
+      fputs("fetch ", p->out);
+      print_access(p, s->buffer, s->index);
+      break;
     case LOOP_IF:
       fputs("if ", p->out);
       print_expr(p, s->condition);

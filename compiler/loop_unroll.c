@@ -124,7 +124,7 @@ static void statement(unrolling *u, const loop_stmt *s, loop_block *to) {
   copy->mask = expr(u, s->mask);
   copy->condition = expr(u, s->condition);
   copy->body = copy->otherwise = (loop_block){0};
-  if (s->kind == LOOP_STORE) {
+  if (s->kind == LOOP_STORE || s->kind == LOOP_FETCH) {
     copy->buffer = buffer_now(u, s->buffer);
     copy->index = exprs(u, s->buffer->rank, s->index);
     check_register(s->buffer, copy->index);

@@ -286,6 +286,11 @@ static void check_store(checker *c, const loop_stmt *s) {
     violation(c, "is only read", s->buffer->name);
 }
 
+static void check_fetch(checker *c, const loop_stmt *s) {
+  if (s->buffer->space == LOOP_REG) violation(c, "is a register and fetched", s->buffer->name);
+  check_access(c, s->buffer, s->index, NULL, s->buffer->type);
+}
+
 static void check_if(checker *c, const loop_stmt *s) {
   check_expr(c, s->condition);
   if (!is_scalar(s->condition, DTYPE_BOOL)) violation(c, "a condition is a bool", NULL);
@@ -301,6 +306,7 @@ static void check_statement(checker *c, const loop_stmt *s) {
     case LOOP_ALLOC: check_alloc(c, s); break;
     case LOOP_LET: check_let(c, s); break;
     case LOOP_STORE: check_store(c, s); break;
+    case LOOP_FETCH: check_fetch(c, s); break;
     case LOOP_IF: check_if(c, s); break;
     case LOOP_COMMENT:
       if (strchr(s->text, '\n')) violation(c, "a comment is one line", NULL);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <setjmp.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -13,6 +14,7 @@
 #include "contraction_case.h"
 #include "eval_loop.h"
 #include "graph_case.h"
+#include "loop_text.h"
 
 /* Sums of so many terms in [-1, 1] may differ by their rounding. */
 static tolerance tolerance_of(const node *n) {
@@ -190,6 +192,105 @@ static void test_large(void **state) {
     }
 }
 
+/* x[m, k] w[k, n], each operand perhaps stored transposed. */
+static const node *product(arena *a, const large_shape *s, bool left_transposed, bool right_transposed, dtype element) {
+  graph *g = graph_new(a, NULL, "product");
+  const tensor_type x = type_of(element, 2, left_transposed ? (int64_t[]){s->k, s->m} : (int64_t[]){s->m, s->k});
+  const tensor_type w = type_of(element, 2, right_transposed ? (int64_t[]){s->n, s->k} : (int64_t[]){s->k, s->n});
+  const int64_t left = !left_transposed, right = right_transposed;
+  const dot_axes axes = {0, 1, NULL, NULL, &left, &right};
+  return build_dot(g, graph_add_input(g, "x", &x), graph_add_input(g, "w", &w), &axes);
+}
+
+/* Products, and filters of convolutions, that lie far from a processor with small caches: one or both operands are packed
+ * for the one run, blocks of what is summed are outermost, and tasks have spans of the panels. */
+static void test_packed_for_one_run(void **state) {
+  (void)state;
+  enum { SCHEDULES = 12 };
+  static const large_shape shapes[] = {{.m = 301, .n = 35, .k = 40}, {.m = 67, .n = 270, .k = 9}, {.m = 256, .n = 32, .k = 400},
+                                       {.x = {1, 20, 17, 21}, .w = {45, 20, 3, 3}}};
+  int packed[3] = {0}, filters = 0, blocked = 0, spread = 0;
+  for (int i = 0; i < 28; i++) {
+    arena *a = arena_new();
+    const node *n = i >= 24 ? large_node(a, &shapes[3])
+                            : product(a, &shapes[i % 3], i / 3 % 2, i / 6 % 2, i / 12 ? DTYPE_F64 : DTYPE_F32);
+    const graph *g = graph_of(n, a);
+    const tensor **values = random_inputs(a, g, (uint64_t)i, -1, 1), *expected = evaluate(a, g, values)[0];
+    target t = *target_find(a, i % 2 ? "x86-64-v3" : "x86-64-v4");
+    t.l1_bytes = 512;
+    t.l2_bytes = i < 24 && i % 3 == 2 ? 65536 : i < 24 ? 2048 : 16384;
+    const operand_layout layout = (operand_layout)(i % LAYOUT_COUNT);
+    for (int number = 0; number < SCHEDULES; number++) {
+      const contraction_case *k = contraction_case_of_schedule(a, n, &t, layout, layout, 1, number);
+      if (!k) break;
+      const contraction_schedule *s = &k->schedule;
+      const int count = s->packed[0] + s->packed[1];
+      packed[count]++;
+      if (count == 0) continue;
+      compare_kernel(a, k, values, expected, &t);
+      compare_text(a, k, &t);
+      assert_true(s->packed[1 - s->first] && contraction_depends(&k->contraction.operands[1 - s->first], s->vector_axis));
+      filters += i >= 24;
+      blocked += contraction_in_blocks(&k->contraction, s);
+      spread += s->parts[s->vector_axis] > 1;
+    }
+    arena_free(a);
+  }
+  if (packed[1] < 20 || packed[2] < 10 || filters < 2 || blocked < 5 || spread < 20)
+    fail_msg("%d packed once, %d twice, %d filters, %d in blocks, %d in spans", packed[1], packed[2], filters, blocked, spread);
+}
+
+static bool shuffles(const loop_kernel *k) {
+  char *text = NULL;
+  size_t length = 0;
+  FILE *out = open_memstream(&text, &length);
+  loop_print(out, k);
+  fclose(out);
+  const bool found = strstr(text, "shuffle") != NULL;
+  free(text);
+  return found;
+}
+
+/* Copies of what lies the other way round take squares, and what is left over element by element. */
+static void test_turned_copies(void **state) {
+  (void)state;
+  static const int64_t lengths[] = {7, 8, 9, 16, 31, 64};
+  int turned = 0, others = 0;
+  for (int i = 0; i < 72; i++) {
+    arena *a = arena_new();
+    const large_shape s = {.m = 19, .n = lengths[i % 6], .k = lengths[i / 6 % 6]};
+    const node *n = product(a, &s, i % 2, true, i / 36 ? DTYPE_F64 : DTYPE_F32);
+    const graph *g = graph_of(n, a);
+    const tensor **values = random_inputs(a, g, (uint64_t)i, -1, 1), *expected = evaluate(a, g, values)[0];
+    static const char *const cpus[] = {"x86-64", "x86-64-v3", "x86-64-v4"};
+    const target *t = target_find(a, cpus[i % 3]);
+    for (int number = 0; number < 6; number++) {
+      const contraction_case *k = contraction_case_of_schedule(a, n, t, LAYOUT_DENSE, LAYOUT_DENSE, 1, number);
+      if (!k) break;
+      compare_kernel(a, k, values, expected, t);
+      const contraction_schedule *found = &k->schedule;
+      if (!found->copied[1] || found->vector_axis < 0 || k->contraction.axes[found->vector_axis].reduced) continue;
+      *(shuffles(k->kernel) ? &turned : &others) += 1;
+    }
+    arena_free(a);
+  }
+  if (turned < 50 || others < 5) fail_msg("%d copies are turned, %d are not", turned, others);
+}
+
+/* What stays in the second cache, or is read a few times only, is not packed for one run. */
+static void test_near_operands_are_not_packed(void **state) {
+  (void)state;
+  static const large_shape shapes[] = {{.m = 1024, .n = 1024, .k = 1024}, {.m = 1024, .n = 128, .k = 1024}, {.m = 1024, .n = 4096, .k = 16},
+                                       {.m = 64, .n = 1024, .k = 1024}};
+  for (int i = 0; i < 4; i++) {
+    arena *a = arena_new();
+    const target *t = target_find(a, "x86-64-v4");
+    const contraction_case *k = contraction_case_new(a, product(a, &shapes[i], false, false, DTYPE_F32), t, LAYOUT_DENSE, LAYOUT_DENSE);
+    assert_true(k->schedule.packed[1] == (i == 0) && !k->schedule.packed[0]);
+    arena_free(a);
+  }
+}
+
 /* Where the last vector of a sum reaches beyond what is summed, the elements there must not count,
  * not even as 0 times infinity: only the last of three windows sees the infinity. */
 static void test_infinity_beyond_window(void **state) {
@@ -269,12 +370,12 @@ static void test_wide_rows_are_not_packed(void **state) {
 static void test_far_copies_are_made_once(void **state) {
   (void)state;
   arena *a = arena_new();
-  const large_shape far = {.m = 256, .n = 1024, .k = 2048};
+  const large_shape far = {.m = 128, .n = 1024, .k = 2048};
   const target *t = target_find(a, "x86-64-v4");
   const contraction_case *k = contraction_case_new(a, large_node(a, &far), t, LAYOUT_DENSE, LAYOUT_DENSE);
   assert_true(k->schedule.copied[1] && k->schedule.first == 1);
   assert_int_equal(k->schedule.parts[0], 1);
-  assert_true(k->schedule.parts[1] > 16);
+  assert_true(k->schedule.parts[1] > 8);
   arena_free(a);
 }
 
@@ -295,9 +396,9 @@ static void test_far_operands_are_shared_out(void **state) {
   (void)state;
   arena *a = arena_new();
   const target *t = target_find(a, "x86-64-v4");
-  contraction_schedule s = of_transposed(a, 128, 768, 3072, t);
+  contraction_schedule s = of_transposed(a, 20, 9000, 512, t);
   assert_true(s.first == 1 && s.parts[0] == 1 && s.parts[1] > 16);
-  s = of_transposed(a, 128, 160, 3072, t); /* near */
+  s = of_transposed(a, 9000, 20, 512, t);
   assert_true(s.first == 0 && s.parts[0] > 16 && s.parts[1] == 1);
   arena_free(a);
 }
@@ -343,6 +444,8 @@ int main(void) {
       cmocka_unit_test(test_conv_i32), cmocka_unit_test(test_large),
       cmocka_unit_test(test_packed_dot_f32), cmocka_unit_test(test_packed_dot_f64),
       cmocka_unit_test(test_packed_dot_u8), cmocka_unit_test(test_packed_conv),
+      cmocka_unit_test(test_packed_for_one_run), cmocka_unit_test(test_near_operands_are_not_packed),
+      cmocka_unit_test(test_turned_copies),
       cmocka_unit_test(test_infinity_beyond_window), cmocka_unit_test(test_compiled),
       cmocka_unit_test(test_cheapest),
       cmocka_unit_test(test_epilogues_lie_along_the_result),

@@ -1,5 +1,5 @@
-/* Operands of products that the turns of a loop have in common are packed in front of it: where their
- * kernels stand, and the same values as the interpreter's. */
+/* Operands of products that the turns of a loop have in common are packed in front of it, and large ones in front of
+ * the product: where their kernels stand, and the same values as the interpreter's. */
 #include <stdarg.h>
 #include <setjmp.h>
 #include <string.h>
@@ -41,24 +41,30 @@ static void count(const module_code *code, int depth, int packings[MOST_DEPTH]) 
   }
 }
 
+/* Exactly so many packings at each depth, or at most. */
+static void check_shape(const char *name, const int *expected, bool exactly, const char *text, const char *cpu) {
+  arena *a = arena_new();
+  const target *t = target_find(a, cpu);
+  graph *g = graph_from_text(a, text);
+  const module *m = module_build(a, program_of_graph(a, g), t);
+  int packings[MOST_DEPTH] = {0};
+  count(&m->entries[1].code, 0, packings);
+  for (int depth = 0; depth < MOST_DEPTH; depth++)
+    if (exactly ? packings[depth] != expected[depth] : packings[depth] > expected[depth])
+      fail_msg("%s, %s: %d packings inside %d loops where %d are expected\n%s", name, t->cpu, packings[depth],
+               depth, expected[depth], graph_to_text(a, g));
+  const tolerance close = {.absolute = 1e-4, .relative = 1e-4};
+  const char *fault = run_module_and_compare(a, m, g, -0.3, 0.3, close);
+  if (fault) fail_msg("%s, %s: %s\n%s", name, t->cpu, fault, graph_to_text(a, g));
+  arena_free(a);
+}
+
 /* Packings at each depth of the last shape; of other shapes there may be fewer, but none deeper. */
 static void check(const char *name, const int *expected, const char *template) {
   for (int i = 0; i < SHAPE_COUNT * TARGET_COUNT; i++) {
     arena *a = arena_new();
-    const target *t = target_find(a, targets[i % TARGET_COUNT]);
-    graph *g = graph_from_text(a, filled(a, template, shapes[i / TARGET_COUNT]));
-    const module *m = module_build(a, program_of_graph(a, g), t);
-    int packings[MOST_DEPTH] = {0};
-    count(&m->entries[1].code, 0, packings);
-    for (int depth = 0; depth < MOST_DEPTH; depth++) {
-      bool last = i / TARGET_COUNT == SHAPE_COUNT - 1;
-      if (last ? packings[depth] != expected[depth] : packings[depth] > expected[depth])
-        fail_msg("%s, %s: %d packings inside %d loops where %d are expected\n%s", name, t->cpu, packings[depth],
-                 depth, expected[depth], graph_to_text(a, g));
-    }
-    const tolerance close = {.absolute = 1e-4, .relative = 1e-4};
-    const char *fault = run_module_and_compare(a, m, g, -0.3, 0.3, close);
-    if (fault) fail_msg("%s, %s: %s\n%s", name, t->cpu, fault, graph_to_text(a, g));
+    const int number = i / TARGET_COUNT;
+    check_shape(name, expected, number == SHAPE_COUNT - 1, filled(a, template, shapes[number]), targets[i % TARGET_COUNT]);
     arena_free(a);
   }
 }
@@ -181,6 +187,28 @@ static void others_are_not_packed(void **state) {
         "  %3 = result %2 number=[1]: f32[4, $m, $n] return a = %2, b = %3 }");
 }
 
+/* Products of operands that are larger than half of the second cache, each element of which is used often: in front of
+ * the kernel, also in a turn; with maps in front and behind, and where the result takes the place of an operand. */
+static void large_products(void **state) {
+  (void)state;
+  check_shape("bias", (int[]){1, 0, 0}, true,
+              "entry f(x: f32[340, 300], w: f32[300, 300], b: f32[300]) { "
+              "  %3 = dot %0, %1 left_contract=[1] right_contract=[0]: f32[340, 300] "
+              "  %4 = broadcast %2 axes=[1]: f32[340, 300] %5 = add %3, %4: f32[340, 300] "
+              "  %6 = tanh %5: f32[340, 300] return y = %6 }", "x86-64-v3");
+  check_shape("maps in front", (int[]){1, 0, 0}, true,
+              "entry f(x: f32[340, 300], w: f32[300, 300]) { "
+              "  %2 = tanh %1: f32[300, 300] "
+              "  %3 = dot %0, %2 left_contract=[1] right_contract=[0]: f32[340, 300] return y = %3 }", "x86-64-v3");
+  check_shape("a turn", (int[]){0, 1, 0}, true,
+              "entry f(h: f32[340, 300], w: f32[2, 300, 300]) { "
+              "  %2 = loop %0, %1 turns=[2] carries=[1] sequences=[1] reverse=[0] "
+              "  body=(t: i64, h: f32[340, 300], w: f32[300, 300]) { "
+              "    %3 = dot %1, %2 left_contract=[1] right_contract=[0]: f32[340, 300] "
+              "    %4 = tanh %3: f32[340, 300] return h = %4, y = %3 }: f32[340, 300] "
+              "  %3 = result %2 number=[1]: f32[2, 340, 300] return a = %2, b = %3 }", "x86-64-v3");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(weights_of_a_state),
@@ -190,6 +218,7 @@ int main(void) {
       cmocka_unit_test(nested_loops),
       cmocka_unit_test(conditions),
       cmocka_unit_test(others_are_not_packed),
+      cmocka_unit_test(large_products),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -51,6 +51,7 @@ static contraction product(void) {
   contraction_of_node(memory, n, &c);
   contraction_operand_strided(&c.operands[0], NULL, 0, (int64_t[]){40, 1});
   contraction_operand_strided(&c.operands[1], NULL, 0, (int64_t[]){32, 1});
+  c.operands[0].runs_alike = c.operands[1].runs_alike = 1;
   return c;
 }
 
@@ -71,6 +72,9 @@ static void kernels_have_texts(void **state) {
   assert_string_equal(contraction_text(memory, &c),
                       "f32: m up to 6 by 32, n 32 by 1, k 40 summed; left: m of 6 by 40, k of 40 by 1; right alike in "
                       "100 runs: k of 40 by 32, n of 32 by 1; 2.5 elements behind each sum");
+  c = product();
+  c.operands[0].runs_alike = 0;
+  assert_non_null(strstr(contraction_text(memory, &c), "left never packed: m of 6"));
   c = product();
   contraction_coordinate *x = &c.operands[0].coordinates[1];
   x->steps[0] = 2;
