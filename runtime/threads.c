@@ -4,7 +4,11 @@
  * The caller publishes a call by raising `turn`; a worker that waits looks at `turn` for a while
  * and then sleeps on `wake`. The caller runs its own share, then waits for `pending` to fall to 0
  * in the same way on `done`. Sleepers announce themselves before they look a last time, and who
- * changes a value looks for sleepers afterwards, both sequentially consistent: no wake is lost. */
+ * changes a value looks for sleepers afterwards, both sequentially consistent: no wake is lost.
+ *
+ * Virtual machines tell the kernel that a core which rests may be another machine's, and it then lets a worker
+ * that wakes wait on the core of the caller, who spins there: so who has spun for a while lets others run,
+ * and a worker that wakes on the caller's core leaves it. */
 #include "dnn_rt.h"
 
 #include <errno.h>
@@ -15,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SPIN_NANOSECONDS = 1000000, CROWDED_SPIN_NANOSECONDS = 2000, LOOKS_PER_CLOCK = 64 };
+enum { SPIN_NANOSECONDS = 1000000, CROWDED_SPIN_NANOSECONDS = 2000, ALONE_NANOSECONDS = 20000, LOOKS_PER_CLOCK = 64 };
 
 typedef struct pool pool;
 
@@ -42,6 +46,7 @@ struct pool {
   _Alignas(64) atomic_int pending;
   _Alignas(64) atomic_int sleepers;
   atomic_bool caller_sleeps;
+  atomic_int caller_core; /* when it woke sleepers last */
   pthread_mutex_t sleep_lock;
   pthread_cond_t wake, done;
 };
@@ -74,14 +79,15 @@ static bool all_done(pool *p, unsigned unused) {
 
 /* Looks at a condition until it holds or the pool's time to spin is over. */
 static bool spin_until(pool *p, bool (*holds)(pool *, unsigned), unsigned seen) {
-  for (int64_t end = 0;;) {
+  for (int64_t start = 0;;) {
     for (int look = 0; look < LOOKS_PER_CLOCK; look++) {
       if (holds(p, seen)) return true;
       pause_briefly();
     }
     int64_t t = now();
-    if (!end) end = t + p->spin;
-    if (t >= end) return false;
+    if (!start) start = t;
+    if (t >= start + p->spin) return false;
+    if (t >= start + ALONE_NANOSECONDS) sched_yield();
   }
 }
 
@@ -91,6 +97,15 @@ static void run_share(pool *p, int index) {
   for (int64_t i = first; i < last; i++) p->task(p->argument, i);
 }
 
+/* Moves this thread to another core, if there is one that it may run on; later it may come back. */
+static void leave_core(int core) {
+  cpu_set_t all, others;
+  if (core < 0 || core >= CPU_SETSIZE || sched_getaffinity(0, sizeof all, &all) != 0) return;
+  others = all;
+  CPU_CLR((size_t)core, &others);
+  if (CPU_COUNT(&others) > 0 && sched_setaffinity(0, sizeof others, &others) == 0) sched_setaffinity(0, sizeof all, &all);
+}
+
 static void wait_for_turn(pool *p, unsigned seen) {
   if (spin_until(p, turn_changed, seen)) return;
   pthread_mutex_lock(&p->sleep_lock);
@@ -98,6 +113,8 @@ static void wait_for_turn(pool *p, unsigned seen) {
   while (atomic_load(&p->turn) == seen) pthread_cond_wait(&p->wake, &p->sleep_lock);
   atomic_fetch_sub(&p->sleepers, 1);
   pthread_mutex_unlock(&p->sleep_lock);
+  const int core = atomic_load(&p->caller_core);
+  if (core == sched_getcpu()) leave_core(core);
 }
 
 static void finish_share(pool *p) {
@@ -122,6 +139,7 @@ static void *work(void *argument) {
 static void publish(pool *p) {
   atomic_fetch_add(&p->turn, 1);
   if (!atomic_load(&p->sleepers)) return;
+  atomic_store(&p->caller_core, sched_getcpu());
   pthread_mutex_lock(&p->sleep_lock);
   pthread_cond_broadcast(&p->wake);
   pthread_mutex_unlock(&p->sleep_lock);

@@ -1,6 +1,7 @@
 /* The thread pool: every task runs once, whatever the number of threads, nested and from several
  * callers at once, after short and long pauses. */
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -46,6 +47,25 @@ static void every_task_runs_once(void **state) {
     }
     dnn_threads_free(threads);
   }
+}
+
+static void take_cores(void *argument, int64_t i) {
+  cpu_set_t *sets = argument;
+  sched_getaffinity(0, sizeof sets[i], &sets[i]);
+}
+
+/* A worker that wakes may leave the core of its caller, and then run on all of them again. */
+static void workers_may_run_everywhere(void **state) {
+  (void)state;
+  dnn_threads *threads = dnn_threads_new(3);
+  cpu_set_t all, sets[3];
+  assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+  for (int turn = 0; turn < 30; turn++) {
+    usleep(turn < 20 ? 3000 : 20000);
+    threads->run(threads->pool, take_cores, sets, 3);
+    for (int i = 0; i < 3; i++) assert_true(CPU_EQUAL(&sets[i], &all));
+  }
+  dnn_threads_free(threads);
 }
 
 static void split_is_static(void **state) {
@@ -159,6 +179,7 @@ static void regions_are_aligned_and_zero(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_task_runs_once),
+      cmocka_unit_test(workers_may_run_everywhere),
       cmocka_unit_test(split_is_static),
       cmocka_unit_test(nested_calls_run_in_place),
       cmocka_unit_test(several_callers),
