@@ -5,7 +5,9 @@ import time
 from typing import Callable
 
 SAMPLE_SECONDS = 1e-3          # the least that a sample takes: below, the clock and interrupts tell
-PAUSE_SECONDS = 4e-3           # before each sample: threads that others left spinning go to sleep
+PAUSE_SECONDS = 4e-3           # before each sample
+WARMED_SECONDS = 20e-3          # a call that takes longer is not preceded by one that is not counted
+LONG_PAUSE_SECONDS = 30e-3     # with several threads: those that others left spinning go to sleep, of OpenMP after 20 ms
 CLOCKS = {"wall": time.CLOCK_MONOTONIC, "cpu": time.CLOCK_PROCESS_CPUTIME_ID}
 
 
@@ -50,14 +52,15 @@ def calls_of(contender, clock):
     """How many calls make a sample."""
     calls = 1
     while True:
+        contender.seconds(1, clock)                         # wakes its threads, which a sample does before it counts
         once = contender.seconds(calls, clock)
         if once * calls >= SAMPLE_SECONDS or calls >= 1 << 20:
             return calls
         calls = min(1 << 20, max(2 * calls, int(SAMPLE_SECONDS / max(once, 1e-9))))
 
 
-def rounds(contenders, clock, budget, most=41):
-    """Samples by name. Every round has one of each, from another first one, for `budget` seconds; there
+def rounds(contenders, clock, budget, pause, most=41):
+    """Samples by name, a pause before each. Every round has one of each, from another first one, for `budget` seconds; there
     are at least five, or three where these take ten times as long."""
     calls = {name: calls_of(contender, clock) for name, contender in contenders.items()}
     samples = {name: [] for name in contenders}
@@ -67,8 +70,8 @@ def rounds(contenders, clock, budget, most=41):
         if turn >= 5 and spent > budget or turn >= 3 and spent > 10 * budget:
             break
         for name in names[turn % len(names):] + names[:turn % len(names)]:
-            time.sleep(PAUSE_SECONDS)
-            if calls[name] > 1:
+            time.sleep(pause)
+            if calls[name] > 1 or samples[name] and samples[name][-1] < WARMED_SECONDS:
                 contenders[name].seconds(1, clock)          # wakes its threads, fills the caches
             samples[name].append(contenders[name].seconds(calls[name], clock))
     return samples
@@ -103,7 +106,8 @@ def measure(work, machine, clock, budget):
             messages.append(f"{work.name}: the results of {name} differ from ours by {difference:.2g} of the largest "
                             f"(at most {field.tolerance:.2g} is allowed); not compared")
     limit = limits(work, machine)
-    samples = rounds(contenders | {name: contender for name, (contender, _) in limit.items()}, clock, budget)
+    samples = rounds(contenders | {name: contender for name, (contender, _) in limit.items()}, clock, budget,
+                     PAUSE_SECONDS if machine.count == 1 else LONG_PAUSE_SECONDS)
     ours = samples["ours"]
     least = [max(times) for times in zip(*([scale * t for t in samples[name]] for name, (_, scale) in limit.items()))]
     row = row_of(work, machine) | {
