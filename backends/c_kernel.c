@@ -250,6 +250,10 @@ static void write_store(c_body *b, const loop_stmt *s) {
     store_vector(b, s);
 }
 
+static void write_fetch(c_body *b, const loop_stmt *s) {
+  writer_line(b->out, "__builtin_prefetch(%s, 0, %d);", c_address(b, s->buffer, s->index), s->cache == 1 ? 3 : 2);
+}
+
 static void write_alloc(c_body *b, const loop_stmt *s) {
   const char *initial = s->value ? c_expression(b, s->value).text : NULL;
   if (s->buffer->space == LOOP_REG)
@@ -278,7 +282,7 @@ static void write_statement(c_body *b, const loop_stmt *s) {
     case LOOP_ALLOC: write_alloc(b, s); break;
     case LOOP_LET: write_let(b, s); break;
     case LOOP_STORE: write_store(b, s); break;
-    case LOOP_FETCH: writer_line(b->out, "__builtin_prefetch(%s);", c_address(b, s->buffer, s->index)); break;
+    case LOOP_FETCH: write_fetch(b, s); break;
     case LOOP_IF: write_if(b, s); break;
     case LOOP_COMMENT: writer_comment(b->out, s->text); break;
   }

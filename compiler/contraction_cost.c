@@ -20,8 +20,7 @@ bool contraction_shared(const contraction *c, int axis) {
   return contraction_depends(&c->operands[0], axis) && contraction_depends(&c->operands[1], axis);
 }
 
-/* All of an operand. */
-static double operand_bytes(const contraction *c, int operand) {
+double contraction_operand_bytes(const contraction *c, int operand) {
   double bytes = (double)dtype_size(c->element);
   for (int i = 0; i < c->operands[operand].rank; i++)
     bytes *= (double)c->operands[operand].coordinates[i].extent;
@@ -215,7 +214,7 @@ static double new_lines(const contraction *c, const contraction_schedule *s, int
  * first, and where all of it does not stay in the second cache, from beyond. */
 static double beyond_cycles(const contraction *c, const contraction_schedule *s, int operand, const target *t) {
   if (operand == s->first || !contraction_reads_directly(s, operand)) return 0;
-  if (!read_again(c, s, operand) || operand_bytes(c, operand) <= 0.75 * (double)t->l2_bytes) return 0;
+  if (!read_again(c, s, operand) || contraction_operand_bytes(c, operand) <= 0.75 * (double)t->l2_bytes) return 0;
   return new_lines(c, s, operand) * beyond_load_cycles;
 }
 
@@ -309,7 +308,7 @@ static double span_cycles(const contraction *c, const contraction_schedule *s, c
   const int first = s->first, second = 1 - first;
   const double spans = ceil(contraction_block_bytes(c, s, second) / ((double)t->l2_bytes / 2));
   const bool collide = !s->packed[first] && steps_collide(c, s, first);
-  double cycles = spans * operand_bytes(c, first) / CACHE_LINE * (collide ? 4 : 1) * beyond_load_cycles;
+  double cycles = spans * contraction_operand_bytes(c, first) / CACHE_LINE * (collide ? 4 : 1) * beyond_load_cycles;
   if (s->copied[first]) cycles += (spans - 1) * contraction_copy_cycles(c, s, first);
   for (int i = 0; i < 2; i++)
     if (s->packed[i]) cycles += contraction_arrival_cycles(c, i, t);
@@ -346,6 +345,6 @@ double contraction_cycles(const contraction *c, const contraction_schedule *s, c
 }
 
 double contraction_arrival_cycles(const contraction *c, int operand, const target *t) {
-  const double bytes = operand_bytes(c, operand);
+  const double bytes = contraction_operand_bytes(c, operand);
   return bytes / CACHE_LINE * (bytes > (double)t->l2_bytes ? 30 : bytes > (double)t->l1_bytes ? 5 : 0);
 }

@@ -22,6 +22,9 @@ double contraction_copy_cycles(const contraction *c, const contraction_schedule 
 /* The arrival of its cache lines there, from where so many are likely to lie. */
 double contraction_arrival_cycles(const contraction *c, int operand, const target *t);
 
+/* Bytes of all of an operand. */
+double contraction_operand_bytes(const contraction *c, int operand);
+
 /* Bytes of an operand for one block of the reduced axes, all of its output axes. */
 double contraction_block_bytes(const contraction *c, const contraction_schedule *s, int operand);
 

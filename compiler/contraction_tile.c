@@ -1,4 +1,5 @@
 /* One tile of the output: its sums stay in registers while the reduced axes run. */
+#include "contraction_cost.h"
 #include "contraction_nest.h"
 
 typedef struct tile {
@@ -95,18 +96,30 @@ static const loop_expr *operand_value(const tile *t, int operand, const loop_exp
                      loop_splat(a, loop_constant(a, element, 0, 0), t->lanes));
 }
 
-/* Panels that are packed for one run are read in order and come from the second cache: a step asks for the lines that
- * steps of later turns read. */
-static void fetch_panel(const tile *t, loop_block *block, int operand, const loop_expr *at) {
-  enum { AHEAD_BYTES = 2048, LINE_BYTES = 64 };
-  const contraction_nest *n = t->nest;
-  arena *a = n->arena;
-  const int64_t size = (int64_t)dtype_size(n->contraction->element), bytes = operand_positions(t, operand) * t->lanes * size;
-  if (!contraction_packs_once(n->contraction, n->schedule, operand) || operand == n->schedule->first) return;
+/* Asks for the lines of as many elements as a step reads of an operand, from there on. */
+static void fetch_lines(const tile *t, loop_block *block, int operand, int cache, const loop_expr *at) {
+  enum { LINE_BYTES = 64 };
+  arena *a = t->nest->arena;
+  const int64_t size = (int64_t)dtype_size(t->nest->contraction->element), bytes = operand_positions(t, operand) * t->lanes * size;
   for (int64_t byte = 0; byte < bytes; byte += LINE_BYTES) {
-    const loop_expr *ahead = loop_add(a, at, loop_int(a, (AHEAD_BYTES + byte) / size));
-    loop_fetch(a, block, n->access[operand].buffer, &ahead);
+    const loop_expr *line = loop_add(a, at, loop_int(a, byte / size));
+    loop_fetch(a, block, cache, t->nest->access[operand].buffer, &line);
   }
+}
+
+/* A step asks for lines that later ones read: of panels that are packed for one run, and lie in order in the second
+ * cache, a few steps ahead; of vectors that come from beyond it and that many elements multiply, those of the next tile. */
+static void fetch_ahead(const tile *t, loop_block *block, int operand, const loop_expr *at) {
+  enum { AHEAD_BYTES = 2048, MANY = 4 };
+  const contraction_nest *n = t->nest;
+  const contraction *c = n->contraction;
+  const int v = n->schedule->vector_axis;
+  const bool vectors = v >= 0 && !c->axes[v].reduced && contraction_depends(&c->operands[operand], v);
+  if (vectors && contraction_packs_once(c, n->schedule, operand))
+    fetch_lines(t, block, operand, 1, loop_add(n->arena, at, loop_int(n->arena, AHEAD_BYTES / (int64_t)dtype_size(c->element))));
+  else if (vectors && contraction_reads_directly(n->schedule, operand) && operand_positions(t, 1 - operand) >= MANY &&
+           contraction_operand_bytes(c, operand) > (double)n->target->l2_bytes)
+    fetch_lines(t, block, operand, 2, loop_add(n->arena, at, loop_int(n->arena, t->count[v] * t->lanes)));
 }
 
 static void emit_step(const tile *t, loop_block *block) {
@@ -119,7 +132,7 @@ static void emit_step(const tile *t, loop_block *block) {
       at[i] = contraction_scaled(a, t->step[t->reduced[r]], n->access[i].stride[t->reduced[r]],
                                  at[i]);
     at[i] = loop_let(a, block, named(t, i == 0 ? "left_now" : "right_now", -1), at[i]);
-    fetch_panel(t, block, i, at[i]);
+    fetch_ahead(t, block, i, at[i]);
   }
   int held = operand_positions(t, 0) <= operand_positions(t, 1) ? 0 : 1;
   int64_t held_count = operand_positions(t, held), count = operand_positions(t, 1 - held);

@@ -389,8 +389,8 @@ static loop_stmt *access_new(arena *a, loop_block *block, loop_stmt_kind kind, l
   return s;
 }
 
-void loop_fetch(arena *a, loop_block *block, loop_buffer *b, const loop_expr *const *index) {
-  access_new(a, block, LOOP_FETCH, b, index);
+void loop_fetch(arena *a, loop_block *block, int cache, loop_buffer *b, const loop_expr *const *index) {
+  access_new(a, block, LOOP_FETCH, b, index)->cache = cache;
 }
 
 void loop_store(arena *a, loop_block *block, loop_buffer *b, const loop_expr *const *index,

@@ -88,8 +88,8 @@ typedef enum loop_stmt_kind {
   LOOP_ALLOC,
   LOOP_LET,   /* defines a variable for the rest of the block */
   LOOP_STORE, /* buffer[index…] = value; lanes consecutive elements; where the mask is true */
-  LOOP_FETCH, /* the cache line of buffer[index…] is read soon: a hint that changes nothing. The place may lie
-                 beyond the buffer, which is no register */
+  LOOP_FETCH, /* the line of buffer[index…] shall come to a cache, since it is read later: a hint that changes nothing.
+                 The place may lie beyond the buffer, which is no register */
   LOOP_IF,
   LOOP_COMMENT /* one line of provenance */
 } loop_stmt_kind;
@@ -120,6 +120,7 @@ struct loop_stmt {
   const loop_expr *mask;           /* of STORE, or NULL */
   const loop_expr *condition;      /* of IF: a bool scalar */
   loop_block body, otherwise;      /* of FOR, IF */
+  int cache;                       /* of FETCH: 1 or 2 */
   const char *text;                /* of COMMENT */
 };
 
@@ -188,7 +189,7 @@ void loop_alloc(arena *a, loop_block *block, loop_buffer *b, const loop_expr *in
 const loop_expr *loop_let(arena *a, loop_block *block, const char *name, const loop_expr *value);
 void loop_store(arena *a, loop_block *block, loop_buffer *b, const loop_expr *const *index,
                 const loop_expr *value, const loop_expr *mask);
-void loop_fetch(arena *a, loop_block *block, loop_buffer *b, const loop_expr *const *index);
+void loop_fetch(arena *a, loop_block *block, int cache, loop_buffer *b, const loop_expr *const *index);
 loop_stmt *loop_if(arena *a, loop_block *block, const loop_expr *condition);
 void loop_comment(arena *a, loop_block *block, const char *text);
 

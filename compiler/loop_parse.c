@@ -396,8 +396,10 @@ static void store_statement(parser *p, loop_block *b) {
 
 static void fetch_statement(parser *p, loop_block *b) {
   const loop_expr *index[MOST_OPERANDS];
+  want(p, ".");
+  int cache = (int)integer(p, 1, 2);
   loop_buffer *from = access(p, index);
-  loop_fetch(p->arena, b, from, index);
+  loop_fetch(p->arena, b, cache, from, index);
 }
 
 static void comment(parser *p, loop_block *b) {

@@ -187,7 +187,7 @@ static void print_statement(printer *p, const loop_stmt *s) {
       print_assignment(p, s->value, s->mask);
       break;
     case LOOP_FETCH:
-      fputs("fetch ", p->out);
+      fprintf(p->out, "fetch.%d ", s->cache);
       print_access(p, s->buffer, s->index);
       break;
     case LOOP_IF:

@@ -11,7 +11,7 @@
  *
  * A bare integer is an i64; other constants name their type. Names are made unique words. Loops end
  * with `unroll` or `task` where they are that; `store y[i] = v if m`, on one line, and
- * `load.8(x[i], m)` are masked; `fetch x[i]` asks for a cache line;
+ * `load.8(x[i], m)` are masked; `fetch.1 x[i]` asks for a line to come to the first cache;
  * cast.T, bitcast.T, splat.N, ramp.N, reduce.F, extract.N, insert.N and call.NAME carry what they
  * need behind the dot; everything else is a row of scalar.def. */
 #ifndef LOOP_TEXT_H

@@ -288,6 +288,7 @@ static void check_store(checker *c, const loop_stmt *s) {
 
 static void check_fetch(checker *c, const loop_stmt *s) {
   if (s->buffer->space == LOOP_REG) violation(c, "is a register and fetched", s->buffer->name);
+  if (s->cache < 1 || s->cache > 2) violation(c, "is fetched to a cache other than 1 and 2", s->buffer->name);
   check_access(c, s->buffer, s->index, NULL, s->buffer->type);
 }
 

@@ -240,15 +240,29 @@ static void test_packed_for_one_run(void **state) {
     fail_msg("%d packed once, %d twice, %d filters, %d in blocks, %d in spans", packed[1], packed[2], filters, blocked, spread);
 }
 
-static bool shuffles(const loop_kernel *k) {
+static bool has_word(const loop_kernel *k, const char *word) {
   char *text = NULL;
   size_t length = 0;
   FILE *out = open_memstream(&text, &length);
   loop_print(out, k);
   fclose(out);
-  const bool found = strstr(text, "shuffle") != NULL;
+  const bool found = strstr(text, word) != NULL;
   free(text);
   return found;
+}
+
+/* Vectors that come from beyond the second cache are asked for ahead, but for a product with one row. */
+static void test_far_vectors_are_fetched(void **state) {
+  (void)state;
+  static const large_shape shapes[] = {{.m = 32, .n = 768, .k = 768}, {.m = 1, .n = 1024, .k = 1024}, {.m = 32, .n = 256, .k = 256}};
+  for (int i = 0; i < 3; i++) {
+    arena *a = arena_new();
+    const target *t = target_find(a, "x86-64-v4");
+    const contraction_case *k = contraction_case_new(a, product(a, &shapes[i], false, false, DTYPE_F32), t, LAYOUT_DENSE, LAYOUT_DENSE);
+    assert_true(!k->schedule.copied[1] && !k->schedule.packed[1]);
+    assert_true(has_word(k->kernel, "fetch.2") == (i == 0));
+    arena_free(a);
+  }
 }
 
 /* Copies of what lies the other way round take squares, and what is left over element by element. */
@@ -270,7 +284,7 @@ static void test_turned_copies(void **state) {
       compare_kernel(a, k, values, expected, t);
       const contraction_schedule *found = &k->schedule;
       if (!found->copied[1] || found->vector_axis < 0 || k->contraction.axes[found->vector_axis].reduced) continue;
-      *(shuffles(k->kernel) ? &turned : &others) += 1;
+      *(has_word(k->kernel, "shuffle") ? &turned : &others) += 1;
     }
     arena_free(a);
   }
@@ -445,7 +459,7 @@ int main(void) {
       cmocka_unit_test(test_packed_dot_f32), cmocka_unit_test(test_packed_dot_f64),
       cmocka_unit_test(test_packed_dot_u8), cmocka_unit_test(test_packed_conv),
       cmocka_unit_test(test_packed_for_one_run), cmocka_unit_test(test_near_operands_are_not_packed),
-      cmocka_unit_test(test_turned_copies),
+      cmocka_unit_test(test_turned_copies), cmocka_unit_test(test_far_vectors_are_fetched),
       cmocka_unit_test(test_infinity_beyond_window), cmocka_unit_test(test_compiled),
       cmocka_unit_test(test_cheapest),
       cmocka_unit_test(test_epilogues_lie_along_the_result),

@@ -121,7 +121,7 @@ static void put(bench *b, loop_buffer *to, const loop_expr *value, const loop_ex
 
 /* ---- rules of expressions ------------------------------------------------------------------ */
 
-enum { SHAPES = 8, LANES = 21, OPERATIONS = 12, ACCESSES = 10, STATEMENTS = 16 };
+enum { SHAPES = 8, LANES = 21, OPERATIONS = 12, ACCESSES = 10, STATEMENTS = 18 };
 
 static const char *break_type(bench *b, int rule) {
   switch (rule) {
@@ -224,6 +224,8 @@ static const char *break_statement(bench *b, int rule) {
     case 13: b->kernel->parameters[0] = b->sums; return "sums is no parameter";
     case 14: use(b, b->real); b->body->statements[1]->value = high; return "v is a value of another type";
     case 15: loop_for(a, b->body, LOOP_SEQ, b->turn->variable, high, high, 1); return "i is defined twice";
+    case 16: loop_fetch(a, b->body, 1, b->sums, &b->turn); return "sums is a register and fetched";
+    case 17: loop_fetch(a, b->body, 3, b->x, &b->turn); return "x is fetched to a cache other than 1 and 2";
     default: return NULL;
   }
 }
