@@ -278,7 +278,7 @@ static void test_turned_copies(void **state) {
     const tensor **values = random_inputs(a, g, (uint64_t)i, -1, 1), *expected = evaluate(a, g, values)[0];
     static const char *const cpus[] = {"x86-64", "x86-64-v3", "x86-64-v4"};
     const target *t = target_find(a, cpus[i % 3]);
-    for (int number = 0; number < 6; number++) {
+    for (int number = 0; number < 3; number++) {
       const contraction_case *k = contraction_case_of_schedule(a, n, t, LAYOUT_DENSE, LAYOUT_DENSE, 1, number);
       if (!k) break;
       compare_kernel(a, k, values, expected, t);
@@ -288,7 +288,7 @@ static void test_turned_copies(void **state) {
     }
     arena_free(a);
   }
-  if (turned < 50 || others < 5) fail_msg("%d copies are turned, %d are not", turned, others);
+  if (turned < 30 || others < 3) fail_msg("%d copies are turned, %d are not", turned, others);
 }
 
 /* What stays in the second cache, or is read a few times only, is not packed for one run. */
