@@ -31,10 +31,15 @@ static int input_number(const graph *g, const node *n) {
   return -1;
 }
 
-/* Packs in front of the kernel that is to be called next. */
-static int pack_once(builder *b, const loop_kernel *k, int64_t bytes, const group *g, int side) {
-  int value = plan_add_value(b->arena, &b->plan, plan_value_of("a packed operand", NULL, bytes));
+/* Calls what packs so many bytes, and returns their value; its inputs are to be added, and the value last. */
+static int call_packing(builder *b, const loop_kernel *k, int64_t bytes) {
   arena_push(b->arena, b->steps, b->step_count) = (planned_step){.kernel = k};
+  return plan_add_value(b->arena, &b->plan, plan_value_of("a packed operand", NULL, bytes));
+}
+
+/* Packs in front of the kernel that is to be called next. */
+static int pack_once(builder *b, const packing *p, const group *g, int side) {
+  const int value = call_packing(b, p->kernel, p->bytes);
   planned_step *c = &b->steps[b->step_count - 1];
   for (int i = 0; i < g->input_count; i++)
     if (group_packs(g, side, g->inputs[i])) code_add_argument(b, c, b->value_of[g->inputs[i]->id]);
@@ -47,7 +52,7 @@ int code_pack(builder *b, lowering *l, const group *g, int side) {
   const loop_buffer *to = k->parameters[k->parameter_count - 1];
   packing p = {.kernel = code_settle_kernel(b->arena, b->module, k, "_pack"), .further = -1};
   p.bytes = to->extents[0] * (int64_t)dtype_size(to->type.element);
-  if (contraction_packs_once(g->contraction, &g->schedule, side)) return pack_once(b, p.kernel, p.bytes, g, side);
+  if (contraction_packs_once(g->contraction, &g->schedule, side)) return pack_once(b, &p, g, side);
   for (int i = 0; i < g->input_count; i++)
     if (group_packs(g, side, g->inputs[i]))
       arena_push(b->arena, p.inputs, p.input_count) = input_number(b->graph, g->inputs[i]);
@@ -87,9 +92,8 @@ void code_call_packings(builder *b, planned_loop *l, plan_step *s) {
       plan_add_read(b->arena, s, l->packed[i]);
       continue;
     }
-    l->packed[i] = plan_add_value(b->arena, &b->plan, plan_value_of("a packed operand", NULL, p->bytes));
+    l->packed[i] = call_packing(b, p->kernel, p->bytes);
     plan_add_write(b->arena, s, l->packed[i]);
-    arena_push(b->arena, b->steps, b->step_count) = (planned_step){.kernel = p->kernel};
     planned_step *c = &b->steps[b->step_count - 1];
     for (int k = 0; k < p->input_count; k++)
       code_add_argument(b, c, b->value_of[outside_of(l, p->inputs[k])->id]);

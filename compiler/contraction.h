@@ -137,7 +137,8 @@ typedef struct contraction_schedule {
                                      tile covers at most */
   bool copied[2];
   bool packed[2];                 /* not copied by the kernel, but packed before it runs */
-  int first;                      /* the operand that is copied first, or whose panels come first */
+  int first;                      /* the operand that is copied first, or whose panels come first; where one is packed
+                                     for this run, the other */
   bool outer[CONTRACTION_AXES];   /* copies cover one tile along this axis, else all of it */
   int64_t block[CONTRACTION_AXES]; /* of reduced axes that are cut into blocks: indices of one at most; else 0 */
   int64_t parts[CONTRACTION_AXES]; /* into so many tasks the tiles along an output axis are split */
@@ -246,6 +247,11 @@ int64_t contraction_largest(contraction_cut cut);
  * covers along each axis. */
 int64_t contraction_box(const contraction *c, const contraction_schedule *s,
                         const contraction_coordinate *coordinate, const int64_t *sizes);
+
+/* True where a copy whose box has these lengths along the operand's coordinates takes squares of elements that lie side by
+ * side along one coordinate and come to lie so along another (contraction_turn.c): contraction_turn_side elements each way. */
+int contraction_turn_side(const contraction *c, const target *t);
+bool contraction_may_turn(const contraction *c, const target *t, int operand, int from, int to, const int64_t *lengths);
 
 /* The units along each axis that a copy of an operand covers at most. */
 void contraction_box_sizes(const contraction *c, const contraction_schedule *s,

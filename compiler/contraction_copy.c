@@ -162,19 +162,21 @@ static void copy_guarded(copy *k, loop_block *block, int depth, const loop_expr 
   fill(k, &guard->otherwise, to, k->stride[coordinate]);
 }
 
-/* True where the innermost two coordinates lie the other way round in the operand's buffer. */
+/* True where the elements of the box lie side by side along order[depth], and in the copy along the innermost coordinate,
+ * with none but single ones between these two. */
 static bool is_turned(const copy *k, int depth) {
-  if (depth != k->operand->rank - 2 || !linear(k)) return false;
-  const int outer = k->order[depth], inner = k->order[depth + 1];
-  const contraction_coordinate *c = k->operand->coordinates;
-  const int side = contraction_turn_side(k->nest->contraction, k->nest->target);
-  return side > 1 && c[outer].stride == 1 && c[inner].stride != 1 && stored(k, outer) && stored(k, inner) &&
-         k->length[outer] >= side && k->length[inner] >= side;
+  const contraction_nest *n = k->nest;
+  const int last = k->operand->rank - 1;
+  if (depth >= last) return false;
+  for (int i = depth; i <= last; i++)
+    if (!stored(k, k->order[i]) || (i > depth && i < last && k->length[k->order[i]] > 1)) return false;
+  return contraction_may_turn(n->contraction, n->target, (int)(k->operand - n->contraction->operands), k->order[depth],
+                              k->order[last], k->length);
 }
 
 static void copy_turned(copy *k, loop_block *block, int depth, const loop_expr *to) {
-  const int outer = k->order[depth], inner = k->order[depth + 1];
-  for (int i = 0; i < 2; i++) k->index[k->order[depth + i]] = k->first[k->order[depth + i]];
+  const int outer = k->order[depth], inner = k->order[k->operand->rank - 1];
+  for (int i = depth; i < k->operand->rank; i++) k->index[k->order[i]] = k->first[k->order[i]];
   const contraction_turn turn = {.buffer = k->operand->buffer, .to = k->to, .from = buffer_at(k), .to_at = to,
                                  .across = k->operand->coordinates[inner].stride, .along = k->stride[outer],
                                  .length = {k->length[inner], k->length[outer]}};

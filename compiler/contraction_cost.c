@@ -157,14 +157,6 @@ static double lines_of_elements(const contraction *c, const contraction_schedule
   return lines;
 }
 
-double contraction_block_bytes(const contraction *c, const contraction_schedule *s, int operand) {
-  double bytes = (double)dtype_size(c->element);
-  for (int a = 0; a < c->axis_count; a++)
-    if (contraction_depends(&c->operands[operand], a))
-      bytes *= (double)(s->block[a] ? s->block[a] : c->axes[a].extent);
-  return bytes;
-}
-
 /* The same lines are read again for the neighbours of a tile. */
 static double far_element_cycles(const contraction *c, const contraction_schedule *s, int operand,
                                  const target *t) {
@@ -178,6 +170,14 @@ static double block_steps(const contraction *c, const contraction_schedule *s) {
   for (int a = 0; a < c->axis_count; a++)
     if (c->axes[a].reduced) count *= (double)(s->block[a] ? s->block[a] : c->axes[a].extent);
   return count;
+}
+
+double contraction_spans(const contraction *c, const contraction_schedule *s, const target *t) {
+  const contraction_operand *o = &c->operands[1 - s->first];
+  double bytes = block_steps(c, s) * (double)dtype_size(c->element);
+  for (int a = 0; a < c->axis_count; a++)
+    if (!c->axes[a].reduced && contraction_depends(o, a)) bytes *= (double)c->axes[a].extent;
+  return ceil(bytes / ((double)t->l2_bytes / 2));
 }
 
 /* True where the lines of an operand's elements in the steps of a block meet in too few sets of the first cache. */
@@ -269,20 +269,21 @@ static double copied_elements(const contraction *c, const contraction_schedule *
   return elements;
 }
 
-/* True where the copy takes squares of what lies the other way round (contraction_turn.c). */
-static bool is_turned(const contraction *c, const contraction_schedule *s, int operand, int innermost) {
+/* True where the copy takes squares of what lies the other way round. */
+static bool is_turned(const contraction *c, const contraction_schedule *s, int operand, int innermost, const target *t) {
   const contraction_operand *o = &c->operands[operand];
-  int64_t sizes[CONTRACTION_AXES];
-  if (o->element || s->lanes == 1) return false;
+  int64_t sizes[CONTRACTION_AXES], lengths[MAX_RANK];
   contraction_box_sizes(c, s, sizes);
+  for (int i = 0; i < o->rank; i++) {
+    if (!contraction_plain(c, &o->coordinates[i])) return false;
+    lengths[i] = contraction_box(c, s, &o->coordinates[i], sizes);
+  }
   for (int i = 0; i < o->rank; i++)
-    if (!contraction_plain(c, &o->coordinates[i]) || contraction_box(c, s, &o->coordinates[i], sizes) < s->lanes / 2) return false;
-  for (int i = 0; i < o->rank; i++)
-    if (i != innermost && o->coordinates[i].stride == 1 && o->coordinates[i].extent > 1) return true;
+    if (i != innermost && contraction_may_turn(c, t, operand, i, innermost, lengths)) return true;
   return false;
 }
 
-double contraction_copy_cycles(const contraction *c, const contraction_schedule *s, int operand) {
+double contraction_copy_cycles(const contraction *c, const contraction_schedule *s, int operand, const target *t) {
   const contraction_operand *o = &c->operands[operand];
   double elements = s->packed[operand] ? (double)contraction_packed_elements(c, s, operand)
                                        : copied_elements(c, s, operand);
@@ -291,7 +292,7 @@ double contraction_copy_cycles(const contraction *c, const contraction_schedule 
   bool side_by_side = o->rank == 0 || (o->element ? o->runs[innermost]
                                                   : o->coordinates[innermost].stride == 1);
   bool runs = side_by_side && (o->rank == 0 || o->coordinates[innermost].dilation == 1);
-  const double each = runs ? 3.0 / s->lanes : is_turned(c, s, operand, innermost) ? turned_copy_cycles : element_copy_cycles;
+  const double each = runs ? 3.0 / s->lanes : is_turned(c, s, operand, innermost, t) ? turned_copy_cycles : element_copy_cycles;
   return elements * (each + o->element_cycles);
 }
 
@@ -303,13 +304,13 @@ double contraction_least_cycles(const contraction *c, const contraction_schedule
 }
 
 /* What packing for one run costs beside the copies: lines come from afar, and those of the first operand for every
- * span of which a block of panels of the second stays in the second cache (contraction_schedule.c). */
+ * span of the second's panels. */
 static double span_cycles(const contraction *c, const contraction_schedule *s, const target *t) {
-  const int first = s->first, second = 1 - first;
-  const double spans = ceil(contraction_block_bytes(c, s, second) / ((double)t->l2_bytes / 2));
+  const int first = s->first;
+  const double spans = contraction_spans(c, s, t);
   const bool collide = !s->packed[first] && steps_collide(c, s, first);
   double cycles = spans * contraction_operand_bytes(c, first) / CACHE_LINE * (collide ? 4 : 1) * beyond_load_cycles;
-  if (s->copied[first]) cycles += (spans - 1) * contraction_copy_cycles(c, s, first);
+  if (s->copied[first]) cycles += (spans - 1) * contraction_copy_cycles(c, s, first, t);
   for (int i = 0; i < 2; i++)
     if (s->packed[i]) cycles += contraction_arrival_cycles(c, i, t);
   return cycles;
@@ -337,8 +338,8 @@ double contraction_cycles(const contraction *c, const contraction_schedule *s, c
     if (s->outer[a] && contraction_depends(&c->operands[s->first], a) && !contraction_shared(c, a))
       again *= (double)contraction_cut_of(c, s, a).tiles;
   for (int i = 0; i < 2; i++) {
-    if (s->copied[i]) cycles += contraction_copy_cycles(c, s, i) * (i == s->first ? 1 : again);
-    if (s->packed[i]) cycles += contraction_copy_cycles(c, s, i) / c->operands[i].runs_alike;
+    if (s->copied[i]) cycles += contraction_copy_cycles(c, s, i, t) * (i == s->first ? 1 : again);
+    if (s->packed[i]) cycles += contraction_copy_cycles(c, s, i, t) / c->operands[i].runs_alike;
   }
   if (contraction_packs_once(c, s, 1 - s->first)) cycles += span_cycles(c, s, t);
   return cycles * few_tasks(c, s, cycles);

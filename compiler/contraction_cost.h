@@ -17,7 +17,7 @@ double contraction_cycles(const contraction *c, const contraction_schedule *s, c
 double contraction_least_cycles(const contraction *c, const contraction_schedule *s);
 
 /* Copying or packing all that an operand depends on, once, where it lies in the first cache. */
-double contraction_copy_cycles(const contraction *c, const contraction_schedule *s, int operand);
+double contraction_copy_cycles(const contraction *c, const contraction_schedule *s, int operand, const target *t);
 
 /* The arrival of its cache lines there, from where so many are likely to lie. */
 double contraction_arrival_cycles(const contraction *c, int operand, const target *t);
@@ -25,8 +25,9 @@ double contraction_arrival_cycles(const contraction *c, int operand, const targe
 /* Bytes of all of an operand. */
 double contraction_operand_bytes(const contraction *c, int operand);
 
-/* Bytes of an operand for one block of the reduced axes, all of its output axes. */
-double contraction_block_bytes(const contraction *c, const contraction_schedule *s, int operand);
+/* Spans of the second operand's panels, packed for one run, of which one takes half of the second cache for a block of
+ * the reduced axes. */
+double contraction_spans(const contraction *c, const contraction_schedule *s, const target *t);
 
 /* True where both operands depend on the axis. */
 bool contraction_shared(const contraction *c, int axis);

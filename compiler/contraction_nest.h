@@ -52,7 +52,6 @@ typedef struct contraction_turn {
   int64_t across, along, length[2];
 } contraction_turn;
 
-int contraction_turn_side(const contraction *c, const target *t);
 void contraction_turn_copy(const contraction_nest *n, const contraction_turn *turn, loop_block *block);
 
 /* Appends the computation of one tile of the output: from zero, or where the block axis is cut,

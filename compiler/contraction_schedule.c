@@ -422,24 +422,18 @@ static int64_t split(const contraction *c, contraction_schedule *s, int axis, in
  * of them makes that copy, which shall not take more than a tenth of its time. */
 static int64_t most_repeats(const contraction *c, const contraction_schedule *s, const target *t) {
   if (!s->copied[s->first]) return MOST_TASKS;
-  double repeats = s->cycles / (contraction_copy_cycles(c, s, s->first) + contraction_arrival_cycles(c, s->first, t)) / 10;
+  double repeats = s->cycles / (contraction_copy_cycles(c, s, s->first, t) + contraction_arrival_cycles(c, s->first, t)) / 10;
   return repeats < 1 ? 1 : repeats > MOST_TASKS ? MOST_TASKS : (int64_t)repeats;
-}
-
-/* Spans of the vector axis for which a block of the packed operand takes half of the second cache. */
-static int64_t spans(const contraction *c, const contraction_schedule *s, const target *t) {
-  const int64_t count = contraction_cut_of(c, s, s->vector_axis).tiles;
-  const double wanted = ceil(contraction_block_bytes(c, s, 1 - s->first) / ((double)t->l2_bytes / 2));
-  return wanted < (double)count ? (int64_t)wanted : count;
 }
 
 /* Where the second operand is packed for this run, its axes are split so that a block stays in the second cache, and
  * those of the first so that it is read from beyond for many rows at a time. */
 static void split_spans(const contraction *c, contraction_schedule *s, const target *t) {
   enum { ROWS = 192 };
-  int64_t wanted;
-  s->parts[s->vector_axis] = spans(c, s, t);
-  wanted = MOST_TASKS / s->parts[s->vector_axis];
+  const int64_t tiles = contraction_cut_of(c, s, s->vector_axis).tiles;
+  const double spans = contraction_spans(c, s, t);
+  s->parts[s->vector_axis] = spans < (double)tiles ? (int64_t)spans : tiles;
+  int64_t wanted = MOST_TASKS / s->parts[s->vector_axis];
   for (int a = 0; a < c->axis_count && wanted > 1; a++)
     if (may_split(c, s, a) && contraction_depends(&c->operands[s->first], a)) {
       const int64_t most = c->axes[a].extent / ROWS;

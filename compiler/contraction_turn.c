@@ -76,6 +76,13 @@ int contraction_turn_side(const contraction *c, const target *t) {
   return lanes < LONGEST_ROW ? lanes : LONGEST_ROW;
 }
 
+bool contraction_may_turn(const contraction *c, const target *t, int operand, int from, int to, const int64_t *lengths) {
+  const contraction_operand *o = &c->operands[operand];
+  const int side = contraction_turn_side(c, t);
+  return !o->element && side > 1 && o->coordinates[from].stride == 1 && o->coordinates[to].stride != 1 &&
+         lengths[from] >= side && lengths[to] >= side;
+}
+
 void contraction_turn_copy(const contraction_nest *n, const contraction_turn *turn, loop_block *block) {
   const turning t = {n, turn, contraction_turn_side(n->contraction, n->target)};
   const int64_t squares[2] = {turn->length[0] / t.side * t.side, turn->length[1] / t.side * t.side};

@@ -15,7 +15,8 @@ static bool is_alike(const fusion *f, const node *n) {
  * the number of a step or a size of the call is not packed. */
 static void count_runs(const fusion *f, group *g, int side) {
   const group *maps = g->prologues[side];
-  bool may_pack = !maps || !maps->context, alike = f->runs.count > 1 && may_pack && (maps || is_alike(f, g->operands[side].root));
+  const bool may_pack = !maps || !maps->context;
+  bool alike = f->runs.count > 1 && may_pack && (maps || is_alike(f, g->operands[side].root));
   for (int i = 0; alike && maps && i < maps->input_count; i++) alike = is_alike(f, maps->inputs[i]);
   g->contraction->operands[side].runs_alike = alike ? (double)f->runs.count : may_pack;
 }

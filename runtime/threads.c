@@ -6,9 +6,8 @@
  * in the same way on `done`. Sleepers announce themselves before they look a last time, and who
  * changes a value looks for sleepers afterwards, both sequentially consistent: no wake is lost.
  *
- * Virtual machines tell the kernel that a core which rests may be another machine's, and it then lets a worker
- * that wakes wait on the core of the caller, who spins there: so who has spun for a while lets others run,
- * and a worker that wakes on the caller's core leaves it. */
+ * On virtual machines the kernel may put a worker that wakes on the core of the caller, who spins there (after rests of
+ * 20 ms in 53 of 60 wakes, under KVM): so who has spun for a while lets others run, and such a worker leaves that core. */
 #include "dnn_rt.h"
 
 #include <errno.h>

@@ -7,7 +7,7 @@ from typing import Callable
 SAMPLE_SECONDS = 1e-3          # the least that a sample takes: below, the clock and interrupts tell
 PAUSE_SECONDS = 4e-3           # before each sample
 WARMED_SECONDS = 20e-3          # a call that takes longer is not preceded by one that is not counted
-LONG_PAUSE_SECONDS = 30e-3     # with several threads: those that others left spinning go to sleep, of OpenMP after 20 ms
+LONG_PAUSE_SECONDS = 30e-3     # with several threads: those that others left spinning go to sleep, of OpenMP after 8 ms
 CLOCKS = {"wall": time.CLOCK_MONOTONIC, "cpu": time.CLOCK_PROCESS_CPUTIME_ID}
 
 

@@ -251,6 +251,27 @@ static bool has_word(const loop_kernel *k, const char *word) {
   return found;
 }
 
+/* Filters of one place: their channels are turned over the two coordinates of length 1 between. */
+static void test_turned_filters(void **state) {
+  (void)state;
+  int turned = 0;
+  arena *a = arena_new();
+  graph *g = graph_new(a, NULL, "places");
+  const tensor_type x = type_of(DTYPE_F32, 4, (int64_t[]){1, 40, 5, 7}), w = type_of(DTYPE_F32, 4, (int64_t[]){35, 40, 1, 1});
+  conv_shape shape = {{1, 1}, {0}, {0}, {1, 1}, {1, 1}, 1};
+  const node *n = build_conv(g, graph_add_input(g, "x", &x), graph_add_input(g, "w", &w), &shape);
+  const tensor **values = random_inputs(a, graph_of(n, a), 3, -1, 1), *expected = evaluate(a, graph_of(n, a), values)[0];
+  const target *t = target_find(a, "x86-64-v3");
+  for (int number = 0; number < 12; number++) {
+    const contraction_case *k = contraction_case_of_schedule(a, n, t, LAYOUT_DENSE, LAYOUT_DENSE, 1, number);
+    if (!k) break;
+    compare_kernel(a, k, values, expected, t);
+    turned += k->schedule.copied[1] && !k->schedule.copied[0] && has_word(k->kernel, "shuffle");
+  }
+  assert_true(turned > 0);
+  arena_free(a);
+}
+
 /* Vectors that come from beyond the second cache are asked for ahead, but for a product with one row. */
 static void test_far_vectors_are_fetched(void **state) {
   (void)state;
@@ -459,7 +480,8 @@ int main(void) {
       cmocka_unit_test(test_packed_dot_f32), cmocka_unit_test(test_packed_dot_f64),
       cmocka_unit_test(test_packed_dot_u8), cmocka_unit_test(test_packed_conv),
       cmocka_unit_test(test_packed_for_one_run), cmocka_unit_test(test_near_operands_are_not_packed),
-      cmocka_unit_test(test_turned_copies), cmocka_unit_test(test_far_vectors_are_fetched),
+      cmocka_unit_test(test_turned_copies), cmocka_unit_test(test_turned_filters),
+      cmocka_unit_test(test_far_vectors_are_fetched),
       cmocka_unit_test(test_infinity_beyond_window), cmocka_unit_test(test_compiled),
       cmocka_unit_test(test_cheapest),
       cmocka_unit_test(test_epilogues_lie_along_the_result),

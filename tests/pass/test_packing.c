@@ -188,7 +188,7 @@ static void others_are_not_packed(void **state) {
 }
 
 /* Products of operands that are larger than half of the second cache, each element of which is used often: in front of
- * the kernel, also in a turn; with maps in front and behind, and where the result takes the place of an operand. */
+ * the kernel, also in a turn; with maps in front and behind. */
 static void large_products(void **state) {
   (void)state;
   check_shape("bias", (int[]){1, 0, 0}, true,
