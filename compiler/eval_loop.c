@@ -63,6 +63,12 @@ static value *variable(machine_state *m, const loop_variable *v) {
   return *place;
 }
 
+/* The lanes that there are, which is much less than the union holds. */
+static void assign(value *to, const value *from) {
+  to->type = from->type;
+  memcpy(to->ints, from->ints, (size_t)from->type.lanes * sizeof *from->ints);
+}
+
 static _Noreturn void fail(machine_state *m, const char *message) {
   m->message = message;
   longjmp(m->fault, 1);
@@ -118,6 +124,7 @@ static void evaluate(machine_state *m, const loop_expr *x, value *r);
 static int64_t integer(machine_state *m, const loop_expr *x) {
   value v;
   if (x->kind == LOOP_CONSTANT) return x->integer;
+  if (x->kind == LOOP_VARIABLE) return variable(m, x->variable)->ints[0];
   evaluate(m, x, &v);
   return v.ints[0];
 }
@@ -136,23 +143,30 @@ static uint64_t flat_index(machine_state *m, const loop_buffer *b, const loop_ex
   return flat * (uint64_t)b->type.lanes;
 }
 
-static unsigned char *element_at(machine_state *m, const loop_buffer *b, uint64_t flat) {
-  if (flat >= (uint64_t)buffer_elements(b))
-    fail(m, arena_printf(m->arena, "%s: element %lld is outside of its %lld", b->name,
-                         (long long)flat, (long long)buffer_elements(b)));
+/* The memory of a buffer, where all lanes that are not masked off lie in it from `flat` on. */
+static unsigned char *lanes_at(machine_state *m, const loop_buffer *b, uint64_t flat, int lanes, const value *mask) {
+  const uint64_t elements = (uint64_t)buffer_elements(b);
+  for (int i = 0; i < lanes; i++)
+    if ((!mask || mask->ints[i]) && flat + (uint64_t)i >= elements)
+      fail(m, arena_printf(m->arena, "%s: element %lld is outside of its %lld", b->name,
+                           (long long)(flat + (uint64_t)i), (long long)elements));
   unsigned char *base = *item(m, b);
   if (!base) internal_error("%s is used before it is allocated", b->name);
-  return base + flat * dtype_size(b->type.element);
+  return base;
 }
 
 static void load(machine_state *m, const loop_expr *x, value *r) {
   value mask;
   if (x->mask) evaluate(m, x->mask, &mask);
   uint64_t flat = flat_index(m, x->buffer, x->operands, x->mask != NULL);
-  memset(r->ints, 0, (size_t)r->type.lanes * sizeof *r->ints);
-  for (int i = 0; i < r->type.lanes; i++)
-    if (!x->mask || mask.ints[i])
-      read_element(r->type.element, element_at(m, x->buffer, flat + (uint64_t)i), r, i);
+  const int lanes = r->type.lanes;
+  const size_t size = dtype_size(r->type.element);
+  const unsigned char *base = lanes_at(m, x->buffer, flat, lanes, x->mask ? &mask : NULL);
+  for (int i = 0; i < lanes; i++)
+    if (x->mask && !mask.ints[i])
+      r->ints[i] = 0;
+    else
+      read_element(r->type.element, base + (flat + (uint64_t)i) * size, r, i);
 }
 
 static void store(machine_state *m, const loop_stmt *s) {
@@ -160,9 +174,11 @@ static void store(machine_state *m, const loop_stmt *s) {
   evaluate(m, s->value, &v);
   if (s->mask) evaluate(m, s->mask, &mask);
   uint64_t flat = flat_index(m, s->buffer, s->index, s->mask != NULL);
+  const dtype element = s->buffer->type.element;
+  const size_t size = dtype_size(element);
+  unsigned char *base = lanes_at(m, s->buffer, flat, v.type.lanes, s->mask ? &mask : NULL);
   for (int i = 0; i < v.type.lanes; i++)
-    if (!s->mask || mask.ints[i])
-      write_element(s->buffer->type.element, element_at(m, s->buffer, flat + (uint64_t)i), &v, i);
+    if (!s->mask || mask.ints[i]) write_element(element, base + (flat + (uint64_t)i) * size, &v, i);
 }
 
 /* ---- expressions --------------------------------------------------------------------------- */
@@ -341,11 +357,11 @@ static void call(machine_state *m, const loop_expr *x, value *r) {
   value arguments[8];
   ensure(f->parameter_count <= 8);
   for (int i = 0; i < f->parameter_count; i++) evaluate(m, x->operands[i], &arguments[i]);
-  for (int i = 0; i < f->parameter_count; i++) *variable(m, f->parameters[i]) = arguments[i];
+  for (int i = 0; i < f->parameter_count; i++) assign(variable(m, f->parameters[i]), &arguments[i]);
   for (int i = 0; i < f->body.count; i++) {
     value v;
     evaluate(m, f->body.statements[i]->value, &v);
-    *variable(m, f->body.statements[i]->variable) = v;
+    assign(variable(m, f->body.statements[i]->variable), &v);
   }
   evaluate(m, f->result, r);
 }
@@ -364,7 +380,7 @@ static void evaluate(machine_state *m, const loop_expr *x, value *r) {
   value p, q;
   switch (x->kind) {
     case LOOP_CONSTANT: constant(x, r); break;
-    case LOOP_VARIABLE: *r = *variable(m, x->variable); break;
+    case LOOP_VARIABLE: assign(r, variable(m, x->variable)); break;
     case LOOP_LOAD: load(m, x, r); break;
     case LOOP_OP: operate(m, x, r); break;
     case LOOP_CAST:
@@ -446,7 +462,7 @@ static void run_statement(machine_state *m, const loop_stmt *s) {
     case LOOP_LET: {
       value v;
       evaluate(m, s->value, &v);
-      *variable(m, s->variable) = v;
+      assign(variable(m, s->variable), &v);
       break;
     }
     case LOOP_STORE: store(m, s); break;
