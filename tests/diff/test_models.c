@@ -120,7 +120,7 @@ static const struct {
     {"models/attention/transformer.dnn",
      {{"B", "2"}, {"T", "4"}, {"D", "8"}, {"HEADS", "2"}, {"LAYERS", "1"}, {"LENGTH", "3"}}},
     {"models/attention/ntm.dnn",
-     {{"B", "2"}, {"L", "2"}, {"LONG", "3"}, {"ROWS", "4"}, {"MANY", "5"}, {"M", "3"}, {"C", "4"}, {"MOST", "2"},
+     {{"B", "2"}, {"L", "2"}, {"LONG", "3"}, {"ROWS", "4"}, {"FEW", "3"}, {"MANY", "5"}, {"M", "3"}, {"C", "4"}, {"MOST", "2"},
       {"ITEMS", "3"}, {"MORE", "4"}}},
     {"models/agents/dqn.dnn",
      {{"GAMES", "2"}, {"KEPT", "3"}, {"B", "2"}, {"ROWS", "3"}, {"COLUMNS", "3"}, {"UNITS", "4"}, {"SHOWN", "2"}}},
