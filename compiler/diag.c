@@ -8,6 +8,7 @@
 
 enum {
   KEPT = 10 * DIAG_MOST, /* errors remembered, of which the first DIAG_MOST by place are shown */
+  KEPT_AT_A_PLACE = 3,   /* the others do not count, so that one fault in a loop leaves room for other faults */
   SHOWN_COLUMNS = 96,    /* of a source line */
   SHOWN_BYTES = 600,     /* of a message or a note */
   LONGEST_NAME = 64,     /* that diag_nearest compares */
@@ -59,13 +60,19 @@ static bool already_recorded(const diagnostics *d, location at, const char *mess
   return false;
 }
 
+static int recorded_at(const diagnostics *d, location at) {
+  int count = 0;
+  for (int i = 0; at.source && i < d->error_count; i++) count += same_place(d->errors[i].at, at);
+  return count;
+}
+
 void diag_error(diagnostics *d, location at, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
   char *message = arena_vprintf(d->arena, format, arguments);
   va_end(arguments);
   d->last = NULL;
-  if (already_recorded(d, at, message)) return;
+  if (already_recorded(d, at, message) || recorded_at(d, at) == KEPT_AT_A_PLACE) return;
   int order = d->total++;
   if (d->error_count == KEPT) return;
   arena_push(d->arena, d->errors, d->error_count) =

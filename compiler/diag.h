@@ -33,7 +33,7 @@ enum { DIAG_MOST = 20 }; /* errors that are shown in one run */
 
 diagnostics *diag_new(arena *a);
 
-/* Records an error. The same message at the same place is recorded once. */
+/* Records an error. The same message at the same place is recorded once, and of others there the first three. */
 void diag_error(diagnostics *d, location at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -239,6 +239,7 @@ static frame frame_of(elaborator *e, const callable *f, instance *owner, locatio
       .site = elaborator_site(e, label),
       .training = f->training >= 0 ? f->training : e->frame->training,
       .body = true,
+      .first_node = e->graph ? e->graph->node_count : 0,
   };
 }
 

@@ -45,6 +45,7 @@ struct frame {
   const tensor_type *initial; /* in an initial value: the declared type */
   emission *emission;       /* of the innermost loop */
   const ast *derivative;    /* of the function's value, see rule.h; NULL: none */
+  int first_node;           /* of the graph, that the body may have made */
   bool training;
   bool body;                /* of a function or entry: locals may not hide functions it calls */
   int depth;

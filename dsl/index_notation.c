@@ -14,6 +14,13 @@
 /* --- calls for each point ------------------------------------------------------------------- */
 
 static bool is_pointwise(const node *n) {
+  if (n->op == OP_RULE) {
+    const graph *body = node_graph(n, 1);
+    bool all = true;
+    for (int id = 0; id < body->node_count; id++)
+      all = all && (body->nodes[id]->operand_count == 0 || is_pointwise(body->nodes[id]));
+    return all;
+  }
   return n->op == OP_MAP || n->op == OP_CAST || n->op == OP_BROADCAST;
 }
 

@@ -136,10 +136,12 @@ static bool passes_gradients(const node *n) {
   return dtype_is_float(n->type.element) && (op_definitions[n->op]->grad || op_has(n->op, LOOP));
 }
 
-/* A slot or input on which the value depends otherwise than by an argument; or NULL. */
-static const node *other_source(const graph *g, const node *v, const rule *r) {
+/* A slot or input on which the value depends otherwise than by an argument; an argument, from which something was
+ * computed in front of this node, the body's first, on which the value depends; or NULL. */
+static const node *other_source(const graph *g, const node *v, const rule *r, int first_node) {
   arena *scratch = arena_new();
   bool *reached = arena_array_of(scratch, v->id + 1, bool);
+  bool *from_outside = arena_array_of(scratch, v->id + 1, bool); /* reached from what the body did not make */
   bool *stops = arena_array_of(scratch, v->id + 1, bool);
   const node *found = NULL;
   for (int i = 0; i < r->argument_count; i++)
@@ -147,12 +149,16 @@ static const node *other_source(const graph *g, const node *v, const rule *r) {
   reached[v->id] = true;
   for (int id = v->id; id >= 0 && !found; id--) {
     const node *n = g->nodes[id];
+    if (stops[id] && from_outside[id]) found = n;
     if (!reached[id] || stops[id]) continue;
     if ((n->op == OP_SLOT || n->op == OP_INPUT) && dtype_is_float(n->type.element)) found = n;
     if (!passes_gradients(n)) continue;
     int first, end;
     grad_operands(n, &first, &end);
-    for (int i = first; i < end; i++) reached[n->operands[i]->id] = true;
+    for (int i = first; i < end; i++) {
+      reached[n->operands[i]->id] = true;
+      from_outside[n->operands[i]->id] |= id < first_node;
+    }
   }
   arena_free(scratch);
   return found;
@@ -185,7 +191,12 @@ value rule_apply(elaborator *e, const ast_list *parameters, const value *argumen
   for (int i = 0; i < r.argument_count; i++)
     if (!operate_reachable(e, r.at->at, value_tensor(r.arguments[i]))) return (value){0};
   if (!r.argument_count || !operate_reachable(e, r.at->at, v)) return v;
-  const node *other = other_source(e->graph, v.node, &r);
+  const node *other = other_source(e->graph, v.node, &r, e->frame->first_node);
+  for (int i = 0; i < r.argument_count && other; i++)
+    if (r.arguments[i] == other)
+      return elaborator_error(e, r.at->at, "the value depends on what was computed from an argument outside of this "
+                              "function, of which its `derivative` says nothing: make that an argument too, or use "
+                              "stop_gradient");
   if (other)
     return elaborator_error(e, r.at->at, "the value depends on `%s`, which is no argument of this "
                             "function, so that its `derivative` says nothing of it: make it one, or "

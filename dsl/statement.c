@@ -174,8 +174,10 @@ static bool has_known_sizes(elaborator *e, const ast *n, const tensor_type *type
 static bool is_same(elaborator *e, const ast *n, const slot_record *s, slot_kind kind,
                     const tensor_type *type) {
   if (kind == s->slot.kind && type_equal(type, &s->slot.type)) return true;
-  elaborator_error(e, n->at, "`%s` is %s here, but %s at %s", s->slot.path, type_text(e->arena, type),
-                   type_text(e->arena, &s->slot.type), diag_place(e->arena, s->slot.at));
+  const location *called = s->slot.at.called;
+  elaborator_error(e, n->at, "`%s` is %s here, but %s %s %s", s->slot.path, type_text(e->arena, type),
+                   type_text(e->arena, &s->slot.type), called ? "in the call at" : "at",
+                   diag_place(e->arena, called ? diag_own(*called) : s->slot.at));
   return false;
 }
 
@@ -184,7 +186,7 @@ static slot_record *declare_slot(elaborator *e, const ast *n, const char *name, 
                                  const tensor_type *type, node *initial) {
   slot_record *s = instance_find_slot(e->frame->self, name);
   if (s) return is_same(e, n, s, kind, type) ? s : NULL;
-  s = slot_new(e, e->frame->self, name, kind, type, n->at);
+  s = slot_new(e, e->frame->self, name, kind, type, elaborator_place(e, n->at));
   s->initial = initial;
   return s;
 }

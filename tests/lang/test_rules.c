@@ -50,6 +50,19 @@ static void test_true_rules(void **state) {
                "}\n");
 }
 
+static void test_rules_at_each_point(void **state) {
+  (void)state;
+  expect_pairs("fn swish(x, k) {\n"
+               "  derivative(dy) { (dy * (s + k * x * s * (1 - s)), sum(dy * x ** 2 * s * (1 - s))) }\n"
+               "  s = sigmoid(k * x); x * s\n"
+               "}\n"
+               "fn at_points(x) { derivative(dy) { 3 * dy * x ** 2 }; x ** 3 }\n"
+               "entry e(x: f32[3, 2]) -> (a, b, c, d) {\n"
+               "  a[i, j] = at_points(x[i, j]); b = at_points(x)\n"
+               "  c = grad(sum(a ** 2 * swish(x, 2)), x); d = grad(sum(b ** 2 * x * sigmoid(2 * x)), x)\n"
+               "}\n");
+}
+
 /* In a scan, around one, and with one inside; one rule in another. */
 static void test_rules_and_loops(void **state) {
   (void)state;
@@ -115,6 +128,7 @@ static void test_rules_read_slots(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_true_rules),
+      cmocka_unit_test(test_rules_at_each_point),
       cmocka_unit_test(test_rules_and_loops),
       cmocka_unit_test(test_other_rules),
       cmocka_unit_test(test_rules_read_slots),

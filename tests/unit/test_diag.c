@@ -92,7 +92,13 @@ static void test_order_and_repetition(void **state) {
   diag_note(d, "dropped with its error");
   diag_error(d, on_line(&s, 2, 1, 4), "second at one place");
   assert_int_equal(diag_count(d), 4);
-  expect_printed(d, "a:1:2: error: early\n    one\n     ^\n"
+  for (int i = 0; i < 9; i++) diag_error(d, on_line(&s, 1, 1, 2), "turn %d", i);
+  diag_note(d, "dropped with turn 8");
+  assert_int_equal(diag_count(d), 7);
+  expect_printed(d, "a:1:1: error: turn 0\n    one\n    ^\n"
+                    "a:1:1: error: turn 1\n    one\n    ^\n"
+                    "a:1:1: error: turn 2\n    one\n    ^\n"
+                    "a:1:2: error: early\n    one\n     ^\n"
                     "a:2:1: error: late\n    two\n    ^~~\n"
                     "a:2:1: error: second at one place\n    two\n    ^~~\n"
                     "b:1:1: error: other file\n    three\n    ^\n");
