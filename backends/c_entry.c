@@ -93,7 +93,7 @@ static const char *argument_text(arena *a, const c_signature *s, const graph *g,
 
 static void write_call(writer *w, const c_signature *s, const graph *g, const kernel_call *c) {
   const loop_kernel *k = c->kernel;
-  const char *list = c_has_tasks(k) ? "m->threads" : "";
+  const char *list = c_has_tasks(k) ? s->threads : "";
   for (int i = 0; i < k->parameter_count; i++)
     list = arena_printf(w->arena, "%s%s%s", list, *list ? ", " : "",
                         argument_text(w->arena, s, g, &c->arguments[i], k->parameters[i]));
@@ -168,12 +168,13 @@ static void write_code(writer *w, const c_signature *s, const graph *g, const mo
   for (int i = 0; i < code->count; i++) write_step(w, s, g, &code->steps[i]);
 }
 
-static bool uses_region(arena *a, const module_entry *e, region r) {
-  int count;
-  const kernel_call **calls = module_calls(a, e, &count);
-  for (int i = 0; i < count; i++)
-    for (int k = 0; k < calls[i]->kernel->parameter_count; k++)
-      if (calls[i]->arguments[k].region == r) return true;
+static bool uses_region(const module_code *code, region r) {
+  for (int i = 0; i < code->count; i++) {
+    const module_step *s = &code->steps[i];
+    for (int k = 0; s->call && k < s->call->kernel->parameter_count; k++)
+      if (s->call->arguments[k].region == r) return true;
+    if (s->loop && (uses_region(&s->loop->condition, r) || uses_region(&s->loop->body, r))) return true;
+  }
   return false;
 }
 
@@ -184,9 +185,9 @@ static void write_region_locals(writer *w, const c_signature *s, const module_en
                                        [REGION_STATE] = "m->state",
                                        [REGION_SCRATCH] = "m->scratch"};
   for (region r = REGION_PARAMETERS; r <= REGION_SCRATCH; r++)
-    if (uses_region(w->arena, e, r))
+    if (uses_region(&e->code, r))
       writer_line(w, "unsigned char *const %s = (unsigned char *)%s;", s->regions[r], places[r]);
-  if (uses_region(w->arena, e, REGION_CONTEXT))
+  if (uses_region(&e->code, REGION_CONTEXT))
     writer_line(w, "const int64_t %s[%d] = {(int64_t)m->seed, %s, %s};",
                 s->regions[REGION_CONTEXT], CONTEXT_WORDS, initial ? "0" : "(int64_t)m->step",
                 s->size ? s->size : "0");
@@ -211,7 +212,7 @@ static void write_entry(writer *w, c_unit *u, const module *m, const module_entr
   writer_line(w, "const int %s = check_context(m);", s.status);
   writer_line(w, "if (%s != DNN_OK) return %s;", s.status, s.status);
   write_argument_checks(w, &s, e->graph);
-  if (!e->writes && m->constant_bytes)
+  if (uses_region(&e->code, REGION_CONSTANTS))
     writer_line(w, "if (m->weights->packed != m->weights->generation) return DNN_STALE;");
   write_region_locals(w, &s, e, initial);
   writer_gap(w);
@@ -230,7 +231,19 @@ static void write_entry(writer *w, c_unit *u, const module *m, const module_entr
   writer_close(w, "");
 }
 
-static void write_prepare(writer *w, const module *m) {
+static void write_packing(writer *w, c_unit *u, const module *m) {
+  const c_signature s = {.regions = {[REGION_PARAMETERS] = "parameters", [REGION_CONSTANTS] = "constants"},
+                         .caller = "caller", .threads = "NULL"};
+  if (uses_region(&m->prepare, REGION_PARAMETERS))
+    writer_line(w, "const unsigned char *const parameters = (const unsigned char *)w->parameters;");
+  writer_line(w, "unsigned char *const constants = (unsigned char *)w->constants;");
+  c_helper_arithmetic(u);
+  writer_line(w, "const unsigned caller = " C_BEGIN_ARITHMETIC "();");
+  write_code(w, &s, NULL, &m->prepare);
+  writer_line(w, C_END_ARITHMETIC "(caller);");
+}
+
+static void write_prepare(writer *w, c_unit *u, const module *m) {
   const char *list[2];
   int count = 0;
   if (m->parameter_bytes) list[count++] = "w->parameters";
@@ -240,6 +253,7 @@ static void write_prepare(writer *w, const module *m) {
   writer_open(w, "int %s_prepare(%s_weights *w)", name, name);
   writer_line(w, "if (!w) return DNN_NULL;");
   write_region_checks(w, count, list);
+  if (m->prepare.count) write_packing(w, u, m);
   writer_line(w, "w->packed = w->generation;");
   writer_line(w, "return DNN_OK;");
   writer_close(w, "");
@@ -249,5 +263,5 @@ void c_write_entries(writer *w, c_unit *u, const module *m) {
   write_check_context(w, m);
   if (m->observed) write_observer(w);
   for (int i = 0; i < m->entry_count; i++) write_entry(w, u, m, &m->entries[i], i == 0);
-  write_prepare(w, m);
+  write_prepare(w, u, m);
 }

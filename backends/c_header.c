@@ -106,7 +106,7 @@ c_signature c_entry_signature(c_unit *u, const module *m, const module_entry *e)
   arena *a = u->arena;
   const graph *g = e->graph;
   const char *model = m->name;
-  c_signature s = {.observed = m->observed};
+  c_signature s = {.threads = "m->threads", .observed = m->observed};
   c_body names = {.unit = u};
   reserve_names(&names, m);
   const dim size = module_size(g);

@@ -13,6 +13,7 @@ typedef struct c_signature {
   const char *caller;    /* local: the caller's state of arithmetic */
   const char **turns;    /* local variables of loops, by depth */
   const char *size;      /* the parameter that gives the bounded size; NULL: there is none */
+  const char *threads;   /* the caller's, as an expression */
   bool observed;
   const char *prototype; /* "int lenet5_train(lenet5 *m, float rate, float *loss)" */
 } c_signature;

@@ -55,8 +55,7 @@ const loop_kernel *code_settle_kernel(arena *a, module *m, loop_kernel *k, const
 
 /* ---- values ----------------------------------------------------------------------------------- */
 
-/* Of a body the slots are its carries, whose paths end with their numbers. */
-static placement slot_place(const builder *b, const char *path) {
+placement code_slot_place(const builder *b, const char *path) {
   const module *m = b->module;
   if (b->loop)
     return (placement){.region = REGION_CARRY, .index = atoi(strrchr(path, ' ') + 1)};
@@ -110,7 +109,7 @@ static void add_outside_values(builder *b) {
     const node *n = g->nodes[id];
     if (n->op != OP_SLOT) continue;
     const char *path = node_text(n, 0);
-    int value = add_fixed(b, n, path, slot_place(b, path));
+    int value = add_fixed(b, n, path, code_slot_place(b, path));
     b->plan.values[value].initial = true;
     b->plan.values[value].final = !code_updates(g, path);
     b->value_of[id] = value;
@@ -134,7 +133,7 @@ static void add_computed_values(builder *b) {
       b->value_of[id] = add_final(b, n, g->outputs[output].name, output_place(output));
     } else if (home >= 0) {
       const graph_value *u = &g->updates[home];
-      b->value_of[id] = add_fixed(b, n, u->name, slot_place(b, u->name));
+      b->value_of[id] = add_fixed(b, n, u->name, code_slot_place(b, u->name));
       b->plan.values[b->value_of[id]].final = n == u->node;
     } else {
       b->value_of[id] = add_value(b, n, name_of(b->arena, n));
@@ -227,7 +226,7 @@ static void copy_to_slot(builder *b, const order_step *s) {
   const graph_value *update = &b->graph->updates[s->number];
   int from = s->from_aside ? b->aside[s->number] : b->value_of[update->node->id];
   copy_value(b, update->node, from,
-             add_final(b, update->node, update->name, slot_place(b, update->name)));
+             add_final(b, update->node, update->name, code_slot_place(b, update->name)));
 }
 
 static void set_aside(builder *b, int number) {
@@ -270,7 +269,7 @@ static planned_loop *plan_turns(builder *b, group *g) {
   l->goes_on = body > condition ? body : condition;
   g->scratch_bytes = frame_bytes(l);
   for (int i = 0; i < l->packing_count; i++)
-    if (l->packings[i].further < 0) g->scratch_bytes += plan_aligned(l->packings[i].bytes);
+    if (l->packings[i].further < 0) g->scratch_bytes += plan_aligned(code_packed_bytes(l->packings[i].kernel));
   for (int i = 0; i < l->shape.body->output_count; i++)
     if (!result_of(g, i)) g->scratch_bytes += plan_aligned(result_bytes(l, i));
   return l;
@@ -350,18 +349,26 @@ static void add_steps(builder *b) {
   }
 }
 
-/* The turns of a loop have its invariants in common. A condition may end it at any turn. */
-static fuse_runs runs_of(const graph *g, const planned_loop *l) {
-  enum { OPEN = 16 };
-  if (!l) return (fuse_runs){1, g->input_count};
-  return (fuse_runs){l->shape.turns ? l->shape.turns : OPEN, 1 + l->shape.sequences};
+/* Calls of an entry that writes no slot are many. A loop's condition may end it at any turn. */
+static fuse_runs runs_of(const builder *b) {
+  enum { OPEN = 16, CALLS = 1000 };
+  const planned_loop *l = b->loop;
+  const double calls = b->graph->update_count ? 1 : CALLS;
+  if (!l) return (fuse_runs){calls, calls, NULL};
+  const double turns = l->shape.turns ? (double)l->shape.turns : OPEN;
+  double *inputs = arena_array_of(b->arena, b->graph->input_count, double);
+  for (int i = 0; i < b->graph->input_count; i++)
+    inputs[i] = i <= l->shape.sequences
+                    ? 1 : turns * fuse_runs_alike(&b->outer->runs, b->outer->graph, code_outside_of(l, i));
+  return (fuse_runs){turns * b->outer->runs.constants, 1, inputs};
 }
 
 static builder *build(arena *a, module *m, const graph *g, builder *outer, planned_loop *loop) {
   builder *b = arena_new_of(a, builder);
   *b = (builder){.arena = a, .module = m, .graph = g, .outer = outer, .loop = loop,
                  .depth = outer ? outer->depth + 1 : 0};
-  b->fusion = fuse(a, g, m->target, runs_of(g, loop));
+  b->runs = runs_of(b);
+  b->fusion = fuse(a, g, m->target, b->runs);
   b->loops = arena_array_of(a, b->fusion->group_count, planned_loop *);
   for (int i = 0; i < b->fusion->group_count; i++)
     if (b->fusion->groups[i]->kind == GROUP_LOOP) b->loops[i] = plan_turns(b, b->fusion->groups[i]);

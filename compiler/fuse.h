@@ -88,11 +88,12 @@ typedef struct group {
   int *inout_output;
 } group;
 
-/* How often a graph runs with the same values of some inputs, one run after the other: the turns of a loop
- * have its invariants in common. */
+/* How many runs of a graph, one after the other, find the same in a value: the turns of a loop in its invariants, the
+ * calls of an entry that writes no slot in the slots. 1: the next may find another. */
 typedef struct fuse_runs {
-  int64_t count;
-  int first_alike; /* from this input on */
+  double constants;     /* what depends on nothing */
+  double slots;
+  const double *inputs; /* by number; NULL: 1 each */
 } fuse_runs;
 
 typedef struct fusion {
@@ -107,6 +108,9 @@ typedef struct fusion {
   node ***readers;   /* by node id: the members of groups that read it, ascending ids */
   int *reader_count;
 } fusion;
+
+/* Runs that find the same in an input, a slot, or what is computed. */
+double fuse_runs_alike(const fuse_runs *runs, const graph *g, const node *n);
 
 /* Groups the nodes of an interned graph. Deterministic. */
 fusion *fuse(arena *a, const graph *g, const target *t, fuse_runs runs);

@@ -1,24 +1,28 @@
 /* Groups with a contraction: which of its axes are cut for slices of the result, and what is settled
  * when all members are known. */
 #include "fuse.h"
+
+#include <math.h>
+
 #include "op.h"
 
 /* ---- what several runs have in common -------------------------------------------------------- */
 
-static bool is_alike(const fusion *f, const node *n) {
-  for (int i = f->runs.first_alike; i < f->graph->input_count; i++)
-    if (f->graph->inputs[i].node == n) return true;
-  return false;
+double fuse_runs_alike(const fuse_runs *runs, const graph *g, const node *n) {
+  if (n->op == OP_SLOT) return runs->slots;
+  for (int i = 0; runs->inputs && i < g->input_count; i++)
+    if (g->inputs[i].node == n) return runs->inputs[i];
+  return 1;
 }
 
-/* An operand that is made of inputs which several runs have in common may be packed ahead of them. What takes
- * the number of a step or a size of the call is not packed. */
+/* An operand that is made of what several runs have in common may be packed ahead of them. What takes the number of a
+ * step or a size of the call is not packed. */
 static void count_runs(const fusion *f, group *g, int side) {
   const group *maps = g->prologues[side];
-  const bool may_pack = !maps || !maps->context;
-  bool alike = f->runs.count > 1 && may_pack && (maps || is_alike(f, g->operands[side].root));
-  for (int i = 0; alike && maps && i < maps->input_count; i++) alike = is_alike(f, maps->inputs[i]);
-  g->contraction->operands[side].runs_alike = alike ? (double)f->runs.count : may_pack;
+  double runs = maps ? f->runs.constants : fuse_runs_alike(&f->runs, f->graph, g->operands[side].root);
+  for (int i = 0; maps && i < maps->input_count; i++)
+    runs = fmin(runs, fuse_runs_alike(&f->runs, f->graph, maps->inputs[i]));
+  g->contraction->operands[side].runs_alike = maps && maps->context ? 0 : runs;
 }
 
 bool group_packs(const group *g, int side, const node *input) {

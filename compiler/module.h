@@ -89,6 +89,8 @@ typedef struct module {
   math_library *math;
   module_entry *entries;       /* entries[0] is "init" */
   int entry_count;
+  module_code prepare;         /* calls only: packs what entries that write no slot read of slots, from PARAMETERS to
+                                  CONSTANTS */
   module_slot *slots;          /* in the order of program.slots */
   int slot_count;
   int64_t parameter_bytes, constant_bytes, state_bytes, scratch_bytes;

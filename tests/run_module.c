@@ -101,7 +101,9 @@ const char *run_entry(arena *a, const module *m, const module_entry *e, module_m
   run r = {.arena = a, .module = m, .memory = memory, .inputs = inputs, .outputs = outputs,
            .context = {(int64_t)memory->seed, (int64_t)memory->step, memory->size}};
   memset(memory->scratch, 0xff, (size_t)m->scratch_bytes);
-  return run_code(&r, &e->code);
+  if (m->constant_bytes) memset(memory->constants, 0xff, (size_t)m->constant_bytes);
+  const char *fault = run_code(&r, &m->prepare);
+  return fault ? fault : run_code(&r, &e->code);
 }
 
 /* ---- programs of one graph ------------------------------------------------------------------- */

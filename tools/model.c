@@ -138,6 +138,10 @@ bool model_prepare(dnn_instance *instance) {
 bool model_call(dnn_instance *instance, const dnn_entry *entry, int64_t size,
                 const void *const *inputs, void *const *outputs) {
   int status = entry->call(&instance->context, size, inputs, outputs);
+  if (status == DNN_STALE) {
+    if (!status_ok("prepare", instance->model->prepare(&instance->weights))) return false;
+    status = entry->call(&instance->context, size, inputs, outputs);
+  }
   if (status != DNN_ENDLESS || !entry->endless) return status_ok(entry->name, status);
   tool_error("%s: %s: %s; let its condition bound their number too",
              entry->endless, entry->name, dnn_status_text(status));

@@ -16,7 +16,6 @@ void snapshot_take(snapshot *s, const dnn_instance *instance) {
   copy_bytes(s->parameters, instance->weights.parameters, instance->model->parameter_bytes);
   copy_bytes(s->state, c->state, instance->model->state_bytes);
   s->generation = instance->weights.generation;
-  s->packed = instance->weights.packed;
   s->seed = c->seed;
   s->step = c->step;
 }
@@ -26,7 +25,7 @@ void snapshot_restore(const snapshot *s, dnn_instance *instance) {
   copy_bytes(instance->weights.parameters, s->parameters, instance->model->parameter_bytes);
   copy_bytes(c->state, s->state, instance->model->state_bytes);
   instance->weights.generation = s->generation;
-  instance->weights.packed = s->packed;
+  instance->weights.packed = s->generation - 1; /* constants are not kept: they are to be packed again */
   c->seed = s->seed;
   c->step = s->step;
 }

@@ -7,7 +7,7 @@
 
 typedef struct snapshot {
   void *parameters, *state;
-  uint64_t generation, packed, seed, step;
+  uint64_t generation, seed, step;
 } snapshot;
 
 /* Memory for those of an instance. */

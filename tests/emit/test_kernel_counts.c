@@ -25,7 +25,7 @@ static const count_case cases[] = {
      "y = d / sqrt(mean[-1, keep: true](d ** 2) + 1e-5) }"},
     {"linear layer with bias and activation", 1,
      "use nn\nlayer = linear[50]\nentry f(x: f32[30, 70]) -> (y) { y = relu(layer(x)) }"},
-    {"two layers of bytes", 2,
+    {"two layers of bytes, of which numbers are made in front of packed weights", 3,
      "use nn\nfirst = linear[50]\nsecond = linear[10]\nentry f(x: u8[30, 70]) -> (y) {"
      "y = tanh(second(relu(first(f32(x) / 255)))) }"},
     {"convolution with bias and activation", 1,
