@@ -30,24 +30,52 @@ int64_t random_integer(random_numbers *r, int64_t low, int64_t high) {
   return (int64_t)((uint64_t)low + (uint64_t)(random_uniform(r) * ((double)span + 1)));
 }
 
-static input_range range_of(const options *o, const graph *entry, const graph_value *input) {
-  for (int i = 0; i < o->range_count; i++)
-    if (strcmp(o->ranges[i].input, input->name) == 0) return o->ranges[i];
+/* The range by the options, else the one of an integer that is no index; false where it is the latter. */
+static bool given_range(const options *o, const graph_value *input, input_range *range) {
   const tensor_type *type = &input->node->type;
-  const index_use use = input_index_use(entry, input->node);
-  input_range range = {input->name, 0, use.extent ? use.extent - 1 : type->rank < 2 ? 9 : 255};
   int64_t smallest, largest;
   dtype_range(type->element, &smallest, &largest);
-  if (range.high > largest) range.high = largest;
-  return range;
+  *range = (input_range){input->name, 0, type->rank < 2 ? 9 : 255};
+  if (range->high > largest) range->high = largest;
+  for (int i = 0; i < o->range_count; i++) {
+    if (strcmp(o->ranges[i].input, input->name)) continue;
+    *range = o->ranges[i];
+    return true;
+  }
+  return false;
 }
 
-static void fill(tensor *t, const options *o, const graph *entry, const graph_value *input,
+/* What all uses of an element mean, as far as they agree; `other` where there is none. */
+static input_range range_of(const index_uses *all, const tensor_type *type, int64_t element, input_range other) {
+  input_range range = {other.input, INT64_MIN, INT64_MAX};
+  bool used = false;
+  for (int i = 0; i < all->count; i++) {
+    const index_use *use = &all->uses[i];
+    if (use->low > range.high || use->high < range.low || !index_use_region(use, type, element)) continue;
+    used = true;
+    if (range.low < use->low) range.low = use->low;
+    if (range.high > use->high) range.high = use->high;
+  }
+  return used ? range : other;
+}
+
+static void fill_integers(arena *a, tensor *t, const options *o, const graph *entry, const graph_value *input,
+                          random_numbers *r) {
+  const int64_t elements = type_elements(&t->type);
+  input_range given;
+  index_uses all = {0};
+  if (!given_range(o, input, &given)) all = input_index_uses(a, entry, input->node);
+  for (int64_t i = 0; i < elements; i++) {
+    const input_range range = range_of(&all, &t->type, i, given);
+    t->ints[i] = random_integer(r, range.low, range.high);
+  }
+}
+
+static void fill(arena *a, tensor *t, const options *o, const graph *entry, const graph_value *input,
                  random_numbers *r) {
   int64_t elements = type_elements(&t->type);
   if (!dtype_is_float(t->type.element)) {
-    input_range range = range_of(o, entry, input);
-    for (int64_t i = 0; i < elements; i++) t->ints[i] = random_integer(r, range.low, range.high);
+    fill_integers(a, t, o, entry, input, r);
   } else if (t->type.rank == 0) {
     t->reals[0] = 0.01 + 0.09 * random_uniform(r);
   } else {
@@ -59,7 +87,7 @@ tensor **check_inputs(arena *a, const graph *entry, const options *o, random_num
   tensor **inputs = arena_array_of(a, entry->input_count, tensor *);
   for (int i = 0; i < entry->input_count; i++) {
     inputs[i] = tensor_new(a, &entry->inputs[i].node->type);
-    fill(inputs[i], o, entry, &entry->inputs[i], r);
+    fill(a, inputs[i], o, entry, &entry->inputs[i], r);
   }
   return inputs;
 }

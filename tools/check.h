@@ -19,7 +19,7 @@ double random_normal(random_numbers *r);                             /* Box and 
 int64_t random_integer(random_numbers *r, int64_t low, int64_t high); /* both included */
 
 /* Values for an entry's inputs: normal reals; positive ones up to 0.1 for scalars, which are
- * rates; integers by the options' ranges, else by their use as indices or classes (input_range.h), else 0
+ * rates; integers by the options' ranges, else each by its uses as an index or class (input_range.h), else 0
  * to 9 for scalars and vectors, and any byte (or 0 to 255) for the rest. */
 tensor **check_inputs(arena *a, const graph *entry, const options *o, random_numbers *r);
 

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "element.h"
+#include "feed_check.h"
 #include "feed_cut.h"
 #include "graph_text.h"
-#include "index_check.h"
 #include "module.h"
 #include "text_stream.h"
 
@@ -107,6 +107,7 @@ static void connect_column(arena *a, diagnostics *d, data_cache *cache, const pr
   const data_set *set = &t->sets[from->set];
   const data_column *column = &set->splits[from->split].columns[wanted->column];
   const tensor_type type = feed_cut_type(&s->cut, &input->type);
+  input->made = set->entry != NULL;
   const array *x = set->entry ? made(a, cache, p, set, from->split, wanted->column)
                               : cached(a, d, cache, set, column, &type);
   if (!x) return;
@@ -230,24 +231,6 @@ static void take_slice(arena *a, diagnostics *d, data_cache *cache, const task *
                (long long)s->rows, f->run->entry, (long long)f->batch);
 }
 
-static int64_t row_elements(const array *x) { return array_elements(x) / x->extents[0]; }
-
-/* Numbers that the entry uses as indices are indices: of the rows that the run takes. */
-static void check_indices(arena *a, diagnostics *d, const feed *f, int input) {
-  const array *x = f->inputs[input].column;
-  index_use use = input_index_use(f->entry, f->entry->inputs[input].node);
-  if (!x || !use.extent) return;
-  const feed_source *s = &f->sources[f->inputs[input].source];
-  int64_t width = row_elements(x), last = (s->first + s->extent) * width;
-  int64_t i = index_check(&use, x->element, x->data, s->first * width, last);
-  if (i == last) return;
-  diag_error(d, f->run->at, "input %s of entry %s takes 0 to %lld, but row %lld of the data is %lld",
-             f->entry->inputs[input].name, f->entry->name, (long long)use.extent - 1, (long long)(i / width),
-             (long long)element_int(x->element, x->data, i));
-  diag_note(d, "    the data is %s", x->path);
-  diag_note(d, "    each is the number of one of %lld, at %s", (long long)use.extent, diag_place(a, use.at));
-}
-
 static bool same_cut(const data_cut *x, const data_cut *y) {
   return x->kind == y->kind && x->length == y->length && x->step == y->step && x->key == y->key && x->rising == y->rising;
 }
@@ -322,7 +305,7 @@ feed *feed_new(arena *a, diagnostics *d, data_cache *cache, const program *p, co
   for (int i = 0; i < f->source_count && diag_count(d) == errors; i++)
     take_slice(a, d, cache, t, f, i);
   if (f->source_count) f->rows = f->sources[0].rows;
-  for (int i = 0; i < f->input_count && diag_count(d) == errors; i++) check_indices(a, d, f, i);
+  if (diag_count(d) == errors) feed_check(a, d, f, false);
   f->label = label_of(a, t, f);
   return diag_count(d) == errors ? f : NULL;
 }

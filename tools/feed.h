@@ -32,6 +32,7 @@ typedef struct feed_input {
   tensor_type type;    /* as the entry declares it */
   const array *column; /* or NULL */
   int source;          /* of the column; -1: of none */
+  bool made;           /* by an entry, before the first run: until then the column is empty */
   bool lengths;        /* of the source's sequences */
   const graph *value;  /* or NULL */
   void *memory;        /* of one batch */

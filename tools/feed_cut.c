@@ -58,3 +58,24 @@ feed_piece feed_cut_piece(const feed_source *s, int64_t row) {
   }
   return (feed_piece){row, 1};
 }
+
+/* The sequence of a row. */
+static int64_t sequence_of(const feed_source *s, int64_t row) {
+  int64_t low = 0, high = s->rows - 1;
+  while (low < high) {
+    const int64_t middle = (low + high + 1) / 2;
+    if (s->starts[middle] <= row) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+int64_t feed_cut_holder(const feed_source *s, int64_t row, int64_t number) {
+  if (s->cut.kind == CUT_NONE) return number ? -1 : row;
+  if (s->cut.kind == CUT_SEQUENCES) return number ? -1 : sequence_of(s, row);
+  const int64_t first = row < s->cut.length ? 0 : (row - s->cut.length) / s->cut.step + 1, place = first + number;
+  if (place * s->cut.step > row || place >= s->rows) return -1;
+  if (s->cut.kind == CUT_WINDOWS) return place;
+  const int64_t lane_pieces = s->rows / s->lanes;
+  return place % lane_pieces * s->lanes + place / lane_pieces;
+}

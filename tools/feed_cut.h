@@ -18,4 +18,8 @@ const char *feed_cut_rows(arena *a, feed_source *s, const array *key, int64_t ba
 
 feed_piece feed_cut_piece(const feed_source *s, int64_t row);
 
+/* Piece number so-and-so, from 0, of those that hold a row of the source, counted from its first; -1 where they are
+ * fewer. */
+int64_t feed_cut_holder(const feed_source *s, int64_t row, int64_t number);
+
 #endif

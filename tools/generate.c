@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "element.h"
+#include "feed_check.h"
 
 /* The number of the first call, so that no run of a task draws the same. */
 static const uint64_t first_step = (uint64_t)1 << 40;
@@ -56,8 +57,21 @@ static bool generate_split(const plan *p, const data_made *m, dnn_instance *inst
   return good;
 }
 
+/* False with a message printed where what was made is no number that an entry takes. */
+static bool check_made(const plan *p) {
+  arena *a = arena_new();
+  diagnostics *d = diag_new(a);
+  int count;
+  const feed **feeds = plan_feeds(a, p, &count);
+  for (int i = 0; i < count; i++) feed_check(a, d, feeds[i], true);
+  const bool good = !diag_count(d);
+  if (!good) tool_diagnostics(d);
+  arena_free(a);
+  return good;
+}
+
 bool generate_data(const plan *p, dnn_instance *instance) {
   for (int i = 0; i < p->made_count; i++)
     if (is_first(p, i) && !generate_split(p, &p->made[i], instance)) return false;
-  return true;
+  return check_made(p);
 }

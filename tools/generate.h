@@ -5,8 +5,8 @@
 #include "model.h"
 #include "plan.h"
 
-/* Fills the columns that entries make: they depend on the instance's seed only. False with a message
- * printed. */
+/* Fills the columns that entries make, which depend on the instance's seed only, and checks that they hold numbers
+ * that the task's entries take. False with a message printed. */
 bool generate_data(const plan *p, dnn_instance *instance);
 
 #endif

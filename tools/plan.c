@@ -100,11 +100,23 @@ static void check_label(arena *a, diagnostics *d, const feed *x, const feed *y) 
              metric, y->label, metric, diag_place(a, x->run->at));
 }
 
+static void add_feeds(arena *a, const stage *s, const feed ***feeds, int *count) {
+  if (s->pass && s->main) arena_push(a, *feeds, *count) = s->main;
+  for (int i = 0; i < s->turn_count; i++) arena_push(a, *feeds, *count) = s->turns[i];
+  for (int i = 0; i < s->attached_count; i++) arena_push(a, *feeds, *count) = s->attached[i];
+}
+
+const feed **plan_feeds(arena *a, const plan *p, int *count) {
+  const feed **feeds = NULL;
+  *count = 0;
+  for (int i = 0; i < p->stage_count; i++) add_feeds(a, &p->stages[i], &feeds, count);
+  return feeds;
+}
+
 static void check_labels(arena *a, diagnostics *d, const stage *s) {
   const feed **feeds = NULL;
   int count = 0;
-  for (int i = 0; i < s->turn_count; i++) arena_push(a, feeds, count) = s->turns[i];
-  for (int i = 0; i < s->attached_count; i++) arena_push(a, feeds, count) = s->attached[i];
+  add_feeds(a, s, &feeds, &count);
   for (int i = 0; i < count; i++)
     for (int k = 0; k < i; k++) check_label(a, d, feeds[k], feeds[i]);
 }

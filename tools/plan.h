@@ -38,6 +38,9 @@ const task *plan_task(const program *p, const char *name);
  * the diagnostics. */
 plan *plan_new(arena *a, diagnostics *d, const program *p, const task *t, const options *o);
 
+/* The runs of all stages, in order. */
+const feed **plan_feeds(arena *a, const plan *p, int *count);
+
 /* The further copies of entries that the last, smaller batches of passes need. A pass whose
  * entry has no batch constant leaves these rows out, with a warning on standard error. */
 specialisation *plan_specialisations(arena *a, const plan *p, int *count);

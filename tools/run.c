@@ -246,19 +246,32 @@ static bool write_file(arena *a, const entry_run *run, int output, const char *p
 /* ---- the run --------------------------------------------------------------------------------- */
 
 /* Numbers that the entry uses as indices or classes are such, where the model's text tells that it does. */
-static bool check_indices(arena *a, const options *o, const entry_run *run, int index) {
+static bool check_use(arena *a, const options *o, const entry_run *run, int index, const index_use *use) {
   const char *name = run->entry->inputs[index].name;
   const given_input *in = &run->inputs[index];
-  index_use use = run->graph ? input_index_use(run->graph, run->graph->inputs[index].node) : (index_use){0};
-  if (!use.extent) return true;
-  dtype element = (dtype)run->entry->inputs[index].element;
+  const dtype element = (dtype)run->entry->inputs[index].element;
+  const tensor_type type = model_type(&run->entry->inputs[index]);
   const void *data = in->number ? in->number : in->array->data;
-  int64_t count = in->number ? 1 : array_elements(in->array), at = index_check(&use, element, data, 0, count);
-  if (at == count) return true;
-  tool_error("input %s of entry %s takes 0 to %lld, but element %lld of %s is %lld", name, run->entry->name,
-             (long long)use.extent - 1, (long long)at, value_for(o, name), (long long)element_int(element, data, at));
-  fprintf(stderr, "    each is the number of one of %lld, at %s\n", (long long)use.extent, diag_place(a, use.at));
+  const int64_t count = in->number ? 1 : array_elements(in->array);
+  const index_region *used = NULL;
+  int64_t at = 0;
+  for (; (at = index_check(use, element, data, at, count)) < count; at++)
+    if ((used = index_use_region(use, &type, at % type_elements(&type)))) break;
+  if (!used) return true;
+  tool_error("input %s of entry %s takes %lld to %lld, but element %lld of %s is %lld", name, run->entry->name,
+             (long long)use->low, (long long)use->high, (long long)at, value_for(o, name),
+             (long long)element_int(element, data, at));
+  fprintf(stderr, "    each is the number of one of %lld, at %s\n", (long long)use->extent,
+          diag_place(a, used->at));
   return false;
+}
+
+static bool check_indices(arena *a, const options *o, const entry_run *run, int index) {
+  index_uses all = {0};
+  if (run->graph) all = input_index_uses(a, run->graph, run->graph->inputs[index].node);
+  bool good = true;
+  for (int i = 0; i < all.count && good; i++) good = check_use(a, o, run, index, &all.uses[i]);
+  return good;
 }
 
 static bool take_inputs(arena *a, const options *o, entry_run *run) {

@@ -74,6 +74,33 @@ static void class_numbers_out_of_range(void **state) {
   fault_case_restore();
 }
 
+static void add_text(const char *name, const char *content) { fault_case_file(name, content, strlen(content)); }
+
+/* What is used in parts, shifted, piece by piece or turn by turn, and only there. */
+static void class_numbers_in_parts(void **state) {
+  (void)state;
+  add_text("text/good.csv", "0,1,3,200\n4,3,1,99\n");
+  add_text("text/bad.csv", "0,1,3,0\n4,3,0,0\n");
+  add_text("text/words.csv", "0,1,4\n0,1,4\n2,5,0\n4,4,4\n");
+  add_array("text/end.npy", DTYPE_U8, 7, (uint8_t[]){0, 1, 2, 3, 3, 2, 9});
+  add_array("text/middle.npy", DTYPE_U8, 7, (uint8_t[]){0, 1, 2, 9, 3, 2, 1});
+  fault_case_restore();
+  train("rows", 0, NULL);
+  train("row", 1, "class_part");
+  train("ends", 0, NULL);
+  train("pieces", 1, "class_piece");
+  train("walked", 1, "class_walked");
+  train("halves", 0, NULL);
+  train("first_halves", 1, "class_half");
+}
+
+static void class_numbers_of_entries(void **state) {
+  (void)state;
+  train("made_rows", 0, NULL);
+  train("made", 1, "class_made");
+  fault_case_restore();
+}
+
 /* ---- damaged files ---------------------------------------------------------------------------- */
 
 typedef bool reading(arena *a, const char *path, const char **error);
@@ -247,6 +274,8 @@ static int tear_down(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(class_numbers_out_of_range),
+      cmocka_unit_test(class_numbers_in_parts),
+      cmocka_unit_test(class_numbers_of_entries),
       cmocka_unit_test(damaged_data),
       cmocka_unit_test(damaged_checkpoints),
       cmocka_unit_test(strange_command_lines),

@@ -366,6 +366,30 @@ static void what_is_stopped_in_loops_is_held(void **state) {
   }
 }
 
+/* Element by element; of uses that contradict each other the one of fewer numbers holds. */
+static void random_inputs_keep_to_the_ranges_of_their_parts(void **state) {
+  (void)state;
+  options o = check_options();
+  const program *p = elaborated("use loss\nparam table: f32[7, 2] = 0.5\n"
+                                "entry e(t: i32[500, 4]) -> (y) {\n"
+                                "  y = sum(table[t[:, 0] - 100]) + sum(table[t[:, 1:3]])\n"
+                                "    + mean(cross_entropy(zeros[500, 3](), t[:, 2]))\n"
+                                "    + mean(cross_entropy(zeros[500, 4](), t[:, 0] - 20))\n"
+                                "}\n", false);
+  random_numbers r = random_new(1, 2);
+  const tensor *t = check_inputs(memory, p->entries[0], &o, &r)[0];
+  const int64_t low[] = {20, 0, 0, 0}, high[] = {23, 6, 2, 255};
+  for (int i = 0; i < 4; i++) {
+    int64_t least = INT64_MAX, most = INT64_MIN;
+    for (int64_t k = i; k < type_elements(&t->type); k += 4) {
+      least = t->ints[k] < least ? t->ints[k] : least;
+      most = t->ints[k] > most ? t->ints[k] : most;
+    }
+    if (i < 3 ? least != low[i] || most != high[i] : least < low[i] || most > high[i] || most < 128)
+      fail_msg("column %d: %lld to %lld", i, (long long)least, (long long)most);
+  }
+}
+
 static void random_inputs_keep_to_their_ranges(void **state) {
   (void)state;
   static const int64_t extents[] = {1000, 2};
@@ -435,6 +459,7 @@ int main(void) {
       cmocka_unit_test(what_has_no_gradient_is_named),
       cmocka_unit_test(what_is_stopped_in_loops_is_held),
       cmocka_unit_test(random_inputs_keep_to_their_ranges),
+      cmocka_unit_test(random_inputs_keep_to_the_ranges_of_their_parts),
   };
   return cmocka_run_group_tests_name("check", tests, set_up, tear_down);
 }

@@ -311,6 +311,19 @@ static void runs_on_class_numbers(void **state) {
          0, "loss: f32[2]\n");
 }
 
+/* Of the rows of two calls, where they are used so. */
+static void runs_on_class_numbers_in_parts(void **state) {
+  (void)state;
+  write_file("parts.dnn", "entry e(word: i32[1, 3], table: f32[4]) -> (y) { y = table[word[:, 1:] - 1] }\n");
+  write_file("words.csv", "9,1,4\n-1,2,3\n");
+  write_file("below.csv", "9,1,4\n-1,2,0\n");
+  write_floats("row.npy", 1, 4, 1, 0);
+  const char *run = arena_printf(memory, "run %s e table=%s", path_of("parts.dnn"), path_of("row.npy"));
+  expect(arena_printf(memory, "%s word=%s", run, path_of("words.csv")), 0, "y: f32");
+  expect(arena_printf(memory, "%s word=%s", run, path_of("below.csv")), 1,
+         "input word of entry e takes 1 to 4, but element 5 of");
+}
+
 static void runs_on_truth_values(void **state) {
   (void)state;
   write_file("truth.dnn", "entry e(b: bool) -> (y: f32) { y = b ? 3.0 : 4.0 }\n");
@@ -458,6 +471,7 @@ int main(void) {
       cmocka_unit_test(runs_on_wider_numbers),
       cmocka_unit_test(runs_on_files_of_scalars),
       cmocka_unit_test(runs_on_class_numbers),
+      cmocka_unit_test(runs_on_class_numbers_in_parts),
       cmocka_unit_test(runs_on_truth_values),
       cmocka_unit_test(names_of_libraries_are_free),
       cmocka_unit_test(words_of_c_are_names),
