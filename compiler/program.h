@@ -144,6 +144,14 @@ typedef struct task {
   location at;
 } task;
 
+/* What a minimize or maximize of an entry takes, as an output of the entry. */
+typedef struct objective {
+  const char *entry;
+  int output;       /* -1: it lies in a loop at run time, which gives it to no output */
+  bool added;       /* the output is no result of the entry: elaborate_options.objectives asked for it */
+  location at;      /* of the minimize */
+} objective;
+
 typedef struct program {
   arena *arena;
   const char *name;   /* of the model: a C identifier, from the file's name or --prefix */
@@ -153,6 +161,8 @@ typedef struct program {
   graph **entries;
   const char **batch_constants; /* one per entry: see program_batch_constant */
   int entry_count;
+  objective *objectives;        /* of all entries; those that are no result only where they were asked for */
+  int objective_count;
   task *tasks;
   int task_count;
 } program;
@@ -176,6 +186,7 @@ typedef struct elaborate_options {
   int definition_count;
   const specialisation *specialisations;
   int specialisation_count;
+  bool objectives;          /* what is minimized and is no result becomes an output, behind the results */
   const char *folder;       /* where `use` looks before the library; NULL: the source's folder */
 } elaborate_options;
 

@@ -8,6 +8,7 @@
 #include "expression.h"
 #include "library.h"
 #include "native.h"
+#include "optimise.h"
 #include "slots.h"
 #include "statement.h"
 #include "task.h"
@@ -162,6 +163,7 @@ static void finish(elaborator *e) {
   if (e->slot_count) qsort(e->slots, (size_t)e->slot_count, sizeof *e->slots, by_path);
   check_paths(e);
   native_check_sites(e);
+  optimise_finish(e);
   p->slot_count = e->slot_count;
   p->slots = arena_array_of(e->arena, e->slot_count, slot);
   for (int i = 0; i < e->slot_count; i++) {

@@ -79,6 +79,8 @@ typedef struct elaborator {
   task *task;               /* being elaborated, or NULL */
   bool training_used;       /* `training` was asked for in this entry … */
   bool param_written;       /* … and a param updated */
+  struct minimized *minimized; /* what each minimize takes, see optimise.c */
+  int minimized_count;
   int updates;              /* slots written so far */
   bool in_indices;          /* of index notation, in which nothing is drawn */
   bool in_arguments;        /* of a run: `step`, `steps` and `epoch` have values */

@@ -176,6 +176,42 @@ static void step_all(elaborator *e, const ast *n, const stage *last, const param
     if (next[i]) slot_write(e, list->slots[i], next[i], n->at);
 }
 
+/* ---- objectives ------------------------------------------------------------------------------ */
+
+/* What a minimize takes, in the graph of an entry or in one of a loop within. */
+typedef struct minimized {
+  const graph *entry;
+  node *value; /* NULL: of a loop */
+  location at;
+} minimized;
+
+static void note_objective(elaborator *e, const ast *n, value loss) {
+  const graph *entry = loop_root(e);
+  node *own = entry == e->graph && value_is(loss, VALUE_TENSOR) ? loss.node : NULL;
+  arena_push(e->arena, e->minimized, e->minimized_count) = (minimized){entry, own, n->value->at};
+}
+
+/* The output that gives a value; -1: there is none. */
+static int output_of(const graph *g, const node *n) {
+  for (int i = 0; i < g->output_count; i++)
+    if (g->outputs[i].node == n) return i;
+  return -1;
+}
+
+void optimise_finish(elaborator *e) {
+  program *p = e->program;
+  for (int i = 0; i < e->minimized_count; i++) {
+    const minimized *m = &e->minimized[i];
+    graph *g = program_entry(p, m->entry->name);
+    int output = g && m->value ? output_of(g, m->value) : -1;
+    bool added = g && m->value && output < 0;
+    if (!g || (added && !e->options->objectives)) continue;
+    if (added) graph_add_output(g, "objective", m->value);
+    arena_push(e->arena, p->objectives, p->objective_count) =
+        (objective){g->name, added ? g->output_count - 1 : output, added, m->at};
+  }
+}
+
 void optimise_minimize(elaborator *e, const ast *n) {
   parameters list = {0};
   value loss = expression_value(e, n->value);
@@ -194,6 +230,7 @@ void optimise_minimize(elaborator *e, const ast *n) {
                                "first call on");
     return;
   }
+  note_objective(e, n, loss);
   if (n->maximize) loss = operate_unary(e, n->at, AST_NEGATE, loss);
   value ws = slot_values(e, &list);
   value gs = all_in_f32(e, n->at, gradient_of(e, n->at, loss, ws));

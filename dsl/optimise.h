@@ -8,4 +8,8 @@
  * after `with`, and updates the parameters. */
 void optimise_minimize(elaborator *e, const ast *n);
 
+/* Says in the program which outputs of entries are objectives, and adds those that options ask for. To be called when
+ * nothing else asks for outputs. */
+void optimise_finish(elaborator *e);
+
 #endif

@@ -32,7 +32,8 @@ typedef struct finals {
 static void add(finals *f, const feed *run) {
   for (int i = 0; i < f->list.count; i++)
     if (strcmp(f->list.items[i].run, run->label) == 0) return;
-  averages m = averages_new(f->arena, dnn_find_entry(f->model, run->run->entry), run->label);
+  averages m = averages_new(f->arena, dnn_find_entry(f->model, run->run->entry), run->label,
+                            f->plan->objectives, f->plan->objective_count);
   for (int i = 0; i < m.count; i++) {
     const metric_row *row = final_row(f->plan, f->history, run->label, m.names[i]);
     if (row)

@@ -9,16 +9,43 @@
 
 static const char heading[] = "stage,epoch,step,run,metric,value\n";
 
-averages averages_new(arena *a, const dnn_entry *entry, const char *label) {
+const objective *objective_find(const dnn_entry *entry, int output, const objective *list, int count) {
+  for (int i = 0; i < count; i++)
+    if (list[i].output == output && !strcmp(list[i].entry, entry->name)) return &list[i];
+  return NULL;
+}
+
+static bool is_loss(const averages *m, int output) {
+  return !m->entry->outputs[output].rank && strstr(m->entry->outputs[output].name, "loss");
+}
+
+/* Where nothing tells what else the entry trains by, all of its metrics do. */
+static void choose_watched(averages *m, const objective *list, int count) {
+  bool hidden = objective_find(m->entry, -1, list, count), found = false;
+  for (int i = 0; i < m->entry->output_count; i++)
+    found |= is_loss(m, i) || (!hidden && objective_find(m->entry, i, list, count));
+  for (int i = 0, metric = 0; i < m->entry->output_count; i++) {
+    bool is_metric = metric < m->count && m->outputs[metric] == i;
+    if (is_loss(m, i) || objective_find(m->entry, i, list, count) || (!found && is_metric))
+      m->watched[m->watched_count++] = i;
+    metric += is_metric;
+  }
+}
+
+averages averages_new(arena *a, const dnn_entry *entry, const char *label, const objective *objectives,
+                      int objective_count) {
   averages m = {.entry = entry, .label = label};
   m.names = arena_array_of(a, entry->output_count, const char *);
   m.outputs = arena_array_of(a, entry->output_count, int);
   m.sums = arena_array_of(a, entry->output_count, double);
+  m.watched = arena_array_of(a, entry->output_count, int);
   for (int i = 0; i < entry->output_count; i++) {
-    if (entry->outputs[i].rank) continue;
+    const objective *o = objective_find(entry, i, objectives, objective_count);
+    if (entry->outputs[i].rank || (o && o->added)) continue;
     m.names[m.count] = entry->outputs[i].name;
     m.outputs[m.count++] = i;
   }
+  choose_watched(&m, objectives, objective_count);
   return m;
 }
 
@@ -27,14 +54,13 @@ void averages_clear(averages *m) {
   for (int i = 0; i < m->count; i++) m->sums[i] = 0;
 }
 
-static double output_value(const averages *m, int metric, void *const *outputs) {
-  int output = m->outputs[metric];
+static double output_value(const averages *m, int output, void *const *outputs) {
   return element_real((dtype)m->entry->outputs[output].element, outputs[output], 0);
 }
 
 void averages_add(averages *m, void *const *outputs, int64_t rows) {
   m->rows += (double)rows;
-  for (int i = 0; i < m->count; i++) m->sums[i] += (double)rows * output_value(m, i, outputs);
+  for (int i = 0; i < m->count; i++) m->sums[i] += (double)rows * output_value(m, m->outputs[i], outputs);
 }
 
 double averages_mean(const averages *m, int metric) { return m->sums[metric] / m->rows; }
@@ -71,15 +97,9 @@ bool averages_restore(averages *m, const char *text) {
 }
 
 int averages_not_finite(const averages *m, void *const *outputs) {
-  int first = -1;
-  bool loss_seen = false;
-  for (int i = 0; i < m->count; i++) {
-    bool loss = strstr(m->names[i], "loss") != NULL, finite = isfinite(output_value(m, i, outputs));
-    if (loss && !loss_seen) first = -1; /* now only losses count */
-    loss_seen |= loss;
-    if (!finite && first < 0 && (loss || !loss_seen)) first = m->outputs[i];
-  }
-  return first;
+  for (int i = 0; i < m->watched_count; i++)
+    if (!isfinite(output_value(m, m->watched[i], outputs))) return m->watched[i];
+  return -1;
 }
 
 static void add_row(history *h, metric_row row) {

@@ -4,7 +4,10 @@
 #define METRICS_H
 
 #include "dnn_rt.h"
-#include "type.h"
+#include "program.h"
+
+/* The objective that is an output of an entry; -1: one that is none. NULL where there is none. */
+const objective *objective_find(const dnn_entry *entry, int output, const objective *list, int count);
 
 /* Means over the calls of one entry, weighted by rows. */
 typedef struct averages {
@@ -15,9 +18,15 @@ typedef struct averages {
   double *sums;
   int count;
   double rows;
+  int *watched;       /* outputs that tell that training failed, not being finite */
+  int watched_count;
 } averages;
 
-averages averages_new(arena *a, const dnn_entry *entry, const char *label);
+/* Objectives are those of the model's entries. An output that was added for one is no metric. Outputs are watched that
+ * are objectives or have "loss" in their name; where the entry has neither, or an objective that no output gives and no
+ * such name, all metrics are. */
+averages averages_new(arena *a, const dnn_entry *entry, const char *label, const objective *objectives,
+                      int objective_count);
 void averages_clear(averages *m);
 void averages_add(averages *m, void *const *outputs, int64_t rows);
 double averages_mean(const averages *m, int metric);
@@ -30,8 +39,7 @@ const char *averages_text(arena *a, const averages *m);
 const char *averages_save(arena *a, const averages *m);
 bool averages_restore(averages *m, const char *text);
 
-/* The first output that tells that training failed, not being finite: among those with "loss" in
- * their name, or among all where none has. -1 where there is none. */
+/* The first watched output that is not finite; -1 where there is none. */
 int averages_not_finite(const averages *m, void *const *outputs);
 
 /* A figure as it is printed: four digits behind the point where that shows it well. */

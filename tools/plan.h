@@ -27,6 +27,8 @@ typedef struct plan {
   int stage_count;
   const data_made *made; /* columns that entries make, to be filled before the first run */
   int made_count;
+  const objective *objectives; /* of the entries of the model that runs; its outputs may be more than the program's */
+  int objective_count;
   elaborate_options how; /* with which the model that runs was elaborated */
 } plan;
 

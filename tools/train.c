@@ -153,10 +153,16 @@ static int train_all(arena *a, const plan *p, const dnn_model *model, training *
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-/* The program again, with a copy of each entry for its last, smaller batch. */
-static program *with_remainders(arena *a, diagnostics *d, plan *p, const options *o) {
+/* The program again, with a copy of each entry for its last, smaller batch, and with what entries minimize as
+ * outputs, so that it is seen to be finite. */
+static program *program_to_run(arena *a, diagnostics *d, plan *p, const options *o) {
   p->how.specialisations = plan_specialisations(a, p, &p->how.specialisation_count);
-  return model_elaborate(a, d, o, p->how);
+  p->how.objectives = true;
+  program *compiled = model_elaborate(a, d, o, p->how);
+  if (!compiled) return NULL;
+  p->objectives = compiled->objectives;
+  p->objective_count = compiled->objective_count;
+  return compiled;
 }
 
 int command_train(arena *a, const options *o) {
@@ -178,7 +184,7 @@ int command_train(arena *a, const options *o) {
   if (!p) return tool_diagnostics(d);
   for (int i = 0; i < count; i++)
     if (!train_hold_folder(a, trainings[i].folder)) return STATUS_ERROR;
-  program *compiled = with_remainders(a, d, p, o);
+  program *compiled = program_to_run(a, d, p, o);
   if (!compiled) return tool_diagnostics(d);
   dnn_library library;
   if (!model_compile(a, compiled, d, o, &library)) return STATUS_ERROR;

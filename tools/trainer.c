@@ -78,7 +78,7 @@ static runner *runner_of(trainer *t, feed *f) {
   if (feed_remainder(f))
     r->remainder = dnn_find_entry(model, plan_remainder_entry(t->arena, f));
   r->outputs = model_outputs(t->arena, r->entry);
-  r->averages = averages_new(t->arena, r->entry, f->label);
+  r->averages = averages_new(t->arena, r->entry, f->label, t->plan->objectives, t->plan->objective_count);
   r->results = results_new(t->arena, &f->run->picture, r->entry, r->remainder, f->batch,
                            f->rows, f->bounded);
   arena_push(t->arena, t->runners, t->runner_count) = r;
@@ -138,6 +138,13 @@ static bool write_results(trainer *t, const runner *r, const stage *s) {
   return written;
 }
 
+/* "loss", or where the value that an output was added for stands in the model. */
+static const char *output_text(const trainer *t, const runner *r, int output) {
+  const objective *o = objective_find(r->entry, output, t->plan->objectives, t->plan->objective_count);
+  return o && o->added ? arena_printf(t->arena, "the objective at %s", diag_place(t->arena, o->at))
+                       : r->entry->outputs[output].name;
+}
+
 /* What is measured may be anything, but not unseen: one warning for each run. */
 static void warn_not_finite(const trainer *t, runner *r, int64_t batch) {
   int output = r->warned ? -1 : averages_not_finite(&r->averages, r->outputs);
@@ -145,7 +152,7 @@ static void warn_not_finite(const trainer *t, runner *r, int64_t batch) {
   r->warned = true;
   progress_clear(&t->progress);
   tool_warning("%s of entry %s is not finite in call %lld of a pass after step %lld; the training goes on",
-               r->entry->outputs[output].name, r->entry->name, (long long)batch + 1, (long long)t->place.step);
+               output_text(t, r, output), r->entry->name, (long long)batch + 1, (long long)t->place.step);
 }
 
 /* A call of a pass, whose outputs are taken down. */
@@ -251,7 +258,7 @@ static bool check_finite(const trainer *t, const stage *s, const runner *r, int6
   if (output < 0) return true;
   progress_clear(&t->progress);
   tool_error("%s of entry %s is not finite at step %lld (epoch %lld of the phase); %s",
-             r->entry->outputs[output].name, r->entry->name, (long long)step,
+             output_text(t, r, output), r->entry->name, (long long)step,
              (long long)epoch_of(s, step) + 1, kept_text(t));
   watch_explain_output(t->watch, output);
   return false;

@@ -29,12 +29,12 @@ static const array *read_array(const char *name, int rank) {
   return x;
 }
 
-static const void *slot_of(const char *folder, const char *slot) {
+static const void *slot_of(const char *folder, const char *path) {
   const char *error = NULL;
   const safetensors *file = safetensors_read(
       tool_arena(), tool_path("%s/checkpoint.safetensors", folder), &error);
   if (!file) fail_msg("%s", error);
-  return safetensors_find(file, slot)->data;
+  return safetensors_find(file, path)->data;
 }
 
 static const metric_row *last(const char *folder, const char *label, const char *metric) {

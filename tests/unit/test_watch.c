@@ -132,6 +132,51 @@ static void root_at_zero_a_step_before(void **state) {
   expect(text, " at step 0\n");
 }
 
+/* What is minimized or maximized is watched, whatever its name and whether or not it is a result. The gradient of the
+ * logarithm is finite where the logarithm is not, so that no parameter tells. */
+static void objectives_by_any_name(void **state) {
+  (void)state;
+  const char *text = train("param w: f32[3] = 0.05\n"
+                           "entry train(rate: f32) -> (objective, weight_loss) {\n"
+                           "  weight_loss = sum(w * w)\n"
+                           "  objective = sum(log(w)) + weight_loss\n"
+                           "  minimize objective over w with sgd(rate)\n"
+                           "}\n", "rate: 0.01), steps: 20)");
+  expect(text, "objective of entry train is not finite at step 1 (epoch 2 of the phase)");
+  expect(text, "m.dnn:5:19: error: log of ");
+  text = train("param w: f32[3] = 0.05\n"
+               "entry train(rate: f32) -> (mean_loss) {\n"
+               "  mean_loss = mean(w)\n"
+               "  maximize sum(log(w)) over w with sgd(rate)\n"
+               "}\n", "rate: -0.01), steps: 20)");
+  expect(text, "epoch 1/20  train: mean_loss 0.0500  ("); /* the objective is no metric */
+  expect(text, "the objective at ");
+  expect(text, "m.dnn:5:12 of entry train is not finite at step 1 (epoch 2 of the phase)");
+  expect(text, "m.dnn:5:16: error: log of ");
+}
+
+/* Each of several, of which one is a result; one in a loop at run time is known by results only. */
+static void several_objectives(void **state) {
+  (void)state;
+  static const char lines[] = "param w: f32[3] = 0.05\n"
+                              "param v: f32[3] = 0.05\n"
+                              "entry train(rate: f32) -> (size, share) {\n"
+                              "  size = sum(v * v)\n"
+                              "  share = log(-%s[0])\n"
+                              "  minimize size over v with sgd(rate)\n"
+                              "  minimize %s over w with sgd(rate)\n"
+                              "}\n";
+  expect(train(arena_printf(memory, lines, "v", "sum(log(w))"), "rate: 0.01), steps: 20)"), "the objective at ");
+  const char *text = train_to(0, arena_printf(memory, lines, "v", "sum(w * w)"), "rate: 0.01), steps: 20)");
+  expect(text, "epoch 20/20  train: size 0.003");
+  text = train("param w: f32 = 0.05\n"
+               "entry train(rate: f32) -> (share) {\n"
+               "  share = log(w)\n"
+               "  repeat 2 { minimize log(w) over w with sgd(rate) }\n"
+               "}\n", "rate: 0.01), steps: 20)");
+  expect(text, "share of entry train is not finite at step ");
+}
+
 /* A measurement stops nothing, and is said once for each run. */
 static void measurements_that_are_not_finite(void **state) {
   (void)state;
@@ -261,6 +306,8 @@ int main(void) {
       cmocka_unit_test(zero_by_zero),
       cmocka_unit_test(root_at_zero_in_the_last_step_of_an_epoch),
       cmocka_unit_test(root_at_zero_a_step_before),
+      cmocka_unit_test(objectives_by_any_name),
+      cmocka_unit_test(several_objectives),
       cmocka_unit_test(measurements_that_are_not_finite),
       cmocka_unit_test(infinite_on_purpose),
       cmocka_unit_test(in_a_loop),
