@@ -149,14 +149,49 @@ static bool is_slot(const dnn_model *model, const char *name) {
   return false;
 }
 
-/* The first tensor that belongs to no slot, which the next checkpoint would drop; NULL where there is none. */
-static const char *foreign_tensor(const safetensors *file, const dnn_model *model) {
+/* A list of names, of which a message has the first. */
+typedef struct name_list {
+  const char **names;
+  int count;
+} name_list;
+
+static const char *names_text(arena *a, const name_list *list) {
+  enum { SHOWN = 4 };
+  const char *text = "";
+  for (int i = 0; i < list->count && i < SHOWN; i++)
+    text = arena_printf(a, "%s%s%s", text, i ? ", " : "", list->names[i]);
+  return list->count > SHOWN ? arena_printf(a, "%s and %d more", text, list->count - SHOWN) : text;
+}
+
+/* Tensors that belong to no slot. */
+static name_list foreign_tensors(arena *a, const safetensors *file, const dnn_model *model) {
+  name_list list = {0};
   for (int i = 0; i < file->tensor_count; i++) {
     const char *name = file->tensors[i].name;
     bool best = strncmp(name, "best/", strlen("best/")) == 0;
-    if (!is_slot(model, best ? name + strlen("best/") : name)) return name;
+    if (!is_slot(model, best ? name + strlen("best/") : name)) arena_push(a, list.names, list.count) = name;
   }
-  return NULL;
+  return list;
+}
+
+/* Slots that keep their first values, but states that another training does not need. */
+static name_list slots_left(arena *a, const safetensors *file, const dnn_model *model) {
+  name_list list = {0};
+  for (int i = 0; i < model->slot_count; i++) {
+    const dnn_slot *s = &model->slots[i];
+    if (!safetensors_find(file, s->tensor.name) && !model_is_of_entry(model, s))
+      arena_push(a, list.names, list.count) = s->tensor.name;
+  }
+  return list;
+}
+
+static void warn_of_rest(arena *a, const char *path, const safetensors *file, const dnn_model *model) {
+  name_list left = slots_left(a, file, model), foreign = foreign_tensors(a, file, model);
+  if (left.count)
+    tool_warning("%s lacks %s: %s as the model first sets %s", path, names_text(a, &left),
+                 left.count > 1 ? "they stay" : "it stays", left.count > 1 ? "them" : "it");
+  if (foreign.count)
+    tool_warning("%s has %s, which the model does not have: left out", path, names_text(a, &foreign));
 }
 
 static const char *resume(arena *a, const safetensors *file, dnn_instance *instance,
@@ -176,10 +211,10 @@ static const char *resume(arena *a, const safetensors *file, dnn_instance *insta
     return "it does not say where the training stood";
   if (strcmp(model, instance->model->name))
     return arena_printf(a, "it is of model %s, not %s", model, instance->model->name);
-  const char *foreign = foreign_tensor(file, instance->model);
-  if (foreign)
+  name_list foreign = foreign_tensors(a, file, instance->model); /* which the next checkpoint would drop */
+  if (foreign.count)
     return arena_printf(a, "it has %s, which the model does not have, and which would be lost; train the changed "
-                           "model into another folder (--out), from these --weights", foreign);
+                           "model into another folder (--out), from these --weights", names_text(a, &foreign));
   place->stage = (int)stage;
   place->step = (int64_t)step;
   place->epoch = (int64_t)epoch;
@@ -203,7 +238,9 @@ bool checkpoint_weights(arena *a, const char *path, dnn_instance *instance, bool
                         const char **error) {
   const safetensors *file = safetensors_read(a, path, error);
   int need = all_trained ? NEED_TRAINED : NEED_NONE;
-  return file && report(a, "take weights", path, set_slots(a, instance, file, "", need), error);
+  if (!file || !report(a, "take weights", path, set_slots(a, instance, file, "", need), error)) return false;
+  warn_of_rest(a, path, file, instance->model);
+  return true;
 }
 
 bool checkpoint_load(arena *a, const char *path, dnn_instance *instance, const char *part,

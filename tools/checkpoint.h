@@ -28,7 +28,8 @@ bool checkpoint_resume(arena *a, const char *path, dnn_instance *instance, train
 
 /* Sets the slots that the file has, which must be of the same types, but that floating numbers may
  * be of another floating type and are rounded to the model's; with all_trained every parameter has
- * to be there. False with a message. */
+ * to be there. False with a message. Warns of parameters, and of states but those of optimisers, that the file lacks,
+ * and of tensors that the model lacks. */
 bool checkpoint_weights(arena *a, const char *path, dnn_instance *instance, bool all_trained,
                         const char **error);
 

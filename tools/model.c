@@ -109,6 +109,15 @@ tensor_type model_type(const dnn_tensor *t) {
   return type_of((dtype)t->element, t->rank, t->extents);
 }
 
+bool model_is_of_entry(const dnn_model *model, const dnn_slot *s) {
+  size_t length = strcspn(s->tensor.name, ".[");
+  for (int i = 0; i < model->entry_count && !s->trained; i++) {
+    const char *entry = model->entries[i].name;
+    if (!strncmp(entry, s->tensor.name, length) && (!entry[length] || entry[length] == '_')) return true;
+  }
+  return false;
+}
+
 static bool status_ok(const char *what, int status) {
   if (status) tool_error("%s: %s", what, dnn_status_text(status));
   return !status;

@@ -32,6 +32,9 @@ const module *model_build(arena *a, const options *o);
 /* The type of an array at a model's interface. */
 tensor_type model_type(const dnn_tensor *t);
 
+/* Whether a slot is a state of an entry's own, as those of optimisers are. */
+bool model_is_of_entry(const dnn_model *model, const dnn_slot *s);
+
 /* The threads that the options ask for; NULL with a message printed. */
 dnn_threads *model_threads(arena *a, const options *o);
 

@@ -209,16 +209,6 @@ static void assign(transfer *t, const map_line *line) {
   if (!found) refuse_name(t, &line->own);
 }
 
-/* Whether a state is an entry's own, as those of optimisers are. */
-static bool is_of_entry(const transfer *t, const dnn_slot *s) {
-  size_t length = strcspn(s->tensor.name, ".[");
-  for (int i = 0; i < t->instance->model->entry_count && !s->trained; i++) {
-    const char *entry = t->instance->model->entries[i].name;
-    if (!strncmp(entry, s->tensor.name, length) && (!entry[length] || entry[length] == '_')) return true;
-  }
-  return false;
-}
-
 static void check_slot(const transfer *t, int index) {
   const dnn_slot *s = slot_of(t, index);
   claim *claims = NULL;
@@ -228,7 +218,7 @@ static void check_slot(const transfer *t, int index) {
       arena_push(t->arena, claims, count) = (claim){t->links[i].own, t->links[i].line->own.at};
   tensor_type type = model_type(&s->tensor);
   if (count) check_cover(t, slot_text(t, index), type_elements(&type), claims, count);
-  else if (!t->kept[index] && !is_of_entry(t, s))
+  else if (!t->kept[index] && !model_is_of_entry(t->instance->model, s))
     diag_error(t->diagnostics, (location){0}, "%s does not name %s %s; `keep %s` leaves it as it is",
                t->map_path, s->trained ? "parameter" : "state", slot_text(t, index), s->tensor.name);
 }

@@ -97,6 +97,51 @@ static void a_task_follows_another(void **state) {
   assert_true(file_exists(tool_path("phases-fit/weights-4.png")));
 }
 
+/* A file of the weights of the first training, but for some, and with as many others. */
+static void write_weights(const char *name, const char *left_out, int others) {
+  const safetensors *whole = read_tensors("stopped/checkpoint.safetensors");
+  safetensors file = {0};
+  const char *error = NULL;
+  for (int i = 0; i < whole->tensor_count; i++)
+    if (!strstr(whole->tensors[i].name, left_out)) safetensors_add(tool_arena(), &file, whole->tensors[i]);
+  for (int i = 0; i < others; i++) {
+    safetensor spare = whole->tensors[0];
+    spare.name = arena_printf(tool_arena(), "spare.%d", i);
+    safetensors_add(tool_arena(), &file, spare);
+  }
+  assert_true(safetensors_write(tool_arena(), tool_path("%s", name), &file, &error));
+}
+
+static void expect_in(const char *text, const char *part) {
+  if (!strstr(text, part)) fail_msg("no \"%s\" in: %s", part, text);
+}
+
+/* What only one of file and model has is said in a line; a file without anything of the model is refused. */
+static void weights_that_are_not_all_there(void **state) {
+  (void)state;
+  static const char train[] = "train phases.dnn --data . --task next --overwrite --weights";
+  static const char run[] = "run phases.dnn weights --weights";
+  write_weights("whole.safetensors", "train.", 0); /* without the states of Adam */
+  assert_null(strstr(tool_expect(0, "%s whole.safetensors", train), "warning"));
+  assert_null(strstr(tool_expect(0, "%s whole.safetensors", run), "warning"));
+  write_weights("one.safetensors", "net.w", 1);
+  const char *text = tool_expect(0, "%s one.safetensors", train);
+  expect_in(text, "dnn: warning: one.safetensors lacks net.w: it stays as the model first sets it\n");
+  expect_in(text, "dnn: warning: one.safetensors has spare.0, which the model does not have: left out\n");
+  expect_in(tool_expect(1, "%s one.safetensors", run), "cannot take weights from one.safetensors: it has no net.w");
+  write_weights("more.safetensors", "net.", 6);
+  text = tool_expect(0, "%s more.safetensors", train);
+  expect_in(text, "more.safetensors lacks net.b, net.w: they stay as the model first sets them\n");
+  expect_in(text, "more.safetensors has spare.0, spare.1, spare.2, spare.3 and 2 more, which");
+  write_weights("spare.safetensors", "none", 6);
+  text = tool_expect(0, "%s spare.safetensors", run);
+  expect_in(text, "spare.safetensors has spare.0, spare.1, spare.2, spare.3 and 2 more, which");
+  assert_null(strstr(text, "lacks"));
+  write_weights("nothing.safetensors", "", 2);
+  expect_in(tool_expect(1, "%s nothing.safetensors", train), "none of its names is one of this model");
+  expect_in(tool_expect(1, "%s nothing.safetensors", run), "none of its names is one of this model");
+}
+
 static void resuming_after_a_stop_changes_nothing(void **state) {
   (void)state;
   tool_copy(tool_path("stopped/checkpoint.safetensors"), "before.safetensors");
@@ -256,6 +301,7 @@ int main(void) {
       cmocka_unit_test(parts_are_saved_and_loaded),
       cmocka_unit_test(says_early_what_is_missing),
       cmocka_unit_test(a_task_follows_another),
+      cmocka_unit_test(weights_that_are_not_all_there),
       cmocka_unit_test(resuming_after_a_stop_changes_nothing),
       cmocka_unit_test(what_is_missing_is_named),
       cmocka_unit_test(a_shorter_source_begins_again),
