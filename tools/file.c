@@ -121,6 +121,15 @@ void folder_clean(arena *a, const char *path) {
   if (folder) closedir(folder);
 }
 
+bool folder_is_empty(const char *path) {
+  DIR *folder = opendir(path);
+  bool empty = folder;
+  for (struct dirent *entry; empty && (entry = readdir(folder));)
+    empty = !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..");
+  if (folder) closedir(folder);
+  return empty;
+}
+
 bool file_exists(const char *path) {
   struct stat status;
   return stat(path, &status) == 0;

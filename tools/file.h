@@ -30,6 +30,9 @@ bool folder_make(arena *a, const char *path, const char **error);
  * write to the folder meanwhile. */
 void folder_clean(arena *a, const char *path);
 
+/* False, too, where it cannot be read. */
+bool folder_is_empty(const char *path);
+
 bool file_exists(const char *path);
 
 /* Whether a path ends so, and is longer. */

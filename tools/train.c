@@ -52,10 +52,21 @@ static bool load_weights(arena *a, const plan *p, dnn_instance *instance, const 
   return !path || checkpoint_weights(a, path, instance, false, &error) || no_weights(p->task, o, error);
 }
 
+static bool has_checkpoint(arena *a, const char *folder) {
+  return file_exists(arena_printf(a, "%s/checkpoint.safetensors", folder));
+}
+
+/* Whether --resume may begin in a folder without a checkpoint: where a training was ended before its first, or nothing
+ * lies. */
+static bool may_begin(arena *a, const char *folder) {
+  return file_exists(arena_printf(a, "%s/lock", folder)) || !file_exists(folder) || folder_is_empty(folder);
+}
+
 static bool folder_is_free(arena *a, const char *folder, const options *o) {
-  bool used = file_exists(arena_printf(a, "%s/checkpoint.safetensors", folder));
-  if (used == o->resume || (used && o->overwrite)) return true;
-  if (o->resume) tool_error("%s holds no checkpoint to go on from", folder);
+  bool used = has_checkpoint(a, folder);
+  if (used ? o->resume || o->overwrite : !o->resume || may_begin(a, folder)) return true;
+  if (o->resume)
+    tool_error("%s holds no checkpoint to go on from, but what is of no training; --out takes another folder", folder);
   else
     tool_error("%s holds a training: --resume goes on with it, --overwrite starts anew, --out "
                "takes another folder",
@@ -65,18 +76,17 @@ static bool folder_is_free(arena *a, const char *folder, const options *o) {
 
 /* One training: the options with its seed, where it goes, and what came of it. */
 typedef struct training {
-  options options;
+  options options; /* without resume where there is nothing to go on from */
   const char *folder;
   final_metrics finals;
 } training;
 
-/* With --resume, what has no checkpoint yet begins. */
-static training training_of_seed(arena *a, const options *o, const char *base, uint64_t seed) {
+static training training_of(arena *a, const options *o, const char *base, const uint64_t *seed) {
   training t = {.options = *o};
-  t.options.seed = seed;
-  t.options.seed_given = true;
+  if (seed) t.options.seed = *seed;
+  t.options.seed_given = seed || o->seed_given;
   t.folder = folder_of_seed(a, base, &t.options);
-  t.options.resume = o->resume && file_exists(arena_printf(a, "%s/checkpoint.safetensors", t.folder));
+  t.options.resume = o->resume && has_checkpoint(a, t.folder);
   return t;
 }
 
@@ -84,12 +94,22 @@ static training training_of_seed(arena *a, const options *o, const char *base, u
 static training *trainings_of(arena *a, const options *o, const char *base, int *count) {
   training *list = NULL;
   *count = 0;
-  if (!o->seed_count) arena_push(a, list, *count) = (training){.options = *o, .folder = base};
-  for (int i = 0; i < o->seed_count; i++) {
-    training t = training_of_seed(a, o, base, o->seeds[i]);
+  for (int i = 0; i < o->seed_count || i < 1; i++) {
+    training t = training_of(a, o, base, o->seed_count ? &o->seeds[i] : NULL);
     arena_push(a, list, *count) = t;
   }
   return list;
+}
+
+/* Holds the folder, which another training may have written to until now. */
+static bool hold(arena *a, const options *o, training *t) {
+  if (!train_hold_folder(a, t->folder)) return false;
+  t->options.resume = o->resume && has_checkpoint(a, t->folder);
+  if (o->resume && !t->options.resume) {
+    printf("%s holds no checkpoint yet: the training begins\n", t->folder);
+    fflush(stdout);
+  }
+  return true;
 }
 
 static int train_model(arena *a, const plan *p, const dnn_model *model, training *t) {
@@ -177,13 +197,13 @@ int command_train(arena *a, const options *o) {
   training *trainings =
       trainings_of(a, o, o->out ? o->out : result_folder(a, described, t->name), &count);
   for (int i = 0; i < count; i++)
-    if (!folder_is_free(a, trainings[i].folder, &trainings[i].options) ||
+    if (!folder_is_free(a, trainings[i].folder, o) ||
         !weights_are_there(a, described, t, &trainings[i].options))
       return STATUS_ERROR;
   plan *p = plan_new(a, d, described, t, o);
   if (!p) return tool_diagnostics(d);
   for (int i = 0; i < count; i++)
-    if (!train_hold_folder(a, trainings[i].folder)) return STATUS_ERROR;
+    if (!hold(a, o, &trainings[i])) return STATUS_ERROR;
   program *compiled = program_to_run(a, d, p, o);
   if (!compiled) return tool_diagnostics(d);
   dnn_library library;

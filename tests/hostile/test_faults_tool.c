@@ -98,11 +98,10 @@ static void check_names(arena *a, const char *folder) {
 static void go_on(arena *a, const fault_case *c) {
   const char *folder = arena_printf(a, "%s/out", fault_case_folder());
   check_names(a, folder);
-  bool begun = !access(arena_printf(a, "%s/checkpoint.safetensors", folder), F_OK);
   const char **line = arena_array_of(a, 32, const char *);
   int count = 0;
   for (; c->arguments[count]; count++) line[count] = c->arguments[count];
-  if (strcmp(line[count - 1], "--resume")) line[count] = begun ? "--resume" : "--overwrite";
+  if (strcmp(line[count - 1], "--resume")) line[count] = "--resume";
   faulty_outcome o = fault_case_plain(a, c->program, line);
   if (o.status) fail_msg("the training cannot be gone on with: %s", o.err);
   size_t bytes;

@@ -326,7 +326,7 @@ static void a_folder_that_was_tampered_with(void **state) {
       {": >out/checkpoint.safetensors", "out/checkpoint.safetensors is not a valid safetensors file"},
       {"cp good.safetensors out/checkpoint.safetensors", "it does not say where the training stood"},
       {"rm out/checkpoint.safetensors; mkfifo out/checkpoint.safetensors", "not a regular file"},
-      {"rm out/checkpoint.safetensors", "out holds no checkpoint to go on from"},
+      {"rm out/checkpoint.safetensors out/lock", "out holds no checkpoint to go on from, but what is of no training"},
   };
   for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
     tool_shell("cd %s && rm -rf out && cp -r before out && { %s; }", tool_path("."), changes[i].change);

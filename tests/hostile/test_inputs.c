@@ -235,7 +235,7 @@ static void strange_command_lines(void **state) {
       {"train", "classes.dnn", "--task=none"}, {"train", "classes.dnn", "--epochs=-1"},
       {"train", "classes.dnn", "--epochs=99999999999999999999"}, {"train", "classes.dnn", "--out="},
       {"train", "classes.dnn", "--threads=1000000"}, {"train", "classes.dnn", "--seed=abc"},
-      {"train", "classes.dnn", "--data=/no/such/folder"}, {"train", "classes.dnn", "--resume"},
+      {"train", "classes.dnn", "--data=/no/such/folder"}, {"train", "classes.dnn", "--resume", "--out=bad"},
       {"train", "classes.dnn", "-D", "B=0"}, {"check", "classes.dnn", "--batch=0"},
       {"check", "classes.dnn", "--range=label"}, {"check", "classes.dnn", "--range=label=a:b"},
       {"check", "bad/label.npy"}, {"bench", "bad/label.npy"}, {"bench", "classes.dnn", "--seconds=nan"},

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,7 +15,6 @@
 
 #include <cmocka.h>
 
-#include "file.h"
 #include "tool_case.h"
 
 /* A C compiler that remembers: the moments are to lie in the training, not in its compilation. */
@@ -69,10 +69,8 @@ static bool killed_after(const char *arguments, double seconds) {
 
 /* Trains to the end through kills; how many there were. */
 static int train_through(const trained *t, const char *folder, double seconds, unsigned short random[3]) {
-  const char *checkpoint = tool_path("%s/checkpoint.safetensors", folder);
   for (int kills = 0;; kills++) {
-    bool begun = file_exists(checkpoint);
-    const char *arguments = training(t, folder, begun ? "--resume" : "--overwrite");
+    const char *arguments = training(t, folder, "--resume");
     if (!killed_after(arguments, seconds * erand48(random))) return kills;
   }
 }

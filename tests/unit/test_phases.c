@@ -228,6 +228,25 @@ static void two_sources_are_resumed(void **state) {
   tool_expect_same("halves/metrics.csv", "sources/metrics.csv");
 }
 
+/* --resume begins where nothing lies, or what a training left that was ended before its first checkpoint, but not in a
+ * folder of something else. */
+static void resuming_begins_where_nothing_is(void **state) {
+  (void)state;
+  static const char begins[] = "some holds no checkpoint yet: the training begins\n";
+  static const char *const before[] = {"true", "mkdir some", "mkdir some && touch some/lock && cp sources/metrics.csv some"};
+  for (int i = 0; i < 3; i++) {
+    tool_shell("cd %s && rm -rf some && %s", tool_path("."), before[i]);
+    expect_in(tool_expect(0, "train sources.dnn --data . --out some --resume"), begins);
+    tool_expect_same("some/checkpoint.safetensors", "sources/checkpoint.safetensors");
+    tool_expect_same("some/metrics.csv", "sources/metrics.csv");
+    assert_null(strstr(tool_expect(0, "train sources.dnn --data . --out some --resume"), begins));
+  }
+  tool_shell("cd %s && rm -r some && mkdir some && echo mine >some/file", tool_path("."));
+  expect_in(tool_expect(1, "train sources.dnn --data . --out some --resume"),
+            "some holds no checkpoint to go on from, but what is of no training; --out takes another folder\n");
+  assert_false(file_exists(tool_path("some/lock")));
+}
+
 static int set_up(void **state) {
   if (tool_set_up(state)) return -1;
   tool_copy("tests/unit/tasks/phases.dnn", "phases.dnn");
@@ -309,6 +328,7 @@ int main(void) {
       cmocka_unit_test(rows_from_the_end),
       cmocka_unit_test(runs_take_turns),
       cmocka_unit_test(two_sources_are_resumed),
+      cmocka_unit_test(resuming_begins_where_nothing_is),
       cmocka_unit_test(integers_and_bools_are_metrics),
       cmocka_unit_test(labels_are_told_apart),
       cmocka_unit_test(several_seeds),
