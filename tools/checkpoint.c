@@ -30,6 +30,7 @@ bool checkpoint_write(const char *path, const dnn_instance *instance, const trai
   safetensors_describe(a, &file, "dnn.model", instance->model->name);
   safetensors_describe(a, &file, "dnn.task", place->task);
   safetensors_describe(a, &file, "dnn.definitions", place->definitions);
+  safetensors_describe(a, &file, "dnn.data", place->data);
   describe_number(a, &file, "dnn.seed", instance->context.seed);
   describe_number(a, &file, "dnn.step", instance->context.step);
   describe_number(a, &file, "dnn.stage", (uint64_t)place->stage);
@@ -200,6 +201,7 @@ static const char *resume(arena *a, const safetensors *file, dnn_instance *insta
   const char *model = safetensors_metadata(file, "dnn.model");
   place->task = safetensors_metadata(file, "dnn.task");
   place->definitions = safetensors_metadata(file, "dnn.definitions");
+  place->data = safetensors_metadata(file, "dnn.data");
   place->sums = safetensors_metadata(file, "dnn.sums");
   if (!model || !place->task || !place->sums ||
       !number(file, "dnn.seed", UINT64_MAX, &instance->context.seed) ||

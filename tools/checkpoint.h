@@ -9,6 +9,7 @@
 typedef struct training_place {
   const char *task;
   const char *definitions; /* options_definitions; NULL: not known, of an old checkpoint */
+  const char *data;   /* fingerprint_text of what is trained with; NULL: likewise */
   int stage;          /* of the task, from 0 */
   int64_t step;       /* steps of the stage that were done */
   int64_t epoch;      /* whole epochs of the stage that were done */

@@ -59,7 +59,7 @@ static const array *made(arena *a, data_cache *cache, const program *p, const da
   return x;
 }
 
-static const array *cached(arena *a, diagnostics *d, data_cache *cache, const data_set *set,
+static const array *cached(arena *a, diagnostics *d, data_cache *cache, const data_set *set, int split,
                            const data_column *column, const tensor_type *type) {
   const char *error = NULL, **paths = arena_array_of(a, column->file_count, const char *);
   if (!find_files(a, d, cache, set, column, paths)) return NULL;
@@ -69,7 +69,8 @@ static const array *cached(arena *a, diagnostics *d, data_cache *cache, const da
   for (int i = 0; i < cache->count; i++)
     if (same_request(&cache->entries[i].request, &r)) return cache->entries[i].array;
   array *x = data_read(a, &r, &error);
-  if (x) arena_push(a, cache->entries, cache->count) = (data_cached){r, x};
+  const char *name = arena_printf(a, "%s.%s.%s", set->name, set->splits[split].name, column->name);
+  if (x) arena_push(a, cache->entries, cache->count) = (data_cached){name, r, x};
   else diag_error(d, column->at, "%s", error);
   return x;
 }
@@ -109,7 +110,7 @@ static void connect_column(arena *a, diagnostics *d, data_cache *cache, const pr
   const tensor_type type = feed_cut_type(&s->cut, &input->type);
   input->made = set->entry != NULL;
   const array *x = set->entry ? made(a, cache, p, set, from->split, wanted->column)
-                              : cached(a, d, cache, set, column, &type);
+                              : cached(a, d, cache, set, from->split, column, &type);
   if (!x) return;
   x = input->column = set->entry ? x : array_for(a, x, type.element);
   if (column_fits(x, &type)) {
@@ -185,7 +186,9 @@ static const array *key_column(arena *a, diagnostics *d, data_cache *cache, cons
   const data_column *column = &set->splits[from->split].columns[from->cut.key];
   const int64_t rows = f->sources[number].extent;
   tensor_type type;
-  const array *x = key_type(d, f, number, column, &type) ? cached(a, d, cache, set, column, &type) : NULL;
+  const array *x = key_type(d, f, number, column, &type)
+                       ? cached(a, d, cache, set, from->split, column, &type)
+                       : NULL;
   if (!x || (x->rank == 1 && x->extents[0] == rows)) return x;
   diag_error(d, column->at, "column %s, by which sequences are cut, is not one number for each row",
              column->name);

@@ -15,6 +15,7 @@ typedef struct data_made {
 
 /* What was already read, so that two runs share it. */
 typedef struct data_cached {
+  const char *name; /* "digits.train.image", of the first column that it is */
   data_request request;
   array *array;
 } data_cached;

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fingerprint.h"
+
 const task *plan_task(const program *p, const char *name) {
   for (int i = 0; i < p->task_count; i++)
     if (!name || strcmp(p->tasks[i].name, name) == 0) return &p->tasks[i];
@@ -139,7 +141,9 @@ plan *plan_new(arena *a, diagnostics *d, const program *p, const task *t, const 
     check_labels(a, d, &result->stages[i]);
   for (int i = 0; i < result->stage_count && diag_count(d) == errors; i++)
     if (result->stages[i].turn_count) measure(d, t, o, &result->stages[i]);
-  return diag_count(d) == errors ? result : NULL;
+  if (diag_count(d) != errors) return NULL;
+  result->data = fingerprint_text(a, &cache);
+  return result;
 }
 
 static void add_specialisation(arena *a, const plan *p, const feed *f, specialisation **list,

@@ -29,6 +29,7 @@ typedef struct plan {
   int made_count;
   const objective *objectives; /* of the entries of the model that runs; its outputs may be more than the program's */
   int objective_count;
+  const char *data;      /* fingerprint_text of the columns that were read */
   elaborate_options how; /* with which the model that runs was elaborated */
 } plan;
 

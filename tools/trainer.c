@@ -11,6 +11,7 @@
 #include "checkpoint.h"
 #include "curves.h"
 #include "file.h"
+#include "fingerprint.h"
 #include "generate.h"
 #include "metrics.h"
 #include "model.h"
@@ -472,7 +473,7 @@ static bool run_stages(trainer *t) {
     if (interrupted) return true;
     if (t->place.stage + 1 < t->plan->stage_count)
       t->place = (training_place){.task = t->place.task, .definitions = t->place.definitions,
-                                  .stage = t->place.stage, .sums = ""};
+                                  .data = t->place.data, .stage = t->place.stage, .sums = ""};
   }
   return true;
 }
@@ -490,6 +491,16 @@ static bool same_definitions(trainer *t, const char *given) {
                     t->checkpoint, definitions_text(t, before), definitions_text(t, given)) == 0;
 }
 
+/* With other data the training would be neither the one that was begun nor one of its own. */
+static bool same_data(trainer *t) {
+  const char *before = t->place.data;
+  t->place.data = t->plan->data;
+  const char *difference = before ? fingerprint_difference(t->arena, before, t->plan->data) : NULL;
+  return !difference ||
+         tool_error("the data has changed since %s was written: %s; --overwrite starts anew with it, or give the data "
+                    "of then (--data)", t->checkpoint, difference) == 0;
+}
+
 static bool resume(trainer *t, bool seed_given) {
   const char *error = NULL, *task_name = t->place.task, *definitions = t->place.definitions;
   uint64_t seed = t->instance->context.seed;
@@ -505,7 +516,7 @@ static bool resume(trainer *t, bool seed_given) {
     tool_error("%s stands at run %d of the task, which has %d", t->checkpoint, t->place.stage + 1,
                t->plan->stage_count);
   } else {
-    return same_definitions(t, definitions);
+    return same_definitions(t, definitions) && same_data(t);
   }
   return false;
 }
@@ -535,7 +546,7 @@ int train_plan(arena *a, const plan *p, dnn_instance *instance, const options *o
                .checkpoint = arena_printf(a, "%s/checkpoint.safetensors", folder),
                .metrics = arena_printf(a, "%s/metrics.csv", folder),
                .curves = arena_printf(a, "%s/curves.png", folder),
-               .place = {.task = p->task->name, .definitions = options_definitions(a, o), .sums = ""},
+               .place = {.task = p->task->name, .definitions = options_definitions(a, o), .data = p->data, .sums = ""},
                .history = {.arena = a},
                .line = ""};
   t.watch = watch_new(a, o, p->how, instance);

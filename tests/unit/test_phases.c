@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "file.h"
+#include "fingerprint.h"
 #include "metrics.h"
 #include "safetensors.h"
 #include "tool_case.h"
@@ -228,6 +229,68 @@ static void two_sources_are_resumed(void **state) {
   tool_expect_same("halves/metrics.csv", "sources/metrics.csv");
 }
 
+static const char *fingerprint_of(const unsigned char *bytes, int64_t count) {
+  array x = {.element = DTYPE_U8, .rank = 1, .extents = {count}, .data = (void *)bytes};
+  data_cached entry = {.name = "d.all.x", .array = &x};
+  return fingerprint_text(tool_arena(), &(data_cache){.entries = &entry, .count = 1});
+}
+
+/* The same on each machine, and another for each change of a byte. */
+static void fingerprints_tell_data_apart(void **state) {
+  (void)state;
+  unsigned char bytes[20] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+  assert_string_equal(fingerprint_of(bytes, 0), "d.all.x 0 0000000000000000\n");
+  assert_string_equal(fingerprint_of(bytes, 19), "d.all.x 19 2c81a0d8f32cd2f6\n");
+  for (int count = 1; count <= 20; count++) {
+    const char *before = fingerprint_of(bytes, count), *now;
+    assert_null(fingerprint_difference(tool_arena(), before, before));
+    for (int i = 0; i < 8 * count; i++) {
+      bytes[i / 8] ^= (unsigned char)(1 << i % 8);
+      now = fingerprint_of(bytes, count);
+      bytes[i / 8] ^= (unsigned char)(1 << i % 8);
+      assert_string_equal(fingerprint_difference(tool_arena(), before, now), "column d.all.x has other values");
+    }
+    now = fingerprint_of(bytes, count - 1);
+    assert_string_equal(fingerprint_difference(tool_arena(), before, now),
+                        arena_printf(tool_arena(), "column d.all.x has %d rows, not %d", count - 1, count));
+  }
+  assert_null(fingerprint_difference(tool_arena(), "d.all.x 1 0\nd.all.x 1 1\n", "d.all.x 1 1\nd.all.y 2 2\n"));
+}
+
+/* A checkpoint as earlier versions wrote it. */
+static void forget_fingerprints(const char *name) {
+  safetensors file = *read_tensors(name);
+  const char *error = NULL;
+  int kept = 0;
+  for (int i = 0; i < file.metadata_count; i++)
+    if (strcmp(file.metadata[i].key, "dnn.data")) file.metadata[kept++] = file.metadata[i];
+  assert_int_equal(kept, file.metadata_count - 1);
+  file.metadata_count = kept;
+  assert_true(safetensors_write(tool_arena(), tool_path("%s", name), &file, &error));
+}
+
+static void other_data_is_not_gone_on_with(void **state) {
+  (void)state;
+  static const char resume[] = "train sources.dnn --data moved --out data --epochs 3 --resume";
+  static const char said[] = "the data has changed since data/checkpoint.safetensors was written: column ";
+  tool_expect(0, "train sources.dnn --data . --out data --epochs 1");
+  tool_shell("cd %s && mkdir moved && cp -r sets moved", tool_path("."));
+  tool_points("moved/sets/y.npy", 10, 3);
+  const char *text = tool_expect(1, "%s", resume);
+  expect_in(text, arena_printf(tool_arena(), "%sshort.all.y has 10 rows, not 9; --overwrite starts anew", said));
+  tool_shell("cd %s && cp sets/y.npy moved/sets && printf '\\1' | dd of=moved/sets/x.npy bs=1 seek=200 conv=notrunc 2>&1",
+             tool_path("."));
+  text = tool_expect(1, "%s", resume);
+  expect_in(text, arena_printf(tool_arena(), "%slong.all.x has other values; --overwrite starts anew", said));
+  tool_copy(tool_path("data/checkpoint.safetensors"), "first.safetensors");
+  forget_fingerprints("data/checkpoint.safetensors");
+  tool_expect(0, "%s", resume);
+  tool_copy(tool_path("first.safetensors"), "data/checkpoint.safetensors");
+  tool_shell("cd %s && cp sets/x.npy moved/sets", tool_path("."));
+  tool_expect(0, "%s", resume); /* elsewhere, but the same */
+  tool_expect_same("data/checkpoint.safetensors", "sources/checkpoint.safetensors");
+}
+
 /* --resume begins where nothing lies, or what a training left that was ended before its first checkpoint, but not in a
  * folder of something else. */
 static void resuming_begins_where_nothing_is(void **state) {
@@ -329,6 +392,8 @@ int main(void) {
       cmocka_unit_test(runs_take_turns),
       cmocka_unit_test(two_sources_are_resumed),
       cmocka_unit_test(resuming_begins_where_nothing_is),
+      cmocka_unit_test(fingerprints_tell_data_apart),
+      cmocka_unit_test(other_data_is_not_gone_on_with),
       cmocka_unit_test(integers_and_bools_are_metrics),
       cmocka_unit_test(labels_are_told_apart),
       cmocka_unit_test(several_seeds),
