@@ -376,10 +376,21 @@ static bool train_epoch(trainer *t, const stage *s) {
   return save(t);
 }
 
+/* Where no measurement was a number. */
+static void say_nothing_was_best(const trainer *t, const stage *s) {
+  if (!t->place.best.waited) return; /* there was none */
+  progress_clear(&t->progress);
+  printf("%s: %s.%s was not a number in any of %lld measurements; there is no best state to go back to\n",
+         is_stopped(t, s) ? "stopped" : "at the end", s->measure->label, s->stop->metric,
+         (long long)t->place.best.waited);
+  fflush(stdout);
+}
+
 /* Goes back to the best state that the phase's stop(…) has seen. */
 static bool take_best(trainer *t, const stage *s) {
   const best_state *b = &t->place.best;
   dnn_weights *weights = &t->instance->weights;
+  if (!b->found) say_nothing_was_best(t, s);
   if (!b->slots) return true;
   best_restore(&t->place.best, t->instance);
   weights->generation++;

@@ -291,6 +291,29 @@ static void other_data_is_not_gone_on_with(void **state) {
   tool_expect_same("data/checkpoint.safetensors", "sources/checkpoint.safetensors");
 }
 
+/* A phase that waits for what is never a number says why it stops. */
+static void a_stop_without_a_number(void **state) {
+  (void)state;
+  static const struct {
+    const char *measured;
+    int steps;
+    const char *said;
+  } cases[] = {
+      {"log(-w)", 20, "stopped: measure.low was not a number in any of 3 measurements; there is no best state to go back to\n"},
+      {"log(-w)", 2, "at the end: measure.low was not a number in any of 2 measurements; there is"},
+      {"1 + 0 * w", 20, "stopped: back to epoch 1, where measure.low was 1.0000, its lowest\n"},
+  };
+  for (int i = 0; i < 3; i++) {
+    tool_shell("cd %s && printf 'use optim\\nparam w: f32 = 1\\n"
+               "entry train() -> (loss) { loss = w * w\\n minimize loss over w with sgd(0.1) }\\n"
+               "entry measure() -> (low) { low = %s }\\n"
+               "task fit { run(train(), steps: %d)\\n run(measure(), every_steps: 1)\\n"
+               " stop(patience: 3, without_lower: \"measure.low\") }\\n' >stop.dnn",
+               tool_path("."), cases[i].measured, cases[i].steps);
+    expect_in(tool_expect(0, "train stop.dnn --out stop --overwrite"), cases[i].said);
+  }
+}
+
 /* --resume begins where nothing lies, or what a training left that was ended before its first checkpoint, but not in a
  * folder of something else. */
 static void resuming_begins_where_nothing_is(void **state) {
@@ -392,6 +415,7 @@ int main(void) {
       cmocka_unit_test(runs_take_turns),
       cmocka_unit_test(two_sources_are_resumed),
       cmocka_unit_test(resuming_begins_where_nothing_is),
+      cmocka_unit_test(a_stop_without_a_number),
       cmocka_unit_test(fingerprints_tell_data_apart),
       cmocka_unit_test(other_data_is_not_gone_on_with),
       cmocka_unit_test(integers_and_bools_are_metrics),
