@@ -22,6 +22,10 @@
 #include "watch.h"
 #include "weight_transfer.h"
 
+/* Seconds from one checkpoint to the next, and from one picture of the curves to the next, while epochs follow each
+ * other faster. */
+static const double save_interval = 0.2, draw_interval = 1;
+
 /* A run with the code that it calls. */
 typedef struct runner {
   feed *feed;
@@ -45,7 +49,10 @@ typedef struct trainer {
   int runner_count;
   const char *line; /* results of the epoch's runs, for one printed line */
   watch *watch;
-  bool saved; /* there is a checkpoint of this training */
+  bool saved;        /* there is a checkpoint of this training … */
+  bool behind;       /* … which is of an earlier epoch than the last whole one */
+  double saved_time; /* when it was written, and when the curves were drawn; 0: not by this process */
+  double drawn_time;
 } trainer;
 
 /* Set by the first SIGINT, SIGTERM or SIGHUP; a second one ends the process at once. */
@@ -195,16 +202,43 @@ static bool save_checkpoint(trainer *t) {
   return saved;
 }
 
-/* Metrics, curves and, last, the checkpoint: what lies behind it is dropped on resuming. */
-static bool save(trainer *t) {
+static bool write_metrics(trainer *t) {
   const char *error = NULL;
-  if (history_write(&t->history, t->metrics, &error) &&
-      curves_write(&t->history,
-                   arena_printf(t->arena, "%s: %s", t->instance->model->name, t->place.task),
-                   t->curves, &error))
-    return save_checkpoint(t);
-  tool_error("%s", error);
-  return false;
+  return history_write(&t->history, t->metrics, &error) || tool_error("%s", error) == 0;
+}
+
+static bool draw_curves(trainer *t) {
+  const char *error = NULL;
+  arena *a = arena_new();
+  const char *title = arena_printf(a, "%s: %s", t->instance->model->name, t->place.task);
+  bool drawn = curves_write(&t->history, title, t->curves, &error);
+  if (!drawn) tool_error("%s", error);
+  t->drawn_time = timer_seconds(TIMER_WALL);
+  arena_free(a);
+  return drawn;
+}
+
+/* Metrics, curves and, last, the checkpoint: what lies behind it is dropped on resuming. */
+static bool save_with(trainer *t, bool curves) {
+  t->behind = false;
+  bool saved = write_metrics(t) && (!curves || draw_curves(t)) && save_checkpoint(t);
+  t->saved_time = timer_seconds(TIMER_WALL);
+  return saved;
+}
+
+static bool save(trainer *t) { return save_with(t, true); }
+
+/* At the end of an epoch, which another may follow at once: what is left out, save does at the end of the phase or on an
+ * interruption. Without it the training only goes on from an earlier epoch, to the same end. */
+static bool save_in_passing(trainer *t) {
+  double now = timer_seconds(TIMER_WALL);
+  t->behind = t->saved_time > 0 && now - t->saved_time < save_interval;
+  return t->behind || save_with(t, now - t->drawn_time >= draw_interval);
+}
+
+/* After a failure: the figures up to it, though the checkpoint is of an earlier epoch. */
+static void save_figures(trainer *t) {
+  if (t->behind && write_metrics(t)) draw_curves(t);
 }
 
 static void print_line(trainer *t, const char *start) {
@@ -251,6 +285,8 @@ static bool run_attached(trainer *t, const stage *s, moment m, feed_time time) {
 }
 
 static const char *kept_text(const trainer *t) {
+  if (t->behind)
+    return arena_printf(t->arena, "the checkpoint of %.2f s before is kept", timer_seconds(TIMER_WALL) - t->saved_time);
   return t->saved ? "the checkpoint of the last whole epoch is kept" : "no checkpoint was written yet";
 }
 
@@ -359,7 +395,7 @@ static bool end_epoch(trainer *t, const stage *s, double start) {
   t->line = arena_printf(t->arena, "%s  (%.1f s)", t->line, timer_seconds(TIMER_WALL) - start);
   print_line(t, arena_printf(t->arena, "epoch %lld/%lld", (long long)time.epoch + 1,
                              (long long)epoch_of(s, s->steps - 1) + 1));
-  return save(t);
+  return save_in_passing(t);
 }
 
 /* Steps up to the next end of an epoch. A stop ends it early, and so does an interruption, with a
@@ -566,8 +602,12 @@ int train_plan(arena *a, const plan *p, dnn_instance *instance, const options *o
   if (!generate_data(p, instance)) return STATUS_ERROR;
   if (!o->resume && !forget_earlier(&t)) return STATUS_ERROR;
   catch_signals();
-  if (!run_stages(&t)) return STATUS_ERROR;
+  if (!run_stages(&t)) {
+    save_figures(&t);
+    return STATUS_ERROR;
+  }
   if (interrupted) {
+    if (t.behind && !save(&t)) return STATUS_ERROR;
     progress_clear(&t.progress);
     fprintf(stderr, "dnn: interrupted at step %lld; --resume goes on\n", (long long)t.place.step);
     return STATUS_INTERRUPTED;

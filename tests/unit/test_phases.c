@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -15,6 +17,7 @@
 #include "fingerprint.h"
 #include "metrics.h"
 #include "safetensors.h"
+#include "timer.h"
 #include "tool_case.h"
 
 static const metric_row *rows_of(history *h, const char *folder) {
@@ -314,6 +317,50 @@ static void a_stop_without_a_number(void **state) {
   }
 }
 
+/* How often a file of the watched folder was replaced. */
+static int times_replaced(int watch, const char *name) {
+  _Alignas(struct inotify_event) char events[4096];
+  int count = 0;
+  for (ssize_t bytes; (bytes = read(watch, events, sizeof events)) > 0;)
+    for (char *at = events; at < events + bytes;) {
+      const struct inotify_event *e = (const void *)at;
+      count += e->len && !strcmp(e->name, name);
+      at += sizeof *e + e->len;
+    }
+  return count;
+}
+
+static int replaced_in_training(const char *name, double *seconds) {
+  tool_shell("cd %s && rm -rf short && mkdir short", tool_path("."));
+  int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  assert_true(watch >= 0 && inotify_add_watch(watch, tool_path("short"), IN_MOVED_TO) >= 0);
+  double start = timer_seconds(TIMER_WALL);
+  tool_expect(0, "train short.dnn --out short");
+  *seconds = timer_seconds(TIMER_WALL) - start;
+  int count = times_replaced(watch, name);
+  close(watch);
+  return count;
+}
+
+/* Checkpoints and curves are not written for each of many short epochs, but at the end of each phase. */
+static void short_epochs_are_not_all_saved(void **state) {
+  (void)state;
+  tool_shell("cd %s && printf 'use optim\\nparam w: f32 = 1\\n"
+             "entry train() -> (loss) { loss = w * w\\n minimize loss over w with sgd(0.01) }\\n"
+             "task fit { run(train(), steps: 400)\\n run(train(), steps: 1, label: \"once more\") }\\n' >short.dnn",
+             tool_path("."));
+  double seconds;
+  int phases = 2, saved = replaced_in_training("checkpoint.safetensors", &seconds);
+  assert_in_range(saved, phases, phases + 1 + (int)(seconds / 0.2));
+  tool_copy(tool_path("short/curves.png"), "short.png");
+  int drawn = replaced_in_training("curves.png", &seconds);
+  assert_in_range(drawn, phases, phases + 1 + (int)seconds);
+  tool_expect_same("short/curves.png", "short.png");
+  history h;
+  rows_of(&h, "short");
+  assert_int_equal(h.count, 101); /* of 400 steps, each four are an epoch */
+}
+
 /* --resume begins where nothing lies, or what a training left that was ended before its first checkpoint, but not in a
  * folder of something else. */
 static void resuming_begins_where_nothing_is(void **state) {
@@ -416,6 +463,7 @@ int main(void) {
       cmocka_unit_test(two_sources_are_resumed),
       cmocka_unit_test(resuming_begins_where_nothing_is),
       cmocka_unit_test(a_stop_without_a_number),
+      cmocka_unit_test(short_epochs_are_not_all_saved),
       cmocka_unit_test(fingerprints_tell_data_apart),
       cmocka_unit_test(other_data_is_not_gone_on_with),
       cmocka_unit_test(integers_and_bools_are_metrics),

@@ -241,6 +241,29 @@ static void in_the_derivative_of_a_loop(void **state) {
   expect(text, "  in turn 2 of the loop at ");
 }
 
+/* The checkpoint may be of an epoch shortly before; the figures go up to the last one, and what is trained again from it
+ * fails again. */
+static void after_many_short_epochs(void **state) {
+  (void)state;
+  const char *error = NULL, *text = train("param w: f32 = 1\n"
+                                          "entry train(rate: f32) -> (loss) {\n"
+                                          "  loss = log(w)\n"
+                                          "  w <- w - rate\n"
+                                          "}\n", "rate: 1 / 64), steps: 100)");
+  static const char said[] = "loss of entry train is not finite at step 64 (epoch 65 of the phase); the checkpoint of ";
+  expect(text, said);
+  expect(text, "error: log of 0 gives -inf\n");
+  size_t bytes;
+  expect(file_read(memory, path_of("out/metrics.csv"), &bytes, &error), "\n0,64,64,train,loss,-4.158");
+  assert_true(file_exists(path_of("out/curves.png")));
+  FILE *pipe = popen(arena_printf(memory, "%s train %s --resume --out %s 2>&1", program_path, path_of("m.dnn"), path_of("out")), "r");
+  char line[4096] = "";
+  text = "";
+  while (fgets(line, sizeof line, pipe)) text = arena_printf(memory, "%s%s", text, line);
+  assert_int_equal(WEXITSTATUS(pclose(pipe)), 1);
+  expect(text, said);
+}
+
 static const char line_model[] = "param w: f32[2] = 1\n"
                                  "entry train(x: f32[2, 2], rate: f32) -> (loss) {\n"
                                  "  loss = sum((x @ w) ** 2)\n"
@@ -313,6 +336,7 @@ int main(void) {
       cmocka_unit_test(in_a_loop),
       cmocka_unit_test(in_the_derivative_of_a_loop),
       cmocka_unit_test(a_loop_without_end),
+      cmocka_unit_test(after_many_short_epochs),
       cmocka_unit_test(given_as_it_is),
   };
   return cmocka_run_group_tests_name("watch", tests, set_up, tear_down);
