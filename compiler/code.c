@@ -90,12 +90,6 @@ static placement output_place(int number) {
   return (placement){.region = REGION_OUTPUT, .index = number};
 }
 
-static int output_of(const graph *g, const node *n) {
-  for (int i = 0; i < g->output_count; i++)
-    if (g->outputs[i].node == n) return i;
-  return -1;
-}
-
 /* Arguments and slots are there from the start. */
 static void add_outside_values(builder *b) {
   const graph *g = b->graph;
@@ -128,7 +122,7 @@ static void add_computed_values(builder *b) {
     const node *n = g->nodes[id];
     const int owner = b->fusion->group_of[id];
     if (owner < 0 || group_output(b->fusion->groups[owner], n) < 0) continue;
-    int output = output_of(g, n), home = b->order->home[id];
+    int output = graph_output_number(g, n), home = b->order->home[id];
     if (output >= 0) {
       b->value_of[id] = add_final(b, n, g->outputs[output].name, output_place(output));
     } else if (home >= 0) {

@@ -8,12 +8,6 @@ int64_t code_packed_bytes(const loop_kernel *k) {
   return to->extents[0] * (int64_t)dtype_size(to->type.element);
 }
 
-static int input_number(const graph *g, const node *n) {
-  for (int i = 0; i < g->input_count; i++)
-    if (g->inputs[i].node == n) return i;
-  return -1;
-}
-
 /* ---- for many runs of a graph ----------------------------------------------------------------- */
 
 static bool same_packing(const packing *x, const packing *y) {
@@ -27,7 +21,7 @@ static int add_packing(const builder *b, const loop_kernel *k, int count, const 
   planned_loop *l = b->loop;
   packing p = {.kernel = k, .input_count = count, .further = -1};
   p.inputs = arena_array_of(b->arena, count, int);
-  for (int i = 0; i < count; i++) p.inputs[i] = input_number(b->graph, nodes[i]);
+  for (int i = 0; i < count; i++) p.inputs[i] = graph_input_number(b->graph, nodes[i]);
   for (int i = 0; i < l->packing_count; i++)
     if (same_packing(&l->packings[i], &p)) return i;
   arena_push(b->arena, l->packings, l->packing_count) = p;

@@ -48,15 +48,9 @@ static bool is_cheap(const node *n) {
   return op_has(n->op, ELEMENT) || op_has(n->op, LEAF);
 }
 
-static int input_number(const split *s, const node *n) {
-  for (int i = 0; i < s->body->input_count; i++)
-    if (s->body->inputs[i].node == n) return i;
-  internal_error("an input of a loop is not listed");
-}
-
 static bool is_carry(const split *s, const node *n) {
   if (n->op != OP_INPUT) return false;
-  int number = input_number(s, n);
+  int number = graph_input_number(s->body, n);
   return number >= 1 && number <= s->shape.carries;
 }
 
@@ -340,7 +334,7 @@ static node **operands_outside(split *s, const node *n) {
 }
 
 static node *input_outside(split *s, const node *n) {
-  const int number = input_number(s, n);
+  const int number = graph_input_number(s->body, n);
   ensure(!is_carry(s, n));
   if (number > 0) return s->operands[number - 1];
   const tensor_type turn = type_scalar(DTYPE_I64), all = batch_type(&turn, s->turns);

@@ -368,8 +368,7 @@ static void merge_all(fusion *f) {
 /* ---- prologues ------------------------------------------------------------------------------- */
 
 static bool is_result(const graph *g, const node *n) {
-  for (int i = 0; i < g->output_count; i++)
-    if (g->outputs[i].node == n) return true;
+  if (graph_output_number(g, n) >= 0) return true;
   for (int i = 0; i < g->update_count; i++)
     if (g->updates[i].node == n) return true;
   return false;

@@ -10,9 +10,8 @@
 
 double fuse_runs_alike(const fuse_runs *runs, const graph *g, const node *n) {
   if (n->op == OP_SLOT) return runs->slots;
-  for (int i = 0; runs->inputs && i < g->input_count; i++)
-    if (g->inputs[i].node == n) return runs->inputs[i];
-  return 1;
+  const int input = graph_input_number(g, n);
+  return runs->inputs && input >= 0 ? runs->inputs[input] : 1;
 }
 
 /* An operand that is made of what several runs have in common may be packed ahead of them. What takes the number of a

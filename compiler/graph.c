@@ -112,6 +112,16 @@ void graph_add_output(graph *g, const char *name, node *value) {
       (graph_value){arena_text(g->arena, name), value};
 }
 
+static int number_in(int count, const graph_value *values, const node *n) {
+  for (int i = 0; i < count; i++)
+    if (values[i].node == n) return i;
+  return -1;
+}
+
+int graph_input_number(const graph *g, const node *n) { return number_in(g->input_count, g->inputs, n); }
+
+int graph_output_number(const graph *g, const node *n) { return number_in(g->output_count, g->outputs, n); }
+
 void graph_set_update(graph *g, const char *path, node *value) {
   for (int i = 0; i < g->update_count; i++) {
     if (strcmp(g->updates[i].name, path) == 0) {

@@ -110,6 +110,10 @@ node *graph_append(graph *g, node *made);
 
 node *graph_add_input(graph *g, const char *name, const tensor_type *type);
 void graph_add_output(graph *g, const char *name, node *value);
+
+/* The input that the node is, and the first output that gives its value; -1: there is none. */
+int graph_input_number(const graph *g, const node *n);
+int graph_output_number(const graph *g, const node *n);
 void graph_set_update(graph *g, const char *path, node *value); /* replaces an earlier one */
 
 /* Attributes by position. */

@@ -178,9 +178,7 @@ static const node *through_map(const node *n, trail *t) {
 /* What a loop gives the body's input, if it is a part of a sequence or an invariant; else NULL. */
 static const node *loop_operand(const scope *in, const node *n, trail *t) {
   const loop_shape s = loop_shape_of(in->loop);
-  int number = 0;
-  while (s.body->inputs[number].node != n) number++;
-  const int operand = number - 1; /* behind the turn */
+  const int operand = graph_input_number(s.body, n) - 1; /* behind the turn */
   if (operand < s.carries) return NULL;
   const node *x = in->loop->operands[operand];
   if (operand < s.carries + s.sequences) insert_axis(t, x->type.rank, 0, whole_axis(x->type.dims[0]));

@@ -25,16 +25,10 @@ typedef struct orderer {
   int *aside_block;      /* by update */
 } orderer;
 
-static int output_of(const graph *g, const node *n) {
-  for (int i = 0; i < g->output_count; i++)
-    if (g->outputs[i].node == n) return i;
-  return -1;
-}
-
 /* The update whose value the node is; -1: none. Of several updates with one value the first counts. A value
  * that is an output too is none: it lives there. */
 static int update_of(const graph *g, const node *n) {
-  if (output_of(g, n) >= 0) return -1;
+  if (graph_output_number(g, n) >= 0) return -1;
   for (int i = 0; i < g->update_count; i++)
     if (g->updates[i].node == n) return i;
   return -1;
@@ -86,7 +80,7 @@ static void add_output_copies(orderer *o) {
   const graph *g = o->graph;
   for (int i = 0; i < g->output_count; i++) {
     const node *n = g->outputs[i].node;
-    if (is_from_outside(n) || output_of(g, n) != i) add_copy(o, ORDER_COPY_OUTPUT, i);
+    if (is_from_outside(n) || graph_output_number(g, n) != i) add_copy(o, ORDER_COPY_OUTPUT, i);
   }
 }
 
@@ -196,7 +190,7 @@ static const node *settle_version(orderer *o, int update, const node *v) {
   for (int i = 0; i < g->input_count; i++) {
     const node *before = g->inputs[i];
     const int writer = o->fusion->group_of[before->id];
-    if (writer < 0 || output_of(o->graph, before) >= 0 || update_of(o->graph, before) >= 0 ||
+    if (writer < 0 || graph_output_number(o->graph, before) >= 0 || update_of(o->graph, before) >= 0 ||
         !changes_input(o->fusion->groups[writer]) || !group_reads_in_place(g, before, v) ||
         !readers_come_before(o, before, last) || !can_write(o, writer, path, before))
       continue;
@@ -241,7 +235,7 @@ static void settle_updates(orderer *o) {
 static bool in_scratch(const orderer *o, const node *n) {
   int owner = o->fusion->group_of[n->id];
   if (owner < 0 || group_output(o->fusion->groups[owner], n) < 0) return false;
-  return output_of(o->graph, n) < 0 && o->order->home[n->id] < 0;
+  return graph_output_number(o->graph, n) < 0 && o->order->home[n->id] < 0;
 }
 
 static int add_block(orderer *o, int64_t bytes) {

@@ -191,19 +191,12 @@ static void note_objective(elaborator *e, const ast *n, value loss) {
   arena_push(e->arena, e->minimized, e->minimized_count) = (minimized){entry, own, n->value->at};
 }
 
-/* The output that gives a value; -1: there is none. */
-static int output_of(const graph *g, const node *n) {
-  for (int i = 0; i < g->output_count; i++)
-    if (g->outputs[i].node == n) return i;
-  return -1;
-}
-
 void optimise_finish(elaborator *e) {
   program *p = e->program;
   for (int i = 0; i < e->minimized_count; i++) {
     const minimized *m = &e->minimized[i];
     graph *g = program_entry(p, m->entry->name);
-    int output = g && m->value ? output_of(g, m->value) : -1;
+    int output = g && m->value ? graph_output_number(g, m->value) : -1;
     bool added = g && m->value && output < 0;
     if (!g || (added && !e->options->objectives)) continue;
     if (added) graph_add_output(g, "objective", m->value);

@@ -425,19 +425,16 @@ static void say_nothing_was_best(const trainer *t, const stage *s) {
 /* Goes back to the best state that the phase's stop(…) has seen. */
 static bool take_best(trainer *t, const stage *s) {
   const best_state *b = &t->place.best;
-  dnn_weights *weights = &t->instance->weights;
   if (!b->found) say_nothing_was_best(t, s);
   if (!b->slots) return true;
   best_restore(&t->place.best, t->instance);
-  weights->generation++;
-  int status = t->instance->model->prepare(weights);
-  if (status) tool_error("prepare: %s", dnn_status_text(status));
+  const bool prepared = model_prepare(t->instance);
   progress_clear(&t->progress);
   printf("%s: back to epoch %g, where %s.%s was %s, its %s\n",
          is_stopped(t, s) ? "stopped" : "at the end", epochs_done(s, b->step), s->measure->label,
          s->stop->metric, metric_text(t->arena, b->value), s->stop->higher ? "highest" : "lowest");
   fflush(stdout);
-  return !status;
+  return prepared;
 }
 
 static bool close_stage(trainer *t, const stage *s) {
