@@ -9,12 +9,13 @@
 enum {
   CACHE_LINE = 64,
   CACHE_WAYS = 8,
-  WAY_BYTES = 4096 /* of the first cache: its size by its ways */
+  WAY_BYTES = 4096, /* of the first cache: its size by its ways */
+  STREAM_UNITS = 8  /* of a row that streams through the caches; with more the rows of a block come less evenly */
 };
 
-static const double element_copy_cycles = 1.3, turned_copy_cycles = 0.6, tile_cycles = 12,
-                    block_cycles = 20, far_load_cycles = 1, beyond_load_cycles = 5, far_panel_cycles = 0.05,
-                    colliding_store_cycles = 8, gather_cycles = 3;
+static const double element_copy_cycles = 1.3, turned_copy_cycles = 0.6, tile_cycles = 12, block_cycles = 20, far_load_cycles = 1,
+                    beyond_load_cycles = 5, far_panel_cycles = 0.05, far_row_cycles = 0.5, colliding_store_cycles = 8,
+                    gather_cycles = 3;
 
 bool contraction_shared(const contraction *c, int axis) {
   return contraction_depends(&c->operands[0], axis) && contraction_depends(&c->operands[1], axis);
@@ -85,6 +86,14 @@ static bool read_again(const contraction *c, const contraction_schedule *s, int 
         contraction_cut_of(c, s, a).tiles > 1)
       return true;
   return false;
+}
+
+bool contraction_streams(const contraction *c, const contraction_schedule *s, int operand, const target *t) {
+  enum { CACHES = 16 };
+  const int v = s->vector_axis;
+  return v >= 0 && !c->axes[v].reduced && contraction_depends(&c->operands[operand], v) &&
+         contraction_reads_directly(s, 0) && contraction_reads_directly(s, 1) && !read_again(c, s, operand) &&
+         contraction_operand_bytes(c, operand) > CACHES * (double)t->l2_bytes;
 }
 
 /* Bytes of a direct operand that lie between two uses of one of its vectors. */
@@ -210,11 +219,16 @@ static double new_lines(const contraction *c, const contraction_schedule *s, int
   return lines * part;
 }
 
+/* True where not all of an operand stays in the second cache. */
+static bool lies_beyond(const contraction *c, int operand, const target *t) {
+  return contraction_operand_bytes(c, operand) > 0.75 * (double)t->l2_bytes;
+}
+
 /* Cycles that a step waits for lines of the operand that comes second: they are read again for each tile of the
  * first, and where all of it does not stay in the second cache, from beyond. */
 static double beyond_cycles(const contraction *c, const contraction_schedule *s, int operand, const target *t) {
   if (operand == s->first || !contraction_reads_directly(s, operand)) return 0;
-  if (!read_again(c, s, operand) || contraction_operand_bytes(c, operand) <= 0.75 * (double)t->l2_bytes) return 0;
+  if (!read_again(c, s, operand) || !lies_beyond(c, operand, t)) return 0;
   return new_lines(c, s, operand) * beyond_load_cycles;
 }
 
@@ -224,17 +238,20 @@ static bool reads_wide_rows(const contraction *c, const contraction_schedule *s)
 }
 
 /* Cycles that a step waits for vectors that are not in the first cache. Panels come there by themselves:
- * they are read in order. What later runs read was driven out by the rest of the operand. */
+ * they are read in order, and packed for later runs arrive faster than rows do from beyond the second cache. What later
+ * runs read was driven out by the rest of the operand. */
 static double far_cycles(const contraction *c, const contraction_schedule *s, int operand,
                          const target *t) {
   if (operand_collides(c, s, operand)) return positions(c, s, operand) * far_load_cycles;
+  if (contraction_streams(c, s, operand, t)) return fmax(0, positions(c, s, operand) - STREAM_UNITS) * far_load_cycles;
   bool vectors = s->vector_axis >= 0 && contraction_depends(&c->operands[operand], s->vector_axis);
   if (!vectors && contraction_packs_once(c, s, 1 - operand)) return far_block_cycles(c, s, operand, t);
   bool again = read_again(c, s, operand), alike = c->operands[operand].runs_alike > 1;
   if (!vectors && contraction_reads_directly(s, operand)) return far_element_cycles(c, s, operand, t);
   if (!vectors || s->copied[operand] || reach(c, s, operand) <= (double)t->l1_bytes / 2) return 0;
   if (s->packed[operand]) return again ? positions(c, s, operand) * far_panel_cycles : 0;
-  return again || (alike && !reads_wide_rows(c, s)) ? positions(c, s, operand) * far_load_cycles : 0;
+  if (again || (alike && !reads_wide_rows(c, s))) return positions(c, s, operand) * far_load_cycles;
+  return alike && lies_beyond(c, operand, t) ? positions(c, s, operand) * far_row_cycles : 0;
 }
 
 /* Sums take a stride of 1 in the output as vectors, any other through local memory. */
@@ -320,7 +337,7 @@ static double span_cycles(const contraction *c, const contraction_schedule *s, c
  * more tasks shall win. Tasks share out the tiles along the axes of the first operand. */
 static double few_tasks(const contraction *c, const contraction_schedule *s, double cycles) {
   enum { TASKS = 16 };
-  double count = 1, wanted = fmin(TASKS, cycles / CONTRACTION_TASK_CYCLES);
+  double count = 1, wanted = fmin(TASKS, cycles / CONTRACTION_LONG_TASK_CYCLES);
   for (int a = 0; a < c->axis_count; a++)
     if (!c->axes[a].reduced && contraction_depends(&c->operands[s->first], a)) count *= (double)contraction_cut_of(c, s, a).tiles;
   return contraction_packs_once(c, s, 1 - s->first) || count >= wanted ? 1 : 1 + 0.1 * (1 - count / wanted);

@@ -7,8 +7,9 @@
 /* Independent sums that hide the latency of one. */
 enum { CONTRACTION_UNITS_IN_FLIGHT = 8 };
 
-/* Work worth a task of its own: some 20 microseconds. */
-enum { CONTRACTION_TASK_CYCLES = 60000 };
+/* Work worth a task of its own: some 5 microseconds, where to hand it to a thread that waits takes less than one; and so
+ * much that what tasks do over again counts little. */
+enum { CONTRACTION_TASK_CYCLES = 15000, CONTRACTION_LONG_TASK_CYCLES = 60000 };
 
 /* All of it, on one core. */
 double contraction_cycles(const contraction *c, const contraction_schedule *s, const target *t);
@@ -28,6 +29,9 @@ double contraction_operand_bytes(const contraction *c, int operand);
 /* Spans of the second operand's panels, packed for one run, of which one takes half of the second cache for a block of
  * the reduced axes. */
 double contraction_spans(const contraction *c, const contraction_schedule *s, const target *t);
+
+/* True where vectors of an operand, too many for any cache, are read once, as they lie in rows that are far apart. */
+bool contraction_streams(const contraction *c, const contraction_schedule *s, int operand, const target *t);
 
 /* True where both operands depend on the axis. */
 bool contraction_shared(const contraction *c, int axis);

@@ -136,8 +136,16 @@ static void block_panels(const contraction *c, contraction_schedule *s, int oper
   s->block[axis] = even_size(c->axes[axis].extent, most > 1 ? most : 1);
 }
 
+/* What streams through the caches is read some rows at a time along all of a task's vectors: memory is fastest where
+ * lines lie side by side. */
+static void block_stream(const contraction *c, contraction_schedule *s, int operand) {
+  enum { ROWS = 8 };
+  const int axis = axis_to_block(c, s, operand, false);
+  if (axis >= 0 && !s->block[axis] && c->axes[axis].extent > ROWS) s->block[axis] = even_size(c->axes[axis].extent, ROWS);
+}
+
 /* Copies of at most LOCAL_BYTES; false where there are none. */
-static bool plan_copies(const contraction *c, contraction_schedule *s, bool many) {
+static bool plan_copies(const contraction *c, contraction_schedule *s, const target *t, bool many) {
   for (int a = 0; a < c->axis_count; a++)
     s->outer[a] = !c->axes[a].reduced && (contraction_shared(c, a) || c->axes[a].bounded);
   for (int a = 0; a < c->axis_count; a++) s->block[a] = 0;
@@ -151,6 +159,8 @@ static bool plan_copies(const contraction *c, contraction_schedule *s, bool many
   }
   for (int i = 0; i < 2; i++)
     if (contraction_packs_once(c, s, i)) block_panels(c, s, i);
+  for (int i = 0; i < 2; i++)
+    if (contraction_streams(c, s, i, t)) block_stream(c, s, i);
   return true;
 }
 
@@ -333,7 +343,7 @@ static bool is_found(const search *q, const contraction_schedule *s) {
 
 static void consider(search *q, contraction_schedule s) {
   if (q->wanted && !has_tiles(q, q->wanted, &s)) return;
-  if (contraction_least_cycles(q->c, &s) >= worst(q) || !plan_copies(q->c, &s, q->by_many)) return;
+  if (contraction_least_cycles(q->c, &s) >= worst(q) || !plan_copies(q->c, &s, q->target, q->by_many)) return;
   s.cycles = contraction_cycles(q->c, &s, q->target);
   int at = leaving(q, &s);
   if ((at < q->count && s.cycles >= q->found[at].cycles) || is_found(q, &s)) return;
@@ -441,6 +451,26 @@ static void split_spans(const contraction *c, contraction_schedule *s, const tar
     }
 }
 
+/* Parts of an axis at most: where vectors along it stream through the caches, each has so many that lines lie side by
+ * side. */
+static int64_t most_parts(const contraction *c, const contraction_schedule *s, int axis, const target *t) {
+  enum { SIDE_BY_SIDE = 4096 };
+  const bool streams = contraction_streams(c, s, 0, t) || contraction_streams(c, s, 1, t);
+  if (!streams || axis != s->vector_axis) return MOST_TASKS;
+  const int64_t parts = c->axes[axis].extent * (int64_t)dtype_size(c->element) / SIDE_BY_SIDE;
+  return parts < 1 ? 1 : parts;
+}
+
+/* Few threads are busy with tasks as short as pay; more of them with longer ones, which repeat less. */
+static int64_t tasks_wanted(const contraction *c, const contraction_schedule *s, const target *t) {
+  enum { FEW_TASKS = 8 };
+  double cycles = s->cycles;
+  for (int i = 0; i < 2; i++) cycles += contraction_arrival_cycles(c, i, t);
+  const double short_ones = fmin(FEW_TASKS, cycles / CONTRACTION_TASK_CYCLES);
+  const double wanted = fmin(MOST_TASKS, fmax(short_ones, cycles / CONTRACTION_LONG_TASK_CYCLES));
+  return wanted < 1 ? 1 : (int64_t)wanted;
+}
+
 /* Axes whose splitting repeats no copy come first. */
 static void split_tasks(const contraction *c, contraction_schedule *s, const target *t) {
   for (int a = 0; a < c->axis_count; a++) s->parts[a] = 1;
@@ -448,13 +478,14 @@ static void split_tasks(const contraction *c, contraction_schedule *s, const tar
     split_spans(c, s, t);
     return;
   }
-  double share = s->cycles / CONTRACTION_TASK_CYCLES;
-  int64_t wanted = share < 1 ? 1 : share > MOST_TASKS ? MOST_TASKS : (int64_t)share;
+  int64_t wanted = tasks_wanted(c, s, t);
   for (int turn = 0; turn < 3; turn++) {
     if (turn == 2 && wanted > most_repeats(c, s, t)) wanted = most_repeats(c, s, t);
     for (int a = 0; a < c->axis_count && wanted > 1; a++) {
       int rank = contraction_shared(c, a) ? 0 : contraction_depends(&c->operands[s->first], a) ? 1 : 2;
-      if (turn == rank && may_split(c, s, a)) wanted = split(c, s, a, wanted);
+      if (turn != rank || !may_split(c, s, a)) continue;
+      const int64_t most = most_parts(c, s, a, t);
+      wanted = split(c, s, a, wanted < most ? wanted : most);
     }
   }
 }

@@ -107,19 +107,32 @@ static void fetch_lines(const tile *t, loop_block *block, int operand, int cache
   }
 }
 
+/* How far ahead, in elements, a step asks for lines of vectors that come from beyond the second cache: those that many
+ * elements multiply for the next tile; those that few do for the next block, or some steps ahead, since memory has them
+ * far apart and the processor does not foresee them. */
+static int64_t far_ahead(const tile *t, int operand) {
+  enum { MANY = 4, AHEAD_LINES = 64, LINE_BYTES = 64 };
+  const contraction_nest *n = t->nest;
+  const int v = n->schedule->vector_axis, innermost = t->reduced[t->reduced_count - 1];
+  if (operand_positions(t, 1 - operand) >= MANY) return t->count[v] * t->lanes;
+  const int64_t bytes = operand_positions(t, operand) * t->lanes * (int64_t)dtype_size(n->contraction->element);
+  const int64_t lines = (bytes + LINE_BYTES - 1) / LINE_BYTES, block = n->schedule->block[innermost];
+  return n->access[operand].stride[innermost] * (block ? block : (AHEAD_LINES + lines - 1) / lines);
+}
+
 /* A step asks for lines that later ones read: of panels that are packed for one run, and lie in order in the second
- * cache, a few steps ahead; of vectors that come from beyond it and that many elements multiply, those of the next tile. */
+ * cache, a few steps ahead; and of vectors that come from beyond it. */
 static void fetch_ahead(const tile *t, loop_block *block, int operand, const loop_expr *at) {
-  enum { AHEAD_BYTES = 2048, MANY = 4 };
+  enum { AHEAD_BYTES = 2048 };
   const contraction_nest *n = t->nest;
   const contraction *c = n->contraction;
   const int v = n->schedule->vector_axis;
   const bool vectors = v >= 0 && !c->axes[v].reduced && contraction_depends(&c->operands[operand], v);
   if (vectors && contraction_packs_once(c, n->schedule, operand))
     fetch_lines(t, block, operand, 1, loop_add(n->arena, at, loop_int(n->arena, AHEAD_BYTES / (int64_t)dtype_size(c->element))));
-  else if (vectors && contraction_reads_directly(n->schedule, operand) && operand_positions(t, 1 - operand) >= MANY &&
+  else if (vectors && contraction_reads_directly(n->schedule, operand) && t->reduced_count > 0 &&
            contraction_operand_bytes(c, operand) > (double)n->target->l2_bytes)
-    fetch_lines(t, block, operand, 2, loop_add(n->arena, at, loop_int(n->arena, t->count[v] * t->lanes)));
+    fetch_lines(t, block, operand, 2, loop_add(n->arena, at, loop_int(n->arena, far_ahead(t, operand))));
 }
 
 static void emit_step(const tile *t, loop_block *block) {

@@ -272,7 +272,7 @@ static void test_turned_filters(void **state) {
   arena_free(a);
 }
 
-/* Vectors that come from beyond the second cache are asked for ahead, but for a product with one row. */
+/* Vectors that come from beyond the second cache are asked for ahead. */
 static void test_far_vectors_are_fetched(void **state) {
   (void)state;
   static const large_shape shapes[] = {{.m = 32, .n = 768, .k = 768}, {.m = 1, .n = 1024, .k = 1024}, {.m = 32, .n = 256, .k = 256}};
@@ -281,7 +281,41 @@ static void test_far_vectors_are_fetched(void **state) {
     const target *t = target_find(a, "x86-64-v4");
     const contraction_case *k = contraction_case_new(a, product(a, &shapes[i], false, false, DTYPE_F32), t, LAYOUT_DENSE, LAYOUT_DENSE);
     assert_true(!k->schedule.copied[1] && !k->schedule.packed[1]);
-    assert_true(has_word(k->kernel, "fetch.2") == (i == 0));
+    assert_true(has_word(k->kernel, "fetch.2") == (i < 2));
+    arena_free(a);
+  }
+}
+
+/* What no cache holds and what is read once goes by in blocks of a few rows, as long side by side as a page. */
+static void test_far_rows_stream(void **state) {
+  (void)state;
+  static const large_shape shapes[] = {{.m = 1, .n = 4096, .k = 4096}, {.m = 1, .n = 4096, .k = 1024}, {.m = 64, .n = 4096, .k = 4096}};
+  for (int i = 0; i < 3; i++) {
+    arena *a = arena_new();
+    const target *t = target_find(a, "x86-64-v4");
+    const contraction_case *k = contraction_case_new(a, product(a, &shapes[i], false, false, DTYPE_F32), t, LAYOUT_DENSE, LAYOUT_DENSE);
+    const contraction_schedule *s = &k->schedule;
+    const bool streams = s->block[2] == 8 && !s->copied[1] && !s->packed[1] && s->parts[1] == 4;
+    assert_true(streams == (i == 0));
+    arena_free(a);
+  }
+}
+
+/* The same where caches are small, with rows, blocks and vectors that leave some over. */
+static void test_streams_by_interpreter(void **state) {
+  (void)state;
+  static const large_shape shapes[] = {{.m = 1, .n = 112, .k = 37}, {.m = 1, .n = 1040, .k = 61}, {.m = 2, .n = 80, .k = 64}};
+  static const char *const cpus[] = {"x86-64", "x86-64-v3", "x86-64-v4"};
+  for (int i = 0; i < 9; i++) {
+    arena *a = arena_new();
+    target t = *target_find(a, cpus[i / 3]);
+    t.l2_bytes = 256;
+    const node *n = product(a, &shapes[i % 3], false, false, DTYPE_F32);
+    const graph *g = graph_of(n, a);
+    const tensor **values = random_inputs(a, g, (uint64_t)i, -1, 1), *expected = evaluate(a, g, values)[0];
+    const contraction_case *k = contraction_case_new(a, n, &t, LAYOUT_DENSE, LAYOUT_DENSE);
+    assert_true(k->schedule.block[2] > 0 && k->schedule.block[2] <= 8);
+    compare_kernel(a, k, values, expected, &t);
     arena_free(a);
   }
 }
@@ -389,16 +423,18 @@ static void test_gates_lie_along_the_result(void **state) {
   }
 }
 
-/* One row times weights: wide rows of these, which are read once in each run, come as fast as panels. */
-static void test_wide_rows_are_not_packed(void **state) {
+/* One row times weights: wide rows of these, which are read once in each run, come as fast as panels from the second
+ * cache, but not from beyond. */
+static void test_wide_rows_are_packed_beyond(void **state) {
   (void)state;
-  arena *a = arena_new();
-  const large_shape s = {.m = 1, .n = 1024, .k = 256};
-  const target *t = target_find(a, "x86-64-v4");
-  const contraction_case *k =
-      contraction_case_of_runs(a, large_node(a, &s), t, LAYOUT_DENSE, LAYOUT_DENSE, 128);
-  assert_true(k->schedule.lanes == 16 && !k->schedule.packed[1] && !k->schedule.copied[1]);
-  arena_free(a);
+  for (int beyond = 0; beyond < 2; beyond++) {
+    arena *a = arena_new();
+    const large_shape s = {.m = 1, .n = 1024, .k = beyond ? 1024 : 128};
+    const target *t = target_find(a, "x86-64-v4");
+    const contraction_case *k = contraction_case_of_runs(a, large_node(a, &s), t, LAYOUT_DENSE, LAYOUT_DENSE, 128);
+    assert_true(k->schedule.lanes == 16 && k->schedule.packed[1] == beyond && !k->schedule.copied[1]);
+    arena_free(a);
+  }
 }
 
 /* Tasks that would each copy what lies far away are not worth having. */
@@ -482,11 +518,13 @@ int main(void) {
       cmocka_unit_test(test_packed_for_one_run), cmocka_unit_test(test_near_operands_are_not_packed),
       cmocka_unit_test(test_turned_copies), cmocka_unit_test(test_turned_filters),
       cmocka_unit_test(test_far_vectors_are_fetched),
+      cmocka_unit_test(test_far_rows_stream),
+      cmocka_unit_test(test_streams_by_interpreter),
       cmocka_unit_test(test_infinity_beyond_window), cmocka_unit_test(test_compiled),
       cmocka_unit_test(test_cheapest),
       cmocka_unit_test(test_epilogues_lie_along_the_result),
       cmocka_unit_test(test_gates_lie_along_the_result),
-      cmocka_unit_test(test_wide_rows_are_not_packed),
+      cmocka_unit_test(test_wide_rows_are_packed_beyond),
       cmocka_unit_test(test_far_copies_are_made_once),
       cmocka_unit_test(test_far_operands_are_shared_out),
   };
