@@ -13,9 +13,9 @@ extern "C" {
 #endif
 
 /* A pool of count threads, the caller's among them; 0 means one per core that the process may use.
- * Task i of a call always goes to the same thread. A call from inside a task, or while another
- * thread uses the pool, runs on the calling thread. Waiting threads spin for at most a
- * millisecond, then sleep. NULL when the threads cannot be made (errno says why). */
+ * Task i of calls of as many tasks goes to the same thread, unless that one is late and another has nothing else to do. A
+ * call from inside a task, or while another thread uses the pool, runs on the calling thread. Waiting threads spin for at
+ * most a millisecond, then sleep. NULL when the threads cannot be made (errno says why). */
 dnn_threads *dnn_threads_new(int count);
 
 /* Ends the pool's threads; no call may be under way. NULL is allowed. */

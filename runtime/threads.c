@@ -1,13 +1,17 @@
-/* A pool of threads with a static split: thread w of n runs tasks [w T / n, (w + 1) T / n). Which
- * thread runs a task never matters for results, since tasks are cut by shape.
+/* A pool of threads. Tasks are counted in units of one or, where there are many, of several; thread w of n begins with the
+ * units [w U / n, (w + 1) U / n), so that its caches find again what they held in the last call, and then takes what others
+ * have not begun: one that sleeps, or that the kernel lets wait, delays nothing but what it has begun. Which thread runs a
+ * task never matters for results, since tasks are cut by shape.
  *
- * The caller publishes a call by raising `turn`; a worker that waits looks at `turn` for a while
- * and then sleeps on `wake`. The caller runs its own share, then waits for `pending` to fall to 0
- * in the same way on `done`. Sleepers announce themselves before they look a last time, and who
- * changes a value looks for sleepers afterwards, both sequentially consistent: no wake is lost.
+ * The caller fills the shares and raises `turn`; a worker that waits looks at `turn` for a while and then sleeps on `wake`.
+ * Whoever takes a unit out of a share, even one that missed some turns, has thereby seen all that the caller wrote before
+ * it filled the share, and the caller does not go on before that unit is run. When nothing is left to take, the caller
+ * waits for `pending` to fall to 0 in the same way on `done`. Sleepers announce themselves before they look a last time,
+ * and who changes a value looks for sleepers afterwards, both sequentially consistent: no wake is lost.
  *
- * On virtual machines the kernel may put a worker that wakes on the core of the caller, who spins there (after rests of
- * 20 ms in 53 of 60 wakes, under KVM): so who has spun for a while lets others run, and such a worker leaves that core. */
+ * On virtual machines the kernel may put a worker that wakes on the core of the caller, who computes or spins there (after
+ * rests of 20 ms in 53 of 60 wakes, under KVM): so who has woken others, or has spun for a while, lets others run, and a
+ * worker that finds itself on the caller's core leaves it. */
 #include "dnn_rt.h"
 
 #include <errno.h>
@@ -19,8 +23,14 @@
 #include <unistd.h>
 
 enum { SPIN_NANOSECONDS = 1000000, CROWDED_SPIN_NANOSECONDS = 2000, ALONE_NANOSECONDS = 20000, LOOKS_PER_CLOCK = 64 };
+enum { MOST_UNITS = 64 /* of a share, about */ };
 
 typedef struct pool pool;
+
+/* Units that nobody has begun, on a cache line of its own: the first in the lower half, the end in the upper one. */
+typedef struct share {
+  _Alignas(64) atomic_uint_least64_t left;
+} share;
 
 typedef struct worker {
   pool *pool;
@@ -34,18 +44,19 @@ struct pool {
   int64_t spin;          /* nanoseconds */
   pthread_mutex_t in_use;
   worker *workers;
+  share *shares; /* one for each thread */
 
   void (*task)(void *argument, int64_t index);
   void *argument;
-  int64_t tasks;
-  bool stop;
+  int64_t tasks, unit; /* tasks in all, and of a unit */
+  atomic_bool stop;
 
   /* Each on a cache line of its own: workers look at turn while others count pending down. */
   _Alignas(64) atomic_uint turn;
-  _Alignas(64) atomic_int pending;
+  atomic_int caller_core;
+  _Alignas(64) atomic_int_least64_t pending; /* units that are not run yet */
   _Alignas(64) atomic_int sleepers;
   atomic_bool caller_sleeps;
-  atomic_int caller_core; /* when it woke sleepers last */
   pthread_mutex_t sleep_lock;
   pthread_cond_t wake, done;
 };
@@ -90,10 +101,33 @@ static bool spin_until(pool *p, bool (*holds)(pool *, unsigned), unsigned seen) 
   }
 }
 
-static void run_share(pool *p, int index) {
-  int64_t first = (int64_t)((__int128)p->tasks * index / p->count);
-  int64_t last = (int64_t)((__int128)p->tasks * (index + 1) / p->count);
-  for (int64_t i = first; i < last; i++) p->task(p->argument, i);
+static void fill(share *s, int64_t first, int64_t end) {
+  atomic_store_explicit(&s->left, (uint64_t)end << 32 | (uint64_t)first, memory_order_release);
+}
+
+/* The first unit of a share, or for another than its thread the last; -1 where none is left. */
+static int64_t take(share *s, bool own) {
+  uint64_t left = atomic_load_explicit(&s->left, memory_order_relaxed), first, end;
+  do {
+    first = left & UINT32_MAX;
+    end = left >> 32;
+    if (first >= end) return -1;
+  } while (!atomic_compare_exchange_weak_explicit(&s->left, &left, own ? left + 1 : left - (UINT64_C(1) << 32),
+                                                  memory_order_acquire, memory_order_relaxed));
+  return (int64_t)(own ? first : end - 1);
+}
+
+static void run_unit(const pool *p, int64_t unit) {
+  const int64_t first = unit * p->unit, end = p->tasks - first < p->unit ? p->tasks : first + p->unit;
+  for (int64_t i = first; i < end; i++) p->task(p->argument, i);
+}
+
+/* Runs units of this thread's share, then of the others'; returns how many. */
+static int64_t run_units(pool *p, int index) {
+  int64_t count = 0;
+  for (int i = 0; i < p->count; i++)
+    for (int64_t unit; (unit = take(&p->shares[(index + i) % p->count], i == 0)) >= 0; count++) run_unit(p, unit);
+  return count;
 }
 
 /* Moves this thread to another core, if there is one that it may run on; later it may come back. */
@@ -112,36 +146,36 @@ static void wait_for_turn(pool *p, unsigned seen) {
   while (atomic_load(&p->turn) == seen) pthread_cond_wait(&p->wake, &p->sleep_lock);
   atomic_fetch_sub(&p->sleepers, 1);
   pthread_mutex_unlock(&p->sleep_lock);
-  const int core = atomic_load(&p->caller_core);
-  if (core == sched_getcpu()) leave_core(core);
 }
 
-static void finish_share(pool *p) {
-  if (atomic_fetch_sub(&p->pending, 1) != 1 || !atomic_load(&p->caller_sleeps)) return;
-  pthread_mutex_lock(&p->sleep_lock);
-  pthread_cond_signal(&p->done);
-  pthread_mutex_unlock(&p->sleep_lock);
-}
+/* True where these were the last. */
+static bool count_down(pool *p, int64_t units) { return units && atomic_fetch_sub(&p->pending, units) == units; }
 
 static void *work(void *argument) {
   worker *w = argument;
   pool *p = w->pool;
   inside_task = true;
-  for (unsigned seen = 0;; seen++) {
+  for (unsigned seen = 0;;) {
     wait_for_turn(p, seen);
+    seen = atomic_load(&p->turn);
     if (p->stop) return NULL;
-    run_share(p, w->index);
-    finish_share(p);
+    const int core = atomic_load_explicit(&p->caller_core, memory_order_relaxed);
+    if (p->spin != CROWDED_SPIN_NANOSECONDS && core == sched_getcpu()) leave_core(core);
+    if (!count_down(p, run_units(p, w->index)) || !atomic_load(&p->caller_sleeps)) continue;
+    pthread_mutex_lock(&p->sleep_lock);
+    pthread_cond_signal(&p->done);
+    pthread_mutex_unlock(&p->sleep_lock);
   }
 }
 
 static void publish(pool *p) {
+  atomic_store_explicit(&p->caller_core, sched_getcpu(), memory_order_relaxed);
   atomic_fetch_add(&p->turn, 1);
   if (!atomic_load(&p->sleepers)) return;
-  atomic_store(&p->caller_core, sched_getcpu());
   pthread_mutex_lock(&p->sleep_lock);
   pthread_cond_broadcast(&p->wake);
   pthread_mutex_unlock(&p->sleep_lock);
+  sched_yield();
 }
 
 static void wait_for_workers(pool *p) {
@@ -162,12 +196,15 @@ static void run(void *pool_pointer, void (*task)(void *, int64_t), void *argumen
   p->task = task;
   p->argument = argument;
   p->tasks = tasks;
-  atomic_store(&p->pending, p->count - 1);
+  p->unit = 1 + (tasks - 1) / ((int64_t)MOST_UNITS * p->count);
+  const int64_t units = (tasks - 1) / p->unit + 1;
+  atomic_store(&p->pending, units);
+  for (int w = 0; w < p->count; w++) fill(&p->shares[w], units * w / p->count, units * (w + 1) / p->count);
   publish(p);
   inside_task = true;
-  run_share(p, 0);
+  const bool last = count_down(p, run_units(p, 0));
   inside_task = false;
-  wait_for_workers(p);
+  if (!last) wait_for_workers(p);
   pthread_mutex_unlock(&p->in_use);
 }
 
@@ -184,13 +221,16 @@ dnn_threads *dnn_threads_new(int count) {
   if (count < 1) count = cores;
   pool *p = aligned_alloc(_Alignof(pool), sizeof *p);
   worker *workers = calloc((size_t)count, sizeof *workers);
-  if (!p || !workers) {
+  share *shares = aligned_alloc(_Alignof(share), (size_t)count * sizeof *shares);
+  if (!p || !workers || !shares) {
     free(p);
     free(workers);
+    free(shares);
     errno = ENOMEM;
     return NULL;
   }
-  *p = (pool){.interface = {p, run}, .count = count, .workers = workers};
+  *p = (pool){.interface = {p, run}, .count = count, .workers = workers, .shares = shares};
+  for (int w = 0; w < count; w++) atomic_init(&shares[w].left, 0);
   p->spin = count > cores ? CROWDED_SPIN_NANOSECONDS : SPIN_NANOSECONDS;
   pthread_mutex_init(&p->in_use, NULL);
   pthread_mutex_init(&p->sleep_lock, NULL);
@@ -220,6 +260,7 @@ void dnn_threads_free(dnn_threads *threads) {
   pthread_mutex_destroy(&p->sleep_lock);
   pthread_mutex_destroy(&p->in_use);
   free(p->workers);
+  free(p->shares);
   free(p);
 }
 

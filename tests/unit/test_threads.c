@@ -68,19 +68,32 @@ static void workers_may_run_everywhere(void **state) {
   dnn_threads_free(threads);
 }
 
-static void split_is_static(void **state) {
-  (void)state;
-  dnn_threads *threads = dnn_threads_new(4);
-  static counters first, again;
-  threads->run(threads->pool, count_one, &first, 103);
-  threads->run(threads->pool, count_one, &again, 103);
-  int changes = 0;
-  for (int i = 0; i < 103; i++) {
-    assert_true(pthread_equal(first.runner[i], again.runner[i]));
-    changes += i > 0 && !pthread_equal(first.runner[i], first.runner[i - 1]);
+enum { WORKERS_FIRST = 4, OF_BOTH = 8 };
+
+/* The first task of the worker's half ends when all others have, or after some seconds. */
+static void wait_for_others(void *argument, int64_t i) {
+  counters *c = argument;
+  for (int turn = 0; i == WORKERS_FIRST && turn < 5000; turn++) {
+    int others = 0;
+    for (int k = 0; k < OF_BOTH; k++) others += k != i && c->runs[k];
+    if (others == OF_BOTH - 1) break;
+    usleep(1000);
+    if (turn == 4999) return;
   }
-  assert_int_equal(changes, 3); /* four stretches, one per thread */
-  assert_true(pthread_equal(first.runner[0], pthread_self()));
+  count_one(c, i);
+}
+
+/* Who has nothing left runs what another has not begun, so a task that takes long holds nothing up. */
+static void late_threads_are_helped(void **state) {
+  (void)state;
+  dnn_threads *threads = dnn_threads_new(2);
+  for (int turn = 0; turn < 20; turn++) {
+    static counters c;
+    memset(&c, 0, sizeof c);
+    if (turn % 4 == 3) usleep(2500); /* the worker goes to sleep */
+    threads->run(threads->pool, wait_for_others, &c, OF_BOTH);
+    assert_each_ran(&c, OF_BOTH, 1);
+  }
   dnn_threads_free(threads);
 }
 
@@ -180,7 +193,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_task_runs_once),
       cmocka_unit_test(workers_may_run_everywhere),
-      cmocka_unit_test(split_is_static),
+      cmocka_unit_test(late_threads_are_helped),
       cmocka_unit_test(nested_calls_run_in_place),
       cmocka_unit_test(several_callers),
       cmocka_unit_test(sleepers_wake),
