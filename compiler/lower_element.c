@@ -55,7 +55,7 @@ static nest_value mask_of(nest *k, const index_guard *guard) {
 
 /* ---- loads ----------------------------------------------------------------------------------- */
 
-static loop_buffer *input_buffer(const nest *k, const node *n) {
+loop_buffer *nest_input(const nest *k, const node *n) {
   int i = group_input(k->group, n);
   if (i < 0) internal_error("node %d is read but no input of its kernel", n->id);
   return k->buffers[i];
@@ -63,7 +63,7 @@ static loop_buffer *input_buffer(const nest *k, const node *n) {
 
 static nest_value load_element(nest *k, const node *n, const index_expr *const *at,
                                const index_guard *guard) {
-  const loop_buffer *b = input_buffer(k, n);
+  const loop_buffer *b = nest_input(k, n);
   const index_expr *position = index_flatten(k->arena, &n->type, at);
   nest_value mask = mask_of(k, guard);
   int scope = later(nest_scope_of(k, position), mask.scope);

@@ -130,6 +130,9 @@ nest_value nest_element(nest *k, node *n, const index_expr *const *at, const ind
 /* The same with exactly k->lanes lanes, or 1 where `scalar`. */
 const loop_expr *nest_operand(nest *k, node *n, const index_expr *const *at);
 
+/* Where the kernel reads a node. */
+loop_buffer *nest_input(const nest *k, const node *n);
+
 /* Makes the value known as the element. */
 void nest_remember(nest *k, const node *n, const index_expr *const *at, const loop_expr *value);
 

@@ -224,7 +224,7 @@ static node *logistic_exponent(const node *n) {
   return is_constant(n->operands[1], 1) ? exponent(n->operands[0]) : NULL;
 }
 
-/* exp x / sum exp x */
+/* exp x / sum exp x. The shifted sum is 1 at least and has a reciprocal, which takes one quotient for a row. */
 static node *shifted_softmax(graph *g, node *a, node *b) {
   node *x, *largest, *shifted, *sum = under_repetition(b);
   if (sum->op != OP_SUM || !exponent(a) || exponent(sum->operands[0]) != exponent(a)) return NULL;
@@ -234,7 +234,8 @@ static node *shifted_softmax(graph *g, node *a, node *b) {
   int count;
   const int64_t *axes = node_ints(sum, 0, &count);
   node *kept = build_keep(g, now, &x->type, count, axes);
-  return build_map2(g, SCALAR_DIV, shifted, build_broadcast_to(g, kept, &x->type));
+  node *reciprocal = build_map2(g, SCALAR_DIV, build_splat(g, &kept->type, 1), kept);
+  return build_map2(g, SCALAR_MUL, shifted, build_broadcast_to(g, reciprocal, &x->type));
 }
 
 static node *stable_div(graph *g, node *a, node *b) {

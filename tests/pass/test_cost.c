@@ -182,7 +182,7 @@ static void test_lenet5(void **state) {
   sum += 2 * 400 * 120 + 2 * 120;
   sum += 2 * 120 * 84 + 2 * 84;
   sum += 2 * 84 * 10 + 10;
-  sum += 9 + 10 + 10 + 9 + 10;                          /* softmax: maximum, difference, exp, sum, quotient */
+  sum += 9 + 10 + 10 + 9 + 1 + 10;                      /* softmax: maximum, difference, exp, sum, quotient, product */
   assert_int_equal(c.operations, sum);
   assert_int_equal(c.parameters, 61706);
   assert_int_equal(c.parameter_bytes, 4 * 61706);
