@@ -14,8 +14,8 @@ enum {
 };
 
 static const double element_copy_cycles = 1.3, turned_copy_cycles = 0.6, tile_cycles = 12, block_cycles = 20, far_load_cycles = 1,
-                    beyond_load_cycles = 5, far_panel_cycles = 0.05, far_row_cycles = 0.5, colliding_store_cycles = 8,
-                    gather_cycles = 3;
+                    beyond_load_cycles = 5, far_panel_cycles = 0.05, far_row_cycles = 0.5, colliding_load_cycles = 0.2,
+                    colliding_store_cycles = 8, gather_cycles = 3, copied_line_cycles = 8;
 
 bool contraction_shared(const contraction *c, int axis) {
   return contraction_depends(&c->operands[0], axis) && contraction_depends(&c->operands[1], axis);
@@ -189,7 +189,7 @@ double contraction_spans(const contraction *c, const contraction_schedule *s, co
   return ceil(bytes / ((double)t->l2_bytes / 2));
 }
 
-/* True where the lines of an operand's elements in the steps of a block meet in too few sets of the first cache. */
+/* True where the lines of an operand in the steps of a block meet in too few sets of the first cache. */
 static bool steps_collide(const contraction *c, const contraction_schedule *s, int operand) {
   double sets = WAY_BYTES / CACHE_LINE;
   for (int a = 0; a < c->axis_count; a++) {
@@ -224,12 +224,19 @@ static bool lies_beyond(const contraction *c, int operand, const target *t) {
   return contraction_operand_bytes(c, operand) > 0.75 * (double)t->l2_bytes;
 }
 
-/* Cycles that a step waits for lines of the operand that comes second: they are read again for each tile of the
- * first, and where all of it does not stay in the second cache, from beyond. */
+/* The part of a line that a tile leaves of a vector operand's lines to its neighbour. */
+static double left_of_line(const contraction *c, const contraction_schedule *s, int operand) {
+  const int v = s->vector_axis;
+  if (v < 0 || c->axes[v].reduced || !contraction_depends(&c->operands[operand], v)) return 0;
+  return fmax(0, 1 - mean_tile(c, s, v) * s->lanes * (double)dtype_size(c->element) / CACHE_LINE);
+}
+
+/* Cycles that a step waits for lines that come from beyond again, where all of an operand does not stay in the second
+ * cache: the operand that comes second is read again for each tile of the first, and of that one what tiles leave of lines. */
 static double beyond_cycles(const contraction *c, const contraction_schedule *s, int operand, const target *t) {
-  if (operand == s->first || !contraction_reads_directly(s, operand)) return 0;
-  if (!read_again(c, s, operand) || !lies_beyond(c, operand, t)) return 0;
-  return new_lines(c, s, operand) * beyond_load_cycles;
+  if (!contraction_reads_directly(s, operand) || !lies_beyond(c, operand, t)) return 0;
+  if (operand == s->first) return left_of_line(c, s, operand) * beyond_load_cycles;
+  return read_again(c, s, operand) ? new_lines(c, s, operand) * beyond_load_cycles : 0;
 }
 
 /* True where a step reads so many lines side by side that the next ones come by themselves. */
@@ -248,7 +255,9 @@ static double far_cycles(const contraction *c, const contraction_schedule *s, in
   if (!vectors && contraction_packs_once(c, s, 1 - operand)) return far_block_cycles(c, s, operand, t);
   bool again = read_again(c, s, operand), alike = c->operands[operand].runs_alike > 1;
   if (!vectors && contraction_reads_directly(s, operand)) return far_element_cycles(c, s, operand, t);
-  if (!vectors || s->copied[operand] || reach(c, s, operand) <= (double)t->l1_bytes / 2) return 0;
+  if (!vectors || s->copied[operand]) return 0;
+  if (reach(c, s, operand) <= (double)t->l1_bytes / 2)
+    return again && contraction_reads_directly(s, operand) && steps_collide(c, s, operand) ? positions(c, s, operand) * colliding_load_cycles : 0;
   if (s->packed[operand]) return again ? positions(c, s, operand) * far_panel_cycles : 0;
   if (again || (alike && !reads_wide_rows(c, s))) return positions(c, s, operand) * far_load_cycles;
   return alike && lies_beyond(c, operand, t) ? positions(c, s, operand) * far_row_cycles : 0;
@@ -343,6 +352,11 @@ static double few_tasks(const contraction *c, const contraction_schedule *s, dou
   return contraction_packs_once(c, s, 1 - s->first) || count >= wanted ? 1 : 1 + 0.1 * (1 - count / wanted);
 }
 
+/* What copies wait for lines from beyond the second cache: nothing else goes on meanwhile. */
+static double copy_wait_cycles(const contraction *c, int operand, const target *t) {
+  return lies_beyond(c, operand, t) ? contraction_operand_bytes(c, operand) / CACHE_LINE * copied_line_cycles : 0;
+}
+
 double contraction_cycles(const contraction *c, const contraction_schedule *s, const target *t) {
   double step = step_cycles(fmax(sums(c, s) * 0.5, load_cycles(c, s, 0) + load_cycles(c, s, 1)));
   for (int i = 0; i < 2; i++) step += far_cycles(c, s, i, t) + beyond_cycles(c, s, i, t);
@@ -355,7 +369,7 @@ double contraction_cycles(const contraction *c, const contraction_schedule *s, c
     if (s->outer[a] && contraction_depends(&c->operands[s->first], a) && !contraction_shared(c, a))
       again *= (double)contraction_cut_of(c, s, a).tiles;
   for (int i = 0; i < 2; i++) {
-    if (s->copied[i]) cycles += contraction_copy_cycles(c, s, i, t) * (i == s->first ? 1 : again);
+    if (s->copied[i]) cycles += (contraction_copy_cycles(c, s, i, t) + copy_wait_cycles(c, i, t)) * (i == s->first ? 1 : again);
     if (s->packed[i]) cycles += contraction_copy_cycles(c, s, i, t) / c->operands[i].runs_alike;
   }
   if (contraction_packs_once(c, s, 1 - s->first)) cycles += span_cycles(c, s, t);
