@@ -236,6 +236,7 @@ static double left_of_line(const contraction *c, const contraction_schedule *s, 
 static double beyond_cycles(const contraction *c, const contraction_schedule *s, int operand, const target *t) {
   if (!contraction_reads_directly(s, operand) || !lies_beyond(c, operand, t)) return 0;
   if (operand == s->first) return left_of_line(c, s, operand) * beyond_load_cycles;
+  if (contraction_in_blocks(c, s) && contraction_reads_directly(s, s->first)) return 0;
   return read_again(c, s, operand) ? new_lines(c, s, operand) * beyond_load_cycles : 0;
 }
 

@@ -144,6 +144,16 @@ static void block_stream(const contraction *c, contraction_schedule *s, int oper
   if (axis >= 0 && !s->block[axis] && c->axes[axis].extent > ROWS) s->block[axis] = even_size(c->axes[axis].extent, ROWS);
 }
 
+/* Where both operands are read directly, the second one is read again for each tile of the first: blocks of it that stay in
+ * the second cache. */
+static void block_second(const contraction *c, contraction_schedule *s, const target *t) {
+  const int second = 1 - s->first, axis = axis_to_block(c, s, second, false);
+  const double most = (double)t->l2_bytes / 2, bytes = contraction_operand_bytes(c, second);
+  if (axis < 0 || s->block[axis] || bytes <= 2 * most || !contraction_reads_directly(s, 0) || !contraction_reads_directly(s, 1)) return;
+  const int64_t unit = block_unit(s, axis), units = c->axes[axis].extent / unit, size = (int64_t)((double)units * most / bytes);
+  if (size >= 1 && units * unit == c->axes[axis].extent) s->block[axis] = even_size(units, size) * unit;
+}
+
 /* Copies of at most LOCAL_BYTES; false where there are none. */
 static bool plan_copies(const contraction *c, contraction_schedule *s, const target *t, bool many) {
   for (int a = 0; a < c->axis_count; a++)
@@ -161,6 +171,7 @@ static bool plan_copies(const contraction *c, contraction_schedule *s, const tar
     if (contraction_packs_once(c, s, i)) block_panels(c, s, i);
   for (int i = 0; i < 2; i++)
     if (contraction_streams(c, s, i, t)) block_stream(c, s, i);
+  block_second(c, s, t);
   return true;
 }
 
@@ -416,7 +427,7 @@ static bool may_split(const contraction *c, const contraction_schedule *s, int a
 }
 
 /* Shares the tiles along an axis out to `wanted` tasks, evenly where that costs at most half of
- * them; returns how many are still wanted of each. */
+ * them; returns how many these are. */
 static int64_t split(const contraction *c, contraction_schedule *s, int axis, int64_t wanted) {
   int64_t count = contraction_cut_of(c, s, axis).tiles, parts = wanted < count ? wanted : count;
   for (int64_t even = parts; 2 * even > parts; even--)
@@ -424,8 +435,7 @@ static int64_t split(const contraction *c, contraction_schedule *s, int axis, in
       parts = even;
       break;
     }
-  s->parts[axis] = parts;
-  return wanted / parts;
+  return s->parts[axis] = parts;
 }
 
 /* Tasks among which an axis may be shared out that the first operand's copy does not depend on: each
@@ -447,18 +457,22 @@ static void split_spans(const contraction *c, contraction_schedule *s, const tar
   for (int a = 0; a < c->axis_count && wanted > 1; a++)
     if (may_split(c, s, a) && contraction_depends(&c->operands[s->first], a)) {
       const int64_t most = c->axes[a].extent / ROWS;
-      wanted = split(c, s, a, wanted < most ? wanted : most > 1 ? most : 1);
+      wanted /= split(c, s, a, wanted < most ? wanted : most > 1 ? most : 1);
     }
 }
 
 /* Parts of an axis at most: where vectors along it stream through the caches, each has so many that lines lie side by
- * side. */
+ * side; where what is read again lies in blocks, each has some tiles to read it for. */
 static int64_t most_parts(const contraction *c, const contraction_schedule *s, int axis, const target *t) {
-  enum { SIDE_BY_SIDE = 4096 };
-  const bool streams = contraction_streams(c, s, 0, t) || contraction_streams(c, s, 1, t);
-  if (!streams || axis != s->vector_axis) return MOST_TASKS;
-  const int64_t parts = c->axes[axis].extent * (int64_t)dtype_size(c->element) / SIDE_BY_SIDE;
-  return parts < 1 ? 1 : parts;
+  enum { SIDE_BY_SIDE = 4096, TILES = 4 };
+  const int64_t bytes = c->axes[axis].extent * (int64_t)dtype_size(c->element);
+  int64_t parts = MOST_TASKS;
+  if (contraction_streams(c, s, 0, t) || contraction_streams(c, s, 1, t)) {
+    if (axis == s->vector_axis) parts = bytes / SIDE_BY_SIDE;
+  } else if (contraction_in_blocks(c, s) && contraction_reads_directly(s, 0) && contraction_reads_directly(s, 1)) {
+    parts = contraction_cut_of(c, s, axis).tiles / TILES;
+  }
+  return parts > 1 ? parts : 1;
 }
 
 /* Few threads are busy with tasks as short as pay; more of them with longer ones, which repeat less. */
@@ -485,7 +499,7 @@ static void split_tasks(const contraction *c, contraction_schedule *s, const tar
       int rank = contraction_shared(c, a) ? 0 : contraction_depends(&c->operands[s->first], a) ? 1 : 2;
       if (turn != rank || !may_split(c, s, a)) continue;
       const int64_t most = most_parts(c, s, a, t);
-      wanted = split(c, s, a, wanted < most ? wanted : most);
+      wanted /= split(c, s, a, wanted < most ? wanted : most);
     }
   }
 }

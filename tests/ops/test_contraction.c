@@ -320,6 +320,34 @@ static void test_streams_by_interpreter(void **state) {
   }
 }
 
+/* What is read again for each tile of the other operand is cut into blocks that stay in the second cache; here into such as
+ * leave some over. */
+static void test_blocks_of_the_second(void **state) {
+  (void)state;
+  arena *whole = arena_new();
+  const large_shape far = {.m = 128, .n = 768, .k = 3072};
+  const contraction_case *large =
+      contraction_case_new(whole, product(whole, &far, false, false, DTYPE_F32), target_find(whole, "x86-64-v4"), LAYOUT_DENSE, LAYOUT_DENSE);
+  assert_true(large->schedule.block[2] == 1024 && !large->schedule.copied[1] && large->schedule.first == 1);
+  arena_free(whole);
+  int cut = 0;
+  static const large_shape shapes[] = {{.m = 33, .n = 64, .k = 67}, {.m = 17, .n = 96, .k = 41}, {.m = 29, .n = 32, .k = 100}};
+  static const char *const cpus[] = {"x86-64", "x86-64-v3", "x86-64-v4"};
+  for (int i = 0; i < 9; i++) {
+    arena *a = arena_new();
+    target t = *target_find(a, cpus[i / 3]);
+    t.l2_bytes = 4096;
+    const node *n = product(a, &shapes[i % 3], false, false, DTYPE_F32);
+    const graph *g = graph_of(n, a);
+    const tensor **values = random_inputs(a, g, (uint64_t)i, -1, 1), *expected = evaluate(a, g, values)[0];
+    const contraction_case *k = contraction_case_new(a, n, &t, LAYOUT_DENSE, LAYOUT_DENSE);
+    compare_kernel(a, k, values, expected, &t);
+    cut += k->schedule.block[2] > 0 && !k->schedule.copied[0] && !k->schedule.copied[1] && !k->schedule.packed[0] && !k->schedule.packed[1];
+    arena_free(a);
+  }
+  assert_true(cut > 0);
+}
+
 /* Copies of what lies the other way round take squares, and what is left over element by element. */
 static void test_turned_copies(void **state) {
   (void)state;
@@ -520,6 +548,7 @@ int main(void) {
       cmocka_unit_test(test_far_vectors_are_fetched),
       cmocka_unit_test(test_far_rows_stream),
       cmocka_unit_test(test_streams_by_interpreter),
+      cmocka_unit_test(test_blocks_of_the_second),
       cmocka_unit_test(test_infinity_beyond_window), cmocka_unit_test(test_compiled),
       cmocka_unit_test(test_cheapest),
       cmocka_unit_test(test_epilogues_lie_along_the_result),
