@@ -28,7 +28,7 @@ static const char usage[] =
     "                       archive (.a); default: the file's name with .c in this folder\n"
     "  --emit=STAGE         print instead: ast, graph, graph@PASS, loops, c, dot, dot@fuse,\n"
     "                       dot@PASS (PASS: elaborate, intern, loops, simplify, fission,\n"
-    "                       widen, split); dot is a picture for Graphviz\n"
+    "                       widen, turns, split); dot is a picture for Graphviz\n"
     "  --entry=NAME         this entry only, with --emit=graph and dot\n"
     "  -D NAME=VALUE        give a constant of the file another value\n"
     "  --target-cpu=CPU     x86-64, x86-64-v2, x86-64-v3 (default), x86-64-v4 or native\n"

@@ -103,7 +103,7 @@ static void test_wrong_use(void **state) {
   (void)state;
   assert_non_null(strstr(tool_expect(2, "info cell.dnn --graph=x.gif"), "--graph writes .png, .svg, .pdf or .dot, not 'x.gif'"));
   assert_non_null(strstr(tool_expect(2, "info cell.dnn --graph=x.dot --stage=none"),
-                         "--stage is one of elaborate, intern, loops, simplify, fission, widen, split, fuse, kernels, not 'none'"));
+                         "--stage is one of elaborate, intern, loops, simplify, fission, widen, turns, split, fuse, kernels, not 'none'"));
   assert_non_null(strstr(tool_expect(1, "info cell.dnn --graph=x.dot --entry=none"),
                          "there is no entry `none`; there are train, predict, init"));
   tool_compile(0, "cell.dnn -o cell.so");

@@ -11,8 +11,8 @@ _dnn_argument() {
     WHEN) compgen -W 'auto always never' -- "$2" ;;
     CPU) compgen -W 'x86-64 x86-64-v2 x86-64-v3 x86-64-v4 native' -- "$2" ;;
     STAGE) compgen -W 'ast graph graph@elaborate graph@intern graph@loops graph@simplify
-             graph@fission graph@widen graph@split loops c dot dot@fuse dot@elaborate dot@intern dot@loops
-             dot@simplify dot@fission dot@widen dot@split' -- "$2" ;;
+             graph@fission graph@widen graph@turns graph@split loops c dot dot@fuse dot@elaborate dot@intern dot@loops
+             dot@simplify dot@fission dot@widen dot@turns dot@split' -- "$2" ;;
     *'|'*) compgen -W "${1//|/ }" -- "$2" ;;
     FOLDER*) compgen -d -- "$2" ;;
     PROGRAM) compgen -c -- "$2" ;;

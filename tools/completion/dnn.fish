@@ -21,7 +21,7 @@ complete -c dnnc -n 'string match -q -- "-*" (commandline -ct)' -f -a '(__dnn_op
 for program in dnn dnnc
     complete -c $program -l color -x -a 'auto always never'
 end
-complete -c dnnc -l emit -x -a 'ast graph graph@elaborate graph@intern graph@loops graph@simplify graph@fission graph@widen graph@split loops c dot dot@fuse dot@elaborate dot@intern dot@loops dot@simplify dot@fission dot@widen dot@split'
+complete -c dnnc -l emit -x -a 'ast graph graph@elaborate graph@intern graph@loops graph@simplify graph@fission graph@widen graph@turns graph@split loops c dot dot@fuse dot@elaborate dot@intern dot@loops dot@simplify dot@fission dot@widen dot@turns dot@split'
 complete -c dnnc -l target-cpu -x -a 'x86-64 x86-64-v2 x86-64-v3 x86-64-v4 native'
 complete -c dnnc -l real -x -a 'f32 f64'
 complete -c dnn -n '__fish_seen_subcommand_from bench profile' -l clock -x -a 'wall cpu'

@@ -1,0 +1,356 @@
+#include "batch_turns.h"
+
+#include "build.h"
+#include "op.h"
+#include "rewrite.h"
+
+/* Two products of a batch and what lies between: `inside` are the nodes that `last` reads and nothing else. The first
+ * `batch` axes of them all are the batch's. */
+typedef struct chain {
+  const graph *from;
+  const node *last;
+  int batch;
+  int64_t turns;
+  bool *inside;
+} chain;
+
+/* How a node of a chain reads a value: axis places[i] of it is the batch's axis i, -1: it has none; `rest` are its others. */
+typedef struct reading {
+  const node *value;
+  int64_t places[MAX_RANK], rest[MAX_RANK];
+  int rest_count;
+} reading;
+
+/* ---- finding ----------------------------------------------------------------------------------- */
+
+static bool is_fixed(const tensor_type *t) {
+  for (int i = 0; i < t->rank; i++)
+    if (t->dims[i].symbol) return false;
+  return true;
+}
+
+static bool has_batch(const chain *c, const node *n) {
+  if (n->type.rank < c->batch || !is_fixed(&n->type)) return false;
+  for (int i = 0; i < c->batch; i++)
+    if (!dim_equal(n->type.dims[i], c->last->type.dims[i])) return false;
+  return true;
+}
+
+static bool are_first(const int64_t *axes, int count) {
+  for (int i = 0; i < count; i++)
+    if (axes[i] != i) return false;
+  return true;
+}
+
+static bool spares_batch(const chain *c, const node *reduction) {
+  int count;
+  const int64_t *axes = node_ints(reduction, 0, &count);
+  for (int i = 0; i < count; i++)
+    if (axes[i] < c->batch) return false;
+  return true;
+}
+
+static int batch_count(const node *dot) {
+  int count;
+  node_ints(dot, 0, &count);
+  return count;
+}
+
+static bool may_be_inside(const chain *c, const node *n) {
+  if (!has_batch(c, n)) return false;
+  switch (n->op) {
+  case OP_MAP: case OP_CAST: case OP_BROADCAST: return true;
+  case OP_SUM: case OP_MAX: case OP_MIN: return spares_batch(c, n);
+  case OP_DOT: return batch_count(n) == c->batch;
+  default: return false;
+  }
+}
+
+static reading reading_of(const chain *c, const node *n, int operand) {
+  reading r = {.value = n->operands[operand]};
+  for (int i = 0; i < c->batch; i++) {
+    r.places[i] = n->op == OP_DOT ? node_ints(n, operand, NULL)[i] : n->op == OP_BROADCAST ? -1 : i;
+    for (int a = 0; n->op == OP_BROADCAST && a < r.value->type.rank; a++)
+      if (node_ints(n, 1, NULL)[a] == i) r.places[i] = a;
+  }
+  for (int a = 0; a < r.value->type.rank; a++) {
+    bool of_batch = false;
+    for (int i = 0; i < c->batch; i++) of_batch = of_batch || r.places[i] == a;
+    if (!of_batch) r.rest[r.rest_count++] = a;
+  }
+  return r;
+}
+
+/* True where a turn needs no more of the value than its part. */
+static bool reads_part(const chain *c, const node *n, int operand) {
+  const reading r = reading_of(c, n, operand);
+  return has_batch(c, r.value) && are_first(r.places, c->batch);
+}
+
+static void gather(chain *c, const node *n) {
+  if (c->inside[n->id] || !may_be_inside(c, n)) return;
+  c->inside[n->id] = true;
+  for (int i = 0; n->op != OP_DOT && i < n->operand_count; i++)
+    if (reads_part(c, n, i)) gather(c, n->operands[i]);
+}
+
+static bool reads(const chain *c, const node *n) { return c->inside[n->id] || n == c->last; }
+
+/* True where nothing else reads what is inside, and that no more than parts of it; constants are repeated twice as well. */
+static bool is_closed(const chain *c, const int *uses) {
+  const graph *g = c->from;
+  int *own = arena_array_of(g->arena, g->node_count, int);
+  for (int id = 0; id < g->node_count; id++)
+    for (int i = 0; reads(c, g->nodes[id]) && i < g->nodes[id]->operand_count; i++) {
+      const int operand = g->nodes[id]->operands[i]->id;
+      own[operand]++;
+      if (c->inside[operand] && !reads_part(c, g->nodes[id], i)) return false;
+    }
+  for (int id = 0; id < g->node_count; id++) {
+    const node *n = g->nodes[id];
+    if (c->inside[id] && own[id] < uses[id] && (n->op != OP_BROADCAST || c->inside[n->operands[0]->id])) return false;
+  }
+  return true;
+}
+
+static double multiplications(const node *dot) {
+  int count;
+  const int64_t *axes = node_ints(dot, 2, &count);
+  double product = (double)type_elements(&dot->type);
+  for (int i = 0; i < count; i++) product *= (double)dot->operands[0]->type.dims[axes[i]].maximum;
+  return product;
+}
+
+static bool is_worthwhile(const chain *c, const batch_turns_limits *least) {
+  double bytes = 0, work = 0, rows = (double)type_bytes(&c->last->type);
+  for (int id = 0; id < c->from->node_count; id++) {
+    const node *n = c->from->nodes[id];
+    if (!c->inside[id] || n->op != OP_DOT) continue;
+    bytes += (double)type_bytes(&n->type);
+    work += multiplications(n);
+    for (int i = 0; i < 2; i++) rows += (double)type_bytes(&n->operands[i]->type);
+  }
+  for (int i = 0; i < 2; i++)
+    if (!c->inside[c->last->operands[i]->id]) rows += (double)type_bytes(&c->last->operands[i]->type);
+  return bytes > 0 && bytes >= least->bytes && work >= least->work * (double)c->turns && bytes >= least->saved * rows;
+}
+
+/* A chain that ends with the product; false where there is none. */
+static bool find_chain(const graph *g, const int *uses, const node *last, const batch_turns_limits *least, chain *c) {
+  if (last->op != OP_DOT || batch_count(last) == 0 || !is_fixed(&last->type)) return false;
+  *c = (chain){.from = g, .last = last, .batch = batch_count(last), .turns = 1};
+  for (int i = 0; i < c->batch; i++) c->turns *= last->type.dims[i].maximum;
+  c->inside = arena_array_of(g->arena, g->node_count, bool);
+  for (int i = 0; i < 2; i++)
+    if (reads_part(c, last, i)) gather(c, last->operands[i]);
+  return c->turns > 1 && is_worthwhile(c, least) && is_closed(c, uses);
+}
+
+/* ---- building ---------------------------------------------------------------------------------- */
+
+/* The loop in the making. */
+typedef struct builder {
+  const chain *chain;
+  graph *to, *body;
+  node *const *now;  /* what stands in `to` for nodes of the old graph */
+  node **parts;      /* what stands in the body for nodes inside; NULL: nothing yet */
+  reading *leaves;   /* what is read from outside: first in parts, then the same in all turns */
+  node **inputs;     /* of the body, for the leaves */
+  int leaf_count, sequence_count;
+} builder;
+
+static bool is_whole(const chain *c, const reading *r) {
+  for (int i = 0; i < c->batch; i++)
+    if (r->places[i] >= 0) return false;
+  return true;
+}
+
+/* A value that the body makes for itself, of constants only. */
+static bool is_free(const node *n) {
+  if (n->op == OP_CONSTANT || n->op == OP_IOTA) return true;
+  if (n->op != OP_MAP && n->op != OP_CAST && n->op != OP_BROADCAST) return false;
+  for (int i = 0; i < n->operand_count; i++)
+    if (!is_free(n->operands[i])) return false;
+  return true;
+}
+
+static node *copy_free(builder *b, const node *n) {
+  node **operands = arena_array_of(b->body->arena, n->operand_count, node *);
+  for (int i = 0; i < n->operand_count; i++) operands[i] = copy_free(b, n->operands[i]);
+  return build_like(b->body, n, operands);
+}
+
+static bool same_reading(const chain *c, const reading *x, const reading *y) {
+  for (int i = 0; i < c->batch; i++)
+    if (x->places[i] != y->places[i]) return false;
+  return x->value == y->value;
+}
+
+static int leaf_of(const builder *b, const reading *r) {
+  int i = 0;
+  while (i < b->leaf_count && !same_reading(b->chain, &b->leaves[i], r)) i++;
+  return i;
+}
+
+/* Lists the leaves that have, or have not, a part for each turn. */
+static void list_leaves(builder *b, bool whole) {
+  const chain *c = b->chain;
+  for (int id = 0; id < c->from->node_count; id++) {
+    const node *n = c->from->nodes[id];
+    for (int i = 0; reads(c, n) && i < n->operand_count; i++) {
+      const reading r = reading_of(c, n, i);
+      if (c->inside[r.value->id] || is_whole(c, &r) != whole || (whole && is_free(r.value))) continue;
+      if (leaf_of(b, &r) == b->leaf_count) arena_push(b->to->arena, b->leaves, b->leaf_count) = r;
+    }
+  }
+}
+
+static tensor_type rest_type(const reading *r) {
+  tensor_type t = {.element = r->value->type.element, .rank = r->rest_count};
+  for (int i = 0; i < t.rank; i++) t.dims[i] = r->value->type.dims[r->rest[i]];
+  return t;
+}
+
+/* The value with its parts for the turns along the first axis. */
+static node *in_turns(const builder *b, const reading *r) {
+  const chain *c = b->chain;
+  tensor_type all = rest_type(r);
+  int64_t order[MAX_RANK], axes[MAX_RANK];
+  int rank = 0;
+  for (int i = 0; i < c->batch; i++) {
+    if (r->places[i] < 0) continue;
+    axes[rank] = i;
+    order[rank++] = r->places[i];
+  }
+  for (int i = 0; i < r->rest_count; i++) {
+    axes[rank] = c->batch + i;
+    order[rank++] = r->rest[i];
+  }
+  for (int i = all.rank - 1; i >= 0; i--) all.dims[c->batch + i] = all.dims[i];
+  for (int i = 0; i < c->batch; i++) all.dims[i] = c->last->type.dims[i];
+  all.rank += c->batch;
+  node *x = build_broadcast(b->to, build_transpose(b->to, b->now[r->value->id], order), &all, axes);
+  dim turns[MAX_RANK] = {dim_fixed(c->turns)};
+  for (int i = 0; i < r->rest_count; i++) turns[1 + i] = all.dims[c->batch + i];
+  return build_reshape(b->to, x, 1 + r->rest_count, turns);
+}
+
+/* What stands in the body for an operand. */
+static node *part_of(builder *b, const node *n, int operand) {
+  const reading r = reading_of(b->chain, n, operand);
+  if (b->chain->inside[r.value->id]) return b->parts[r.value->id];
+  if (is_whole(b->chain, &r) && is_free(r.value)) return copy_free(b, r.value);
+  return b->inputs[leaf_of(b, &r)];
+}
+
+static node *part_of_broadcast(builder *b, const node *n) {
+  const reading r = reading_of(b->chain, n, 0);
+  const int batch = b->chain->batch;
+  tensor_type type = {.element = n->type.element, .rank = n->type.rank - batch};
+  int64_t axes[MAX_RANK];
+  for (int i = 0; i < type.rank; i++) type.dims[i] = n->type.dims[batch + i];
+  for (int i = 0; i < r.rest_count; i++) axes[i] = node_ints(n, 1, NULL)[r.rest[i]] - batch;
+  return build_broadcast(b->body, part_of(b, n, 0), &type, axes);
+}
+
+static node *part_of_reduction(builder *b, const node *n) {
+  int count;
+  int64_t axes[MAX_RANK];
+  const int64_t *whole = node_ints(n, 0, &count);
+  for (int i = 0; i < count; i++) axes[i] = whole[i] - b->chain->batch;
+  return build_reduce(b->body, n->op, part_of(b, n, 0), count, axes);
+}
+
+static node *part_of_dot(builder *b, const node *n) {
+  int64_t contract[2][MAX_RANK];
+  dot_axes axes = {.left_contract = contract[0], .right_contract = contract[1]};
+  for (int i = 0; i < 2; i++) {
+    const reading r = reading_of(b->chain, n, i);
+    const int64_t *whole = node_ints(n, 2 + i, &axes.contract_count);
+    for (int k = 0; k < axes.contract_count; k++)
+      for (int a = 0; a < r.rest_count; a++)
+        if (r.rest[a] == whole[k]) contract[i][k] = a;
+  }
+  return build_dot(b->body, part_of(b, n, 0), part_of(b, n, 1), &axes);
+}
+
+static node *part_of_map(builder *b, const node *n) {
+  node *x[3] = {NULL};
+  for (int i = 0; i < n->operand_count; i++) x[i] = part_of(b, n, i);
+  switch (n->operand_count) {
+  case 1: return build_map1(b->body, n->function, x[0]);
+  case 2: return build_map2(b->body, n->function, x[0], x[1]);
+  default: return build_map3(b->body, n->function, x[0], x[1], x[2]);
+  }
+}
+
+static node *part(builder *b, const node *n) {
+  b->body->at = n->at;
+  switch (n->op) {
+  case OP_MAP: return part_of_map(b, n);
+  case OP_CAST: return build_cast(b->body, part_of(b, n, 0), n->type.element);
+  case OP_BROADCAST: return part_of_broadcast(b, n);
+  case OP_DOT: return part_of_dot(b, n);
+  default: return part_of_reduction(b, n);
+  }
+}
+
+static graph *turn_of(builder *b) {
+  const chain *c = b->chain;
+  const tensor_type turn = type_scalar(DTYPE_I64);
+  b->body = graph_new(b->to->arena, NULL, "turn");
+  b->body->at = c->last->at;
+  graph_add_input(b->body, "turn", &turn);
+  for (int i = 0; i < b->leaf_count; i++) {
+    const tensor_type type = rest_type(&b->leaves[i]);
+    b->inputs[i] = graph_add_input(b->body, arena_printf(b->body->arena, "x%d", i), &type);
+  }
+  for (int id = 0; id < c->from->node_count; id++)
+    if (c->inside[id]) b->parts[id] = part(b, c->from->nodes[id]);
+  graph_add_output(b->body, "y", part(b, c->last));
+  return rewrite_graph(b->body, NULL);
+}
+
+/* The last product, from a loop. */
+static node *build_turns(graph *to, const chain *c, node *const *now) {
+  builder b = {.chain = c, .to = to, .now = now, .parts = arena_array_of(to->arena, c->from->node_count, node *)};
+  list_leaves(&b, false);
+  b.sequence_count = b.leaf_count;
+  list_leaves(&b, true);
+  b.inputs = arena_array_of(to->arena, b.leaf_count, node *);
+  node **operands = arena_array_of(to->arena, b.leaf_count, node *);
+  to->at = c->last->at;
+  for (int i = 0; i < b.leaf_count; i++)
+    operands[i] = i < b.sequence_count ? in_turns(&b, &b.leaves[i]) : now[b.leaves[i].value->id];
+  const loop_shape shape = {.turns = c->turns, .sequences = b.sequence_count, .invariants = b.leaf_count - b.sequence_count,
+                            .body = turn_of(&b)};
+  return build_reshape(to, build_result(to, build_loop(to, &shape, operands), 0), c->last->type.rank, c->last->type.dims);
+}
+
+graph *batch_turns(const graph *g, const batch_turns_limits *least) {
+  const int *uses = graph_uses(g, g->arena);
+  graph *to = graph_new(g->arena, NULL, g->name);
+  node **now = arena_array_of(g->arena, g->node_count, node *);
+  for (int i = 0; i < g->input_count; i++) now[g->inputs[i].node->id] = build_like(to, g->inputs[i].node, NULL);
+  for (int id = 0; id < g->node_count; id++) {
+    const node *n = g->nodes[id];
+    chain c;
+    if (now[id] || !uses[id]) continue;
+    if (find_chain(g, uses, n, least, &c)) {
+      now[id] = build_turns(to, &c, now);
+      continue;
+    }
+    node **operands = arena_array_of(to->arena, n->operand_count, node *);
+    for (int i = 0; i < n->operand_count; i++) operands[i] = now[n->operands[i]->id];
+    now[id] = build_like(to, n, operands);
+  }
+  for (int i = 0; i < g->output_count; i++) graph_add_output(to, g->outputs[i].name, now[g->outputs[i].node->id]);
+  for (int i = 0; i < g->update_count; i++) graph_set_update(to, g->updates[i].name, now[g->updates[i].node->id]);
+  return rewrite_graph(to, NULL);
+}
+
+/* Copies of what turns read cost as much as a few passes over it. */
+graph *pass_batch_turns(const graph *g) {
+  static const batch_turns_limits least = {.bytes = 8 << 20, .work = 1 << 22, .saved = 4};
+  return batch_turns(g, &least);
+}

@@ -1,0 +1,114 @@
+/* What lies between the products of a batch, in a loop over the batch: which chains become one, and that it changes no value. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../model_case.h"
+#include "batch_turns.h"
+#include "compare.h"
+#include "graph_case.h"
+#include "pass.h"
+#include "run_module.h"
+#include "verify.h"
+
+static const batch_turns_limits anything = {0};
+
+static int loops_of(const graph *g) {
+  int count = 0;
+  for (int id = 0; id < g->node_count; id++) count += g->nodes[id]->op == OP_LOOP;
+  return count;
+}
+
+/* The graph of entry e after the pass, whose values are those of before. */
+static int loops_after(const char *text, const batch_turns_limits *least) {
+  model *m = model_new(text, NULL);
+  arena *a = m->arena;
+  graph *g = pass_simplify(pass_intern(program_entry(m->program, "e"))), *now = batch_turns(g, least);
+  assert_null(graph_violation(now, a));
+  const tensor **inputs = random_inputs(a, g, 3, -2, 2);
+  tensor **before = evaluate(a, g, inputs), **values = evaluate(a, now, inputs);
+  for (int i = 0; i < g->output_count; i++) {
+    const char *message = compare_tensors(a, values[i], before[i], (tolerance){1e-12, 1e-12});
+    if (message) fail_msg("%s\n%s", message, text);
+  }
+  const int loops = loops_of(now);
+  model_free(m);
+  return loops;
+}
+
+static void expect_loops(const char *text, int loops) { assert_int_equal(loops_after(text, &anything), loops); }
+
+static void attention_runs_in_turns(void **state) {
+  (void)state;
+  expect_loops("use attention\nentry e(q: f32[3, 7, 4], k: f32[3, 5, 4], v: f32[3, 5, 2]) -> (y) { y = dot_attention(q, k, v) }\n", 1);
+  expect_loops("use attention\nentry e(q: f64[2, 3, 6, 4], k: f64[2, 3, 6, 4], v: f64[2, 3, 6, 5]) -> (y) {\n"
+               "  y = dot_attention(f32(q), f32(k), f32(v), causal[6]())\n}\n", 1);
+  /* products whose batch lies anywhere, layers one behind the other, and the second a chain of its own */
+  expect_loops("use attention\nnet = self_attention[2]\nother = self_attention[3]\n"
+               "entry e(x: f32[2, 5, 6]) -> (y) { y = other(net(x)) }\n", 2);
+  expect_loops("entry e(q: f32[3, 4, 5], w: f32[3, 5, 4], v: f32[3, 6, 4]) -> (y) { y = v @ tanh(q @ w) }\n", 1);
+}
+
+/* What lies between may read, besides: parts, the same in all turns, and what has some axes of the batch only. */
+static void readings(void **state) {
+  (void)state;
+  static const char *const between[] = {
+      "softmax(s)", "softmax(s + bias)", "softmax(s + heads[:, new, new])", "softmax(s * rows[:, new, new, new])",
+      "softmax(s + table)", "max[-1, keep: true](s) * s", "(length_mask[5](length)[:, new, new, :]) ? s : 0",
+      "exp(s - max[-2, keep: true](s))", "masked_softmax(s, length_mask[5](length)[:, new, new, :])", "s * scale",
+      "sum[-1, keep: true](s) > 0 ? s : -s", "s / (1 + sum[-1, keep: true](exp(s)))"};
+  for (size_t i = 0; i < sizeof between / sizeof *between; i++) {
+    arena *a = arena_new();
+    expect_loops(arena_printf(a, "use nn\nuse attention\n"
+                                 "entry e(q: f32[2, 3, 4, 6], k: f32[2, 3, 5, 6], v: f32[2, 3, 5, 2], bias: f32[4, 5], heads: f32[3],\n"
+                                 "        rows: f32[2], table: f32[2, 3, 4, 5], length: i32[2], scale: f32) -> (y) {\n"
+                                 "  s = q @ k.T\n  y = (%s) @ v\n}\n", between[i]), 1);
+    arena_free(a);
+  }
+}
+
+/* Where anything else reads what lies between, it is formed as a whole; so it is where there is no batch, where a sum goes over
+ * it, and where the second product takes it another way. */
+static void others_stay(void **state) {
+  (void)state;
+  expect_loops("use nn\nentry e(q: f32[3, 4, 5], k: f32[3, 4, 5], v: f32[3, 4, 2]) -> (y, w) { w = softmax(q @ k.T); y = w @ v }\n", 0);
+  expect_loops("use nn\nentry e(q: f32[3, 4, 5], k: f32[3, 4, 5], v: f32[3, 4, 2]) -> (y, g) {\n"
+               "  y = sum(softmax(q @ k.T) @ v)\n  g = grad(y, q)\n}\n", 0);
+  expect_loops("use nn\nentry e(q: f32[4, 5], k: f32[4, 5], v: f32[4, 2]) -> (y) { y = softmax(q @ k.T) @ v }\n", 0);
+  expect_loops("entry e(q: f32[3, 4, 5], k: f32[3, 4, 5], v: f32[3, 4, 2]) -> (y) { s = q @ k.T; y = (s - max[0](s)) @ v }\n", 0);
+  expect_loops("entry e(q: f32[3, 4, 5], k: f32[3, 4, 5], v: f32[4, 4, 2]) -> (y) {\n"
+               "  s = exp(q @ k.T)\n  y = transpose[1, 0, 2](s) @ v\n}\n", 0);
+}
+
+/* Small ones are left to the caches, and so are those whose rows are as large. */
+static void limits_hold(void **state) {
+  (void)state;
+  const char *text = "use nn\nentry e(q: f32[2, 64, 4], k: f32[2, 64, 4], v: f32[2, 64, 4]) -> (y) { y = softmax(q @ k.T) @ v }\n";
+  const double bytes = 2 * 64 * 64 * 4, work = 64 * 64 * 4, saved = bytes / (4 * 2 * 64 * 4 * 4);
+  assert_int_equal(loops_after(text, &(batch_turns_limits){bytes, work, saved}), 1);
+  assert_int_equal(loops_after(text, &(batch_turns_limits){bytes + 1, work, saved}), 0);
+  assert_int_equal(loops_after(text, &(batch_turns_limits){bytes, work + 1, saved}), 0);
+  assert_int_equal(loops_after(text, &(batch_turns_limits){bytes, work, saved * 1.01}), 0);
+}
+
+/* A thousand places for two heads. */
+static void long_attention_is_compiled_so(void **state) {
+  (void)state;
+  model *m = model_new("use attention\nentry e(q: f32[2, 1100, 8], k: f32[2, 1100, 8], v: f32[2, 1100, 4]) -> (y) {\n"
+                       "  y = dot_attention(q, k, v, causal[1100]())\n}\n", NULL);
+  graph *g = program_entry(m->program, "e");
+  assert_int_equal(loops_of(pass_run(g, graph_pass_count, graph_passes, NULL)), 1);
+  const char *fault = run_and_compare(m->arena, g, -1, 1, (tolerance){1e-5, 1e-5});
+  if (fault) fail_msg("%s", fault);
+  model_free(m);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(attention_runs_in_turns), cmocka_unit_test(readings), cmocka_unit_test(others_stay),
+      cmocka_unit_test(limits_hold), cmocka_unit_test(long_attention_is_compiled_so)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
