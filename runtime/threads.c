@@ -9,9 +9,9 @@
  * waits for `pending` to fall to 0 in the same way on `done`. Sleepers announce themselves before they look a last time,
  * and who changes a value looks for sleepers afterwards, both sequentially consistent: no wake is lost.
  *
- * On virtual machines the kernel may put a worker that wakes on the core of the caller, who computes or spins there (after
- * rests of 20 ms in 53 of 60 wakes, under KVM): so who has woken others, or has spun for a while, lets others run, and a
- * worker that finds itself on the caller's core leaves it. */
+ * The kernel may put a worker that begins or wakes on the core of the caller, who computes or spins there, and leave it there
+ * for long (after rests of 20 ms in 53 of 60 wakes, under KVM): so a worker sleeps where the caller is not, leaves the caller's
+ * core when it finds itself there, and who has spun for a while lets others run. */
 #include "dnn_rt.h"
 
 #include <errno.h>
@@ -50,6 +50,7 @@ struct pool {
   void *argument;
   int64_t tasks, unit; /* tasks in all, and of a unit */
   atomic_bool stop;
+  atomic_int ready; /* workers that have begun */
 
   /* Each on a cache line of its own: workers look at turn while others count pending down. */
   _Alignas(64) atomic_uint turn;
@@ -130,22 +131,39 @@ static int64_t run_units(pool *p, int index) {
   return count;
 }
 
-/* Moves this thread to another core, if there is one that it may run on; later it may come back. */
-static void leave_core(int core) {
-  cpu_set_t all, others;
-  if (core < 0 || core >= CPU_SETSIZE || sched_getaffinity(0, sizeof all, &all) != 0) return;
-  others = all;
-  CPU_CLR((size_t)core, &others);
-  if (CPU_COUNT(&others) > 0 && sched_setaffinity(0, sizeof others, &others) == 0) sched_setaffinity(0, sizeof all, &all);
+/* Takes the caller's core from those that this worker may run on, if others are left; gives what it could run on before. */
+static bool avoid_caller(const pool *p, cpu_set_t *before, cpu_set_t *now) {
+  const int core = atomic_load_explicit(&p->caller_core, memory_order_relaxed);
+  if (p->spin == CROWDED_SPIN_NANOSECONDS || core < 0 || core >= CPU_SETSIZE) return false;
+  if (sched_getaffinity(0, sizeof *before, before) != 0 || !CPU_ISSET((size_t)core, before)) return false;
+  *now = *before;
+  CPU_CLR((size_t)core, now);
+  return CPU_COUNT(now) > 0 && sched_setaffinity(0, sizeof *now, now) == 0;
+}
+
+/* Undoes that, unless somebody else has changed it meanwhile. */
+static void avoid_none(const cpu_set_t *before, const cpu_set_t *avoiding) {
+  cpu_set_t now;
+  if (sched_getaffinity(0, sizeof now, &now) == 0 && CPU_EQUAL(&now, avoiding)) sched_setaffinity(0, sizeof *before, before);
+}
+
+/* Moves a worker from the core of its caller to another one; later it may come back. */
+static void leave_caller(const pool *p) {
+  cpu_set_t before, avoiding;
+  if (atomic_load_explicit(&p->caller_core, memory_order_relaxed) != sched_getcpu()) return;
+  if (avoid_caller(p, &before, &avoiding)) avoid_none(&before, &avoiding);
 }
 
 static void wait_for_turn(pool *p, unsigned seen) {
+  cpu_set_t before, avoiding;
   if (spin_until(p, turn_changed, seen)) return;
+  const bool avoids = avoid_caller(p, &before, &avoiding);
   pthread_mutex_lock(&p->sleep_lock);
   atomic_fetch_add(&p->sleepers, 1);
   while (atomic_load(&p->turn) == seen) pthread_cond_wait(&p->wake, &p->sleep_lock);
   atomic_fetch_sub(&p->sleepers, 1);
   pthread_mutex_unlock(&p->sleep_lock);
+  if (avoids) avoid_none(&before, &avoiding);
 }
 
 /* True where these were the last. */
@@ -155,12 +173,13 @@ static void *work(void *argument) {
   worker *w = argument;
   pool *p = w->pool;
   inside_task = true;
+  leave_caller(p);
+  atomic_fetch_add(&p->ready, 1);
   for (unsigned seen = 0;;) {
     wait_for_turn(p, seen);
     seen = atomic_load(&p->turn);
     if (p->stop) return NULL;
-    const int core = atomic_load_explicit(&p->caller_core, memory_order_relaxed);
-    if (p->spin != CROWDED_SPIN_NANOSECONDS && core == sched_getcpu()) leave_core(core);
+    leave_caller(p);
     if (!count_down(p, run_units(p, w->index)) || !atomic_load(&p->caller_sleeps)) continue;
     pthread_mutex_lock(&p->sleep_lock);
     pthread_cond_signal(&p->done);
@@ -175,7 +194,6 @@ static void publish(pool *p) {
   pthread_mutex_lock(&p->sleep_lock);
   pthread_cond_broadcast(&p->wake);
   pthread_mutex_unlock(&p->sleep_lock);
-  sched_yield();
 }
 
 static void wait_for_workers(pool *p) {
@@ -236,6 +254,7 @@ dnn_threads *dnn_threads_new(int count) {
   pthread_mutex_init(&p->sleep_lock, NULL);
   pthread_cond_init(&p->wake, NULL);
   pthread_cond_init(&p->done, NULL);
+  atomic_store(&p->caller_core, sched_getcpu());
   for (; p->started < count - 1; p->started++) {
     worker *w = &workers[p->started];
     *w = (worker){.pool = p, .index = p->started + 1};
@@ -246,6 +265,7 @@ dnn_threads *dnn_threads_new(int count) {
       return NULL;
     }
   }
+  while (atomic_load(&p->ready) < p->started) sched_yield();
   return &p->interface;
 }
 
