@@ -343,14 +343,18 @@ static double span_cycles(const contraction *c, const contraction_schedule *s, c
   return cycles;
 }
 
-/* What makes too few tasks for many threads is that much dearer at most: among schedules alike on one core, the one with
- * more tasks shall win. Tasks share out the tiles along the axes of the first operand. */
-static double few_tasks(const contraction *c, const contraction_schedule *s, double cycles) {
-  enum { TASKS = 16 };
+/* What makes too few tasks for many threads is that much dearer at most, and what makes a few that two cannot share evenly:
+ * among schedules alike on one core, the one with more tasks shall win. Tasks share out the tiles along the axes of the
+ * first operand. */
+static double few_tasks(const contraction *c, const contraction_schedule *s, double cycles, const target *t) {
+  enum { TASKS = 16, FEW = 8 };
   double count = 1, wanted = fmin(TASKS, cycles / CONTRACTION_LONG_TASK_CYCLES);
   for (int a = 0; a < c->axis_count; a++)
     if (!c->axes[a].reduced && contraction_depends(&c->operands[s->first], a)) count *= (double)contraction_cut_of(c, s, a).tiles;
-  return contraction_packs_once(c, s, 1 - s->first) || count >= wanted ? 1 : 1 + 0.1 * (1 - count / wanted);
+  if (contraction_packs_once(c, s, 1 - s->first)) return 1;
+  const double all = cycles + contraction_arrival_cycles(c, 0, t) + contraction_arrival_cycles(c, 1, t);
+  const bool uneven = count > 1 && count < FEW && fmod(count, 2) == 1 && all >= 2 * CONTRACTION_TASK_CYCLES;
+  return 1 + (count < wanted ? 0.1 * (1 - count / wanted) : 0) + (uneven ? 0.03 : 0);
 }
 
 /* What copies wait for lines from beyond the second cache: nothing else goes on meanwhile. */
@@ -374,7 +378,7 @@ double contraction_cycles(const contraction *c, const contraction_schedule *s, c
     if (s->packed[i]) cycles += contraction_copy_cycles(c, s, i, t) / c->operands[i].runs_alike;
   }
   if (contraction_packs_once(c, s, 1 - s->first)) cycles += span_cycles(c, s, t);
-  return cycles * few_tasks(c, s, cycles);
+  return cycles * few_tasks(c, s, cycles, t);
 }
 
 double contraction_arrival_cycles(const contraction *c, int operand, const target *t) {
