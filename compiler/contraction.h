@@ -88,6 +88,8 @@ typedef struct contraction {
 
   /* Appends what is done with complete sums in place of storing them; NULL: nothing. */
   void (*epilogue)(void *context, const contraction_sums *sums, loop_block *block);
+  /* Appends what asks for what the epilogue will read at these sums, which are not formed yet; NULL: nothing. */
+  void (*epilogue_ahead)(void *context, const contraction_sums *sums, loop_block *block);
   void *epilogue_context;
   int epilogue_lanes;         /* at most */
   double epilogue_elements;   /* that it reads and writes for every sum, about */

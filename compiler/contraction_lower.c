@@ -18,6 +18,7 @@ typedef struct walk {
   int covered;                     /* an axis of the contraction; -1: none is */
   int64_t number;                  /* of the position, among values */
   const loop_expr *place;          /* of the position, in local memory */
+  bool ahead;                      /* there are no sums yet */
 } walk;
 
 /* Distance of neighbours along an axis among values. */
@@ -81,10 +82,27 @@ static void finish_point(walk *w) {
   nest_store(k, POINTS);
 }
 
+/* True where the epilogue reads a value at each of its sums. */
+static bool is_read_along(const group *g, const group_access *access) {
+  return !access->store && !access->guarded && access->node != g->heart && group_input(g, access->node) >= 0 &&
+         type_elements(&access->node->type) >= type_elements(&g->heart->type);
+}
+
+/* Lines of what the epilogue reads at a point. */
+static void fetch_point(walk *w) {
+  nest *k = w->nest;
+  const group *g = k->group;
+  for (int i = 0; i < g->access_count; i++) {
+    if (!is_read_along(g, &g->accesses[i])) continue;
+    const loop_expr *at = index_loop(k->arena, g->accesses[i].position, k->variables);
+    loop_fetch(k->arena, nest_block(k), 2, nest_input(k, g->accesses[i].node), &at);
+  }
+}
+
 static void walk_from(walk *w, int depth) {
   nest *k = w->nest;
   if (depth == w->axis_count) {
-    finish_point(w);
+    (w->ahead ? fetch_point : finish_point)(w);
     return;
   }
   int axis = w->axes[depth];
@@ -112,10 +130,9 @@ static void append_block(nest *k, loop_block *block) {
   for (int i = 0; i < made.count; i++) loop_append(k->arena, block, made.statements[i]);
 }
 
-static void emit_epilogue(void *context, const contraction_sums *sums, loop_block *block) {
-  nest *k = context;
+static void walk_sums(nest *k, const contraction_sums *sums, bool ahead, loop_block *block) {
   const contraction *c = k->group->contraction;
-  walk w = {.nest = k, .contraction = c, .sums = sums, .place = sums->origin, .covered = -1};
+  walk w = {.nest = k, .contraction = c, .sums = sums, .place = sums->origin, .covered = -1, .ahead = ahead};
   k->lanes = sums->lanes;
   k->vector_axis =
       sums->vector_axis < 0 ? -1 : contraction_output_number(c, sums->vector_axis);
@@ -128,6 +145,22 @@ static void emit_epilogue(void *context, const contraction_sums *sums, loop_bloc
   nest_open(k);
   walk_from(&w, 0);
   append_block(k, block);
+}
+
+static void emit_epilogue(void *context, const contraction_sums *sums, loop_block *block) {
+  walk_sums(context, sums, false, block);
+}
+
+static void emit_ahead(void *context, const contraction_sums *sums, loop_block *block) {
+  walk_sums(context, sums, true, block);
+}
+
+/* True where what the epilogue reads at each sum does not stay in the second cache. */
+static bool reads_afar(const lowering *l, const group *g) {
+  int64_t bytes = 0;
+  for (int i = 0; i < g->access_count; i++)
+    if (is_read_along(g, &g->accesses[i])) bytes += type_bytes(&g->accesses[i].node->type);
+  return bytes > l->target->l2_bytes;
 }
 
 static bool changes_by_part(const group *g, const node *output) {
@@ -264,6 +297,7 @@ static loop_kernel *contraction_kernel(lowering *l, const group *g) {
     c->epilogue_context = epilogue_nest(l, g, buffers, context);
     c->epilogue_lanes = epilogue_lanes(c->epilogue_context, g);
     c->epilogue_in_registers = is_short(g);
+    if (g->inner_rank == 0 && reads_afar(l, g)) c->epilogue_ahead = emit_ahead;
   }
   contraction_emit(l->arena, c, &g->schedule, l->target, &kernel->body);
   return kernel;

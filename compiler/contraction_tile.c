@@ -477,6 +477,16 @@ static void end_sums(tile *t, loop_block *block) {
   }
 }
 
+/* Asks for what the epilogue will read, while the sums are formed. */
+static void ask_ahead(const tile *t, loop_block *block) {
+  const contraction_nest *n = t->nest;
+  const contraction_sums sums = sums_of(t);
+  const loop_expr *complete = in_last_pass(n);
+  if (!n->contraction->epilogue_ahead) return;
+  n->contraction->epilogue_ahead(n->contraction->epilogue_context, &sums,
+                                 complete ? &loop_if(n->arena, block, complete)->body : block);
+}
+
 static void new_sums(tile *t, loop_block *block, int lanes) {
   arena *a = t->nest->arena;
   dtype element = t->nest->contraction->element;
@@ -556,6 +566,7 @@ void contraction_tile(const contraction_nest *n, loop_block *block) {
   const loop_expr *later = in_later_pass(n);
   if (later && !lanes_reduced) load_sums(&t, &loop_if(a, block, later)->body);
   int64_t size = lanes_reduced ? n->size[v] : 0;
+  if (!lanes_reduced) ask_ahead(&t, block);
   bool copied = s->copied[0] && s->copied[1];
   int64_t by_vectors = copied ? size : size - size % s->lanes;
   emit_steps(&t, block, 0, (range){0, by_vectors});

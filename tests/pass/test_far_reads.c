@@ -1,4 +1,5 @@
-/* The last pass over a row asks for the lines of the next one, where rows come from beyond the second cache. */
+/* What comes from beyond the second cache is asked for in time: the next row in the last pass over a row, and what an epilogue reads
+ * before its tile of the product is formed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,7 +49,29 @@ static void shared_rows_are_not_fetched(void **state) {
                               "%8 = add %7, %2: f32[8192, 768] return y = %8 }"), 2);
 }
 
+/* A step with momentum reads two arrays for each sum; a bias is shared by rows. */
+static void epilogues_are_fetched(void **state) {
+  (void)state;
+  static const struct {
+    const char *columns;
+    int fetched;
+  } cases[] = {{"1024", 2}, {"64", 0}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    arena *a = arena_new();
+    const char *n = cases[i].columns;
+    const char *text = arena_printf(a, "entry f(x: f32[64, 1024], g: f32[64, %s], m: f32[1024, %s], w: f32[1024, %s], b: f32[%s]) { "
+                                       "%%5 = dot %%0, %%1 left_contract=[0] right_contract=[0]: f32[1024, %s] "
+                                       "%%6 = add %%5, %%2: f32[1024, %s] %%7 = sub %%3, %%6: f32[1024, %s] "
+                                       "%%8 = broadcast %%4 axes=[1]: f32[1024, %s] %%9 = mul %%7, %%8: f32[1024, %s] return y = %%9 }",
+                                    n, n, n, n, n, n, n, n, n);
+    const int count = fetches_of(text);
+    assert_true(cases[i].fetched ? count > 0 && count % cases[i].fetched == 0 : count == 0);
+    arena_free(a);
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(far_rows_are_fetched), cmocka_unit_test(shared_rows_are_not_fetched)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(far_rows_are_fetched), cmocka_unit_test(shared_rows_are_not_fetched),
+                                     cmocka_unit_test(epilogues_are_fetched)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
