@@ -84,6 +84,7 @@ module *module_build(arena *a, const program *p, const target *t) {
   *m = (module){.program = p, .name = p->name, .target = t, .entry_count = p->entry_count + 1};
   m->math = arena_new_of(a, math_library);
   m->math->arena = a;
+  m->math->fma = t->fma;
   m->entries = arena_array_of(a, m->entry_count, module_entry);
   place_slots(a, m);
   build_entry(a, m, p->initial, "init", &m->entries[0]);

@@ -10,6 +10,7 @@ typedef struct math_library {
   arena *arena;
   loop_function **functions; /* in order of completion: callees before callers */
   int count;
+  bool fma;                  /* products and sums fuse on the target: some functions take fewer steps then */
 } math_library;
 
 /* The function for FLOOR, FLOORDIV, MOD, SIGN, RSQRT, EXP, EXPM1, LOG, LOG1P, TANH, SIGMOID, SIN, COS
@@ -17,9 +18,10 @@ typedef struct math_library {
  * LOOP_OP serves. Each is branch-free and handles 0, infinities and NaN; subnormal
  * numbers are zeros to it, as to all arithmetic of the loop form (eval_loop.h).
  *
- * Errors, in units of the last place: 1 to 3 (tests/unit/test_vector_math.c measures them), but
- * SIN and COS beyond |x| = 10^6, whose argument reduction loses a bit with every further doubling
- * (they stay within [-1, 1]). MOD is exact, but for the one rounding of x + y where the signs differ. */
+ * Errors, in units of the last place: below 1.5 for EXP, LOG, LOG1P, RSQRT and POW of f64, below 3 for the
+ * others (tests/unit/test_vector_math.c measures them), but SIN and COS beyond |x| = 10^6, whose argument
+ * reduction loses a bit with every further doubling, and from 2^mantissa on all (they stay within [-1, 1]).
+ * MOD is exact, but for the one rounding of x + y where the signs differ. */
 const loop_function *math_function(math_library *m, scalar_function f, loop_type type);
 
 /* True where math_function has one. */

@@ -34,9 +34,9 @@ static format format_of(dtype t) {
  * become products (pass.h). Functions that are not named are exact. */
 static const double units[SCALAR_COUNT] = {
     [SCALAR_ADD] = 1,  [SCALAR_SUB] = 1,     [SCALAR_MUL] = 1,  [SCALAR_DIV] = 1,
-    [SCALAR_MOD] = 1,  [SCALAR_FMA] = 2,     [SCALAR_SQRT] = 1, [SCALAR_RSQRT] = 2,
+    [SCALAR_MOD] = 1,  [SCALAR_FMA] = 2,     [SCALAR_SQRT] = 1, [SCALAR_RSQRT] = 3,
     [SCALAR_EXP] = 3,  [SCALAR_EXPM1] = 4,   [SCALAR_LOG] = 3,  [SCALAR_LOG1P] = 4,
-    [SCALAR_TANH] = 5, [SCALAR_SIGMOID] = 4, [SCALAR_SIN] = 3,  [SCALAR_COS] = 3,
+    [SCALAR_TANH] = 5, [SCALAR_SIGMOID] = 4, [SCALAR_SIN] = 4,  [SCALAR_COS] = 4,
     [SCALAR_POW] = 6};
 
 /* ---- one operator ---------------------------------------------------------------------------- */

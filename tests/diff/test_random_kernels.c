@@ -173,8 +173,8 @@ static loop_kernel *random_kernel(maker *m) {
 static void check_target(const char *cpu, const char *cc) {
   for (int i = 0; i < KERNELS; i++) {
     arena *a = arena_new();
-    maker m = {.arena = a, .math = {.arena = a}, .state = 0x9e3779b97f4a7c15u * (uint64_t)(i + 1)};
     const target *t = target_find(a, cpu);
+    maker m = {.arena = a, .math = {.arena = a, .fma = t->fma}, .state = 0x9e3779b97f4a7c15u * (uint64_t)(i + 1)};
     if (!kernel_runs_here(a, t)) {
       arena_free(a);
       print_message("skip: this processor does not run %s\n", cpu);

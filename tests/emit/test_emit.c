@@ -59,7 +59,7 @@ static void add_loop(bench *b, results *make, int64_t low, int64_t high, int lan
 
 static bench bench_new(arena *a, const target *t, dtype element, int64_t count, results *make) {
   math_library *math = arena_new_of(a, math_library);
-  math->arena = a;
+  *math = (math_library){.arena = a, .fma = t->fma};
   bench b = {.arena = a,
              .math = math,
              .target = t,

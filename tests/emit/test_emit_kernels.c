@@ -41,9 +41,9 @@ static int set_up(void **state) {
   arena *a = arena_new();
   kernels *k = arena_new_of(a, kernels);
   k->arena = a;
-  k->math = arena_new_of(a, math_library);
-  k->math->arena = a;
   k->target = target_find(a, "x86-64-v3");
+  k->math = arena_new_of(a, math_library);
+  *k->math = (math_library){.arena = a, .fma = k->target->fma};
   k->names = golden_names(a, folder, ".loops", &k->count);
   k->items = arena_array_of(a, k->count, loop_kernel *);
   for (int i = 0; i < k->count; i++) k->items[i] = read_kernel(k, k->names[i]);

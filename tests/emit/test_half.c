@@ -41,7 +41,7 @@ static void *converted(arena *a, dtype from, dtype to, void *x, int64_t count, c
                        const char *cc) {
   const target *t = target_find(a, cpu);
   if (!kernel_runs_here(a, t)) return NULL;
-  math_library math = {.arena = a};
+  math_library math = {.arena = a, .fma = t->fma};
   compiled_kernel compiled;
   void *y = arena_array(a, (size_t)count, dtype_size(to));
   loop_kernel *k = conversion(a, from, to, count, t->vector_bytes / 4);

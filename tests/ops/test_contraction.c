@@ -510,7 +510,7 @@ static void compare_compiled(arena *a, const contraction_case *k, const target *
     arguments[0][i] = arguments[1][i] = contraction_case_operand(
         k, i, random_tensor(a, &k->stored[i]->type, (uint64_t)i, -1, 1));
   for (int i = 0; i < 2; i++) arguments[i][2] = arena_alloc(a, bytes);
-  math_library math = {.arena = a};
+  math_library math = {.arena = a, .fma = t->fma};
   compiled_kernel compiled;
   assert_null(loop_run(a, k->kernel, &(loop_machine){t->fma}, arguments[0]));
   assert_true(compile_kernel(&compiled, k->kernel, &math, t, NULL));

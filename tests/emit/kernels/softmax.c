@@ -38,15 +38,6 @@ INLINE float maximum_f32(float x, float y) {
 INLINE f32x8 splat_f32x8(float x) {
   return (f32x8){x, x, x, x, x, x, x, x};
 }
-INLINE f32x8 select_f32x8(i32x8 mask, f32x8 x, f32x8 y) {
-  return (f32x8)((mask & (i32x8)x) | (~mask & (i32x8)y));
-}
-INLINE f32x8 minimum_f32x8(f32x8 x, f32x8 y) {
-  return select_f32x8(y != y, y, __builtin_ia32_minps256(y, x));
-}
-INLINE f32x8 maximum_f32x8(f32x8 x, f32x8 y) {
-  return select_f32x8(y != y, y, __builtin_ia32_maxps256(y, x));
-}
 INLINE f32x8 fma_f32x8(f32x8 x, f32x8 y, f32x8 z) {
 #ifdef __clang__
 #pragma clang fp contract(on)
@@ -59,28 +50,27 @@ INLINE f32x8 fma_f32x8(f32x8 x, f32x8 y, f32x8 z) {
 INLINE i32x8 splat_i32x8(int32_t x) {
   return (i32x8){x, x, x, x, x, x, x, x};
 }
-INLINE i32x8 shr_i32x8(i32x8 x, i32x8 y) {
-  return (i32x8)((u32x8)x >> ((u32x8)y & 31));
-}
 INLINE i32x8 shl_i32x8(i32x8 x, i32x8 y) {
   return (i32x8)((u32x8)x << ((u32x8)y & 31));
 }
-INLINE i32x8 sub_i32x8(i32x8 x, i32x8 y) {
-  return (i32x8)((u32x8)x - (u32x8)y);
+INLINE i32x8 add_i32x8(i32x8 x, i32x8 y) {
+  return (i32x8)((u32x8)x + (u32x8)y);
+}
+INLINE f32x8 select_f32x8(i32x8 mask, f32x8 x, f32x8 y) {
+  return (f32x8)((mask & (i32x8)x) | (~mask & (i32x8)y));
 }
 INLINE f32x8 exp_f32x8(f32x8 a) {
-  const f32x8 x = maximum_f32x8(minimum_f32x8(a, splat_f32x8(100.0f)), splat_f32x8(-104.0f));
-  const f32x8 t = fma_f32x8(x, splat_f32x8(0x1.715476p+0f), splat_f32x8(0x1.8001fcp+23f));
-  const f32x8 n = t - 0x1.8001fcp+23f;
+  const f32x8 t = fma_f32x8(a, splat_f32x8(0x1.715476p+0f), splat_f32x8(0x1.8p+23f));
+  const f32x8 n = t - 0x1.8p+23f;
   const f32x8 r = fma_f32x8(n, splat_f32x8(-0x1.7f7d1cp-20f),
-      fma_f32x8(n, splat_f32x8(-0x1.62e4p-1f), x));
-  const f32x8 p = 1.0f + fma_f32x8(r * r,
-      fma_f32x8(fma_f32x8(fma_f32x8(fma_f32x8(fma_f32x8(splat_f32x8(0x1.a01a02p-13f), r,
-      splat_f32x8(0x1.6c16c2p-10f)), r, splat_f32x8(0x1.111112p-7f)), r,
-      splat_f32x8(0x1.555556p-5f)), r, splat_f32x8(0x1.555556p-3f)), r, splat_f32x8(0.5f)), r);
-  const i32x8 half = shr_i32x8((i32x8)t, splat_i32x8(1));
-  return p * (f32x8)shl_i32x8(half, splat_i32x8(23)) *
-      (f32x8)shl_i32x8(sub_i32x8((i32x8)t, half), splat_i32x8(23));
+      fma_f32x8(n, splat_f32x8(-0x1.62e4p-1f), a));
+  const f32x8 p = fma_f32x8(r, fma_f32x8(r,
+      fma_f32x8(fma_f32x8(fma_f32x8(fma_f32x8(splat_f32x8(0x1.6d58fp-10f), r,
+      splat_f32x8(0x1.1227aap-7f)), r, splat_f32x8(0x1.5554dep-5f)), r, splat_f32x8(0x1.5554bp-3f)),
+      r, splat_f32x8(0.5f)), splat_f32x8(1.0f)), splat_f32x8(1.0f));
+  return select_f32x8(a <= splat_f32x8(0x1.62e42ep+6f),
+      select_f32x8(a < splat_f32x8(-0x1.5d589ep+6f), splat_f32x8(0.0f),
+      (f32x8)add_i32x8((i32x8)p, shl_i32x8((i32x8)t, splat_i32x8(23)))), a + __builtin_inff());
 }
 INLINE f32x8 load_f32x8(const float *from) {
   return *(const f32x8_memory *)from;
