@@ -23,8 +23,8 @@ static reduced reduce_exp(maker *m, expr x, int64_t more) {
 }
 
 /* `times` (e^r - 1 - r) / r² for |r| ≤ log 2 / 2, times a power of two. Off by 1.4e-8 of (e^r - 1) / r² in
- * f32, by 1.8e-17 in f64. */
-static expr exp_tail(maker *m, expr r, double times) {
+ * f32, by 1.8e-17 in f64. In two parts where r² is known. */
+static expr exp_tail(maker *m, expr r, expr square, double times) {
   static const double single[] = {0x1p-1, 0x1.5554bp-3, 0x1.5554dep-5, 0x1.1227aap-7, 0x1.6d58fp-10};
   static const double twice[] = {0x1.0000000000005p-1,  0x1.555555555555cp-3,  0x1.55555555520e5p-5,
                                  0x1.111111110e853p-7,  0x1.6c16c17f3d642p-10, 0x1.a01a01b5353e5p-13,
@@ -33,17 +33,19 @@ static expr exp_tail(maker *m, expr r, double times) {
   double coefficients[10];
   int count = is_single(m) ? 5 : 10;
   for (int i = 0; i < count; i++) coefficients[i] = times * (is_single(m) ? single : twice)[i];
+  if (square) return polynomial_in_two(m, r, square, count, coefficients);
   return polynomial(m, r, count, coefficients);
 }
 
 static expr exp_of_reduced(maker *m, expr r, double times) {
-  expr slope = fused(m, r, exp_tail(m, r, times), real(m, times));
+  expr slope = fused(m, r, exp_tail(m, r, NULL, times), real(m, times));
   return let(m, "p", fused(m, r, slope, real(m, times)));
 }
 
 /* e^r - 1, whose error in r counts. */
 static expr expm1_of_reduced(maker *m, expr r) {
-  return let(m, "p", fused(m, mul(m, r, r), exp_tail(m, r, 1), r));
+  expr square = let(m, "square", mul(m, r, r));
+  return let(m, "p", fused(m, square, exp_tail(m, r, square, 1), r));
 }
 
 /* 2^n e^r, in the range of x that gives normal numbers. */
@@ -86,28 +88,33 @@ expr make_sigmoid(maker *m, expr x) {
 
 /* ---- log, log1p ---------------------------------------------------------------------------- */
 
-/* log(1 + f) - f + f²/2 plus `more`. In f64 log(1 + f) = 2 artanh s, s = f / (2 + f), is f - f²/2 +
- * s (f²/2 + R(s²)), with R off by 2^-58 of f. In f32 a polynomial in f is enough: it is off by 6.5e-9 of f,
- * and no quotient is needed. */
-static expr log_tail(maker *m, scaled z, expr square, expr more) {
-  expr f = z.f;
-  static const double of_f[] = {0x1.55554ap-2,  -0x1.000216p-2, 0x1.99a590p-3, -0x1.547ab4p-3,
-                                0x1.226f94p-3, -0x1.0ccea2p-3, 0x1.07c386p-3, -0x1.42283ap-4};
-  static const double of_s2[] = {0x1.5555555555592p-1, 0x1.999999997ff18p-2, 0x1.24924941e16dp-2,
-                                 0x1.c71c5214330d4p-3, 0x1.74663cf5ac162p-3, 0x1.39a1e7c759946p-3,
-                                 0x1.2f03c621399c3p-3};
-  if (is_single(m)) return fused(m, mul(m, square, f), polynomial(m, f, 8, of_f), more);
-  expr s = let(m, "s", quotient(m, f, add(m, z.part, real(m, 1))));
-  expr s2 = let(m, "s2", mul(m, s, s));
-  expr rest = fused(m, s2, polynomial(m, s2, 7, of_s2), mul(m, square, real(m, 0.5)));
-  return fused(m, s, rest, more);
+/* log(1 + f) - f plus `more` by a polynomial in f, near minimax: off by 6.5e-9 of f. No quotient is needed. */
+static expr log_rest_single(maker *m, scaled z, expr more) {
+  static const double coefficients[] = {0x1.55554ap-2, -0x1.000216p-2, 0x1.99a590p-3, -0x1.547ab4p-3,
+                                        0x1.226f94p-3, -0x1.0ccea2p-3, 0x1.07c386p-3, -0x1.42283ap-4};
+  expr square = let(m, "square", mul(m, z.f, z.f));
+  expr p = polynomial_in_two(m, z.f, square, 8, coefficients);
+  return fused(m, square, real(m, -0.5), fused(m, mul(m, square, z.f), p, more));
 }
 
+/* The same from log(1 + f) = 2 artanh s = f - f²/2 + s (f²/2 + R(s²)), s = f / (2 + f), with R off by 2^-58 of
+ * f / s. */
+static expr log_rest_double(maker *m, scaled z, expr more) {
+  static const double coefficients[] = {0x1.5555555555592p-1, 0x1.999999997ff18p-2, 0x1.24924941e16dp-2,
+                                        0x1.c71c5214330d4p-3, 0x1.74663cf5ac162p-3, 0x1.39a1e7c759946p-3,
+                                        0x1.2f03c621399c3p-3};
+  expr s = let(m, "s", quotient(m, z.f, add(m, z.part, real(m, 1))));
+  expr square = let(m, "square", mul(m, s, s));
+  expr half_square = let(m, "half_square", mul(m, mul(m, z.f, z.f), real(m, 0.5)));
+  expr sum = fused(m, square, polynomial(m, square, 7, coefficients), half_square);
+  return sub(m, fused(m, s, sum, more), half_square);
+}
+
+/* e log 2 + log(1 + f) */
 static expr log_of_scaled(maker *m, scaled z) {
-  expr square = let(m, "square", mul(m, z.f, z.f));
-  expr tail = log_tail(m, z, square, mul(m, z.e, real(m, log2_low(m))));
-  expr near = add(m, z.f, fused(m, square, real(m, -0.5), tail));
-  return fused(m, z.e, real(m, log2_high(m)), near);
+  expr more = mul(m, z.e, real(m, log2_low(m)));
+  expr rest = is_single(m) ? log_rest_single(m, z, more) : log_rest_double(m, z, more);
+  return fused(m, z.e, real(m, log2_high(m)), add(m, z.f, rest));
 }
 
 /* -inf at 0, NaN below, infinity and NaN as they are. The bits of infinity make -1 the one, keep the others. */
@@ -126,8 +133,9 @@ expr make_log1p(maker *m, expr x) {
   expr u = let(m, "u", add(m, real(m, 1), x));
   expr lost = sub(m, x, sub(m, u, real(m, 1)));
   scaled z = scale_log(m, u);
-  expr opposite = sub(m, integer(m, 2 * m->bias), z.field); /* below 0 only where nothing was lost */
-  expr scale = of_exponent(m, op2(m, SCALAR_MAXIMUM, opposite, integer(m, 0)));
+  expr opposite = let(m, "opposite", sub(m, integer(m, 2 * m->bias), z.field)); /* -1 for the largest u: 0 */
+  opposite = add(m, opposite, shifted_down(m, opposite, bits_of(m) - 1));
+  expr scale = let(m, "scale", of_exponent(m, opposite));
   z.f = let(m, "g", fused(m, lost, scale, z.f));
   if (!is_single(m)) z.part = let(m, "mended", fused(m, lost, scale, z.part));
   return with_edges_of_log(m, u, log_of_scaled(m, z));
