@@ -19,9 +19,10 @@ typedef struct math_library {
  * numbers are zeros to it, as to all arithmetic of the loop form (eval_loop.h).
  *
  * Errors, in units of the last place: below 1.5 for EXP, LOG, LOG1P, RSQRT and POW of f64, below 3 for the
- * others (tests/unit/test_vector_math.c measures them), but SIN and COS beyond |x| = 10^6, whose argument
- * reduction loses a bit with every further doubling, and from 2^mantissa on all (they stay within [-1, 1]).
- * MOD is exact, but for the one rounding of x + y where the signs differ. */
+ * others (tests/unit/test_vector_math.c samples them, tests/diff/test_all_arguments.c has all of f32), but SIN
+ * and COS beyond |x| = 10^6, whose argument reduction loses a bit with every further doubling, and from
+ * 2^mantissa on all (they stay within [-1, 1]). MOD is exact, but for the one rounding of x + y where the
+ * signs differ. */
 const loop_function *math_function(math_library *m, scalar_function f, loop_type type);
 
 /* True where math_function has one. */
