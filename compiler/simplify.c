@@ -42,12 +42,12 @@ static bool folds(const node *n) {
   case SCALAR_SIGMOID:
   case SCALAR_SIN:
   case SCALAR_COS: return simplify_is(x, 0);
+  case SCALAR_RSQRT:
   case SCALAR_LOG: return simplify_is(x, 1);
   case SCALAR_DIV:
   case SCALAR_FMA:
   case SCALAR_FLOOR:
-  case SCALAR_SQRT:
-  case SCALAR_RSQRT: return true;
+  case SCALAR_SQRT: return true;
   default: return scalar_infos[n->function].kind != SCALAR_KIND_REAL;
   }
 }
