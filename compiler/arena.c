@@ -23,6 +23,8 @@ enum {
 typedef struct block {
   struct block *next;
   size_t used, size;
+  void *base; /* of a large block: what was mapped for it, and how much */
+  size_t mapped;
   _Alignas(ALIGNMENT) unsigned char bytes[];
 } block;
 
@@ -61,12 +63,17 @@ void arena_at_end(arena *a, void (*run)(void *argument), void *argument) {
   a->endings = e;
 }
 
+static void block_free(block *b) {
+  if (b->mapped) munmap(b->base, b->mapped);
+  else free(b);
+}
+
 void arena_free(arena *a) {
   if (!a) return;
   run_endings(a);
   for (block *b = a->blocks, *next; b; b = next) {
     next = b->next;
-    free(b);
+    block_free(b);
   }
   free(a);
 }
@@ -76,19 +83,26 @@ static size_t usual_size(const arena *a) {
   return size > BLOCK_BYTES ? BLOCK_BYTES : size;
 }
 
-/* Zeros. A large block lies in huge pages, where the system has them: each is one page fault instead of 512. */
-static void *zeros_new(size_t bytes) {
-  if (bytes < HUGE_PAGE_BYTES) return calloc(1, bytes);
-  void *start;
-  if (posix_memalign(&start, HUGE_PAGE_BYTES, bytes)) return NULL;
+/* Zeros in huge pages, where the system has them: each is one page fault instead of 512, of those only that are
+ * written. NULL where there is no memory. */
+static block *large_block(size_t bytes) {
+  if (bytes > SIZE_MAX - HUGE_PAGE_BYTES) return NULL;
+  const size_t mapped = bytes + HUGE_PAGE_BYTES;
+  unsigned char *base = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (base == MAP_FAILED) return NULL;
+  unsigned char *start = base + (HUGE_PAGE_BYTES - (uintptr_t)base % HUGE_PAGE_BYTES) % HUGE_PAGE_BYTES;
   (void)madvise(start, bytes / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES, MADV_HUGEPAGE);
-  return memset(start, 0, bytes);
+  block *b = (block *)start;
+  b->base = base;
+  b->mapped = mapped;
+  return b;
 }
 
 static block *block_new(arena *a, size_t bytes) {
   size_t usual = usual_size(a), size = bytes > usual ? bytes : usual;
   if (size > SIZE_MAX - sizeof(block)) arena_exhausted(a, bytes);
-  block *b = zeros_new(sizeof(block) + size);
+  const size_t all = sizeof(block) + size;
+  block *b = BLOCK_BYTES && all >= HUGE_PAGE_BYTES ? large_block(all) : calloc(1, all);
   if (!b) arena_exhausted(a, bytes);
   b->size = size;
   if (a->blocks && size > usual) { /* a large one: the current block stays in front */
