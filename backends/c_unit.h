@@ -14,6 +14,14 @@ typedef struct c_type {
   bool truth;
 } c_type;
 
+/* Names are compared where their hashes are equal. */
+uint32_t c_hash(const char *name);
+
+typedef struct c_known {
+  uint32_t hash;
+  const char *name;
+} c_known;
+
 /* Definitions are made where they are first asked for, after those that they need, so that a file
  * holds what it uses and nothing else. */
 typedef struct c_unit {
@@ -21,7 +29,7 @@ typedef struct c_unit {
   const target *target;
   bool shares_kernels; /* with other sources of the same library: they are hidden, not static */
   writer types, helpers, kernels;
-  const char **known; /* names of types and helpers that are defined */
+  struct c_known *known; /* types and helpers that are defined */
   int known_count;
 } c_unit;
 
@@ -78,6 +86,7 @@ void c_inline(c_unit *u, const char *result, const char *name, const char *param
 typedef struct c_name {
   const void *key;  /* loop_variable or loop_buffer */
   const char *text; /* of a register buffer: of its first part, "acc" of "acc_3" */
+  uint32_t hash;    /* of the text */
   c_type type;
   bool index;       /* made of loop variables and constants: its arithmetic does not overflow */
   bool natural;     /* not negative */

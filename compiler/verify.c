@@ -35,36 +35,33 @@ static const char *attributes_violation(const node *n, arena *a) {
   return NULL;
 }
 
-/* The node is rebuilt by the ordinary way in a graph of its own, over inputs of the operands'
- * types: numbers of operands and all constraints are checked again and the types compared. Only a
- * loop stands for itself, since what its results are is read from it. */
-static const char *type_violation(const node *n, arena *a) {
-  diagnostics *d = diag_new(a);
-  graph *scratch = graph_new(a, d, "verify");
+/* The node is rebuilt by the ordinary way in a graph of its own, over what was built of its operands: their
+ * number and all constraints are checked again and the types compared. Only a loop stands for itself, since what
+ * its results are is read from it. */
+static const char *type_violation(const node *n, graph *rebuilt, node **made) {
+  arena *a = rebuilt->arena;
   node **operands = arena_array_of(a, n->operand_count, node *);
-  for (int i = 0; i < n->operand_count; i++) {
-    node *operand = n->operands[i];
-    operands[i] = operand->op == OP_LOOP ? operand : graph_add_input(scratch, "x", &operand->type);
-    if (!operands[i]) return arena_printf(a, "node %d: an operand's type is not valid", n->id);
-  }
-  node *again = graph_node(scratch, n->op, n->function, n->operand_count, operands,
+  for (int i = 0; i < n->operand_count; i++) operands[i] = made[n->operands[i]->id];
+  node *again = graph_node(rebuilt, n->op, n->function, n->operand_count, operands,
                            n->attribute_count, n->attributes);
   if (!again)
     return arena_printf(a, "node %d: a constraint of %s is violated", n->id, op_infos[n->op].name);
   if (!type_equal(&again->type, &n->type))
     return arena_printf(a, "node %d: type %s where the type rule gives %s", n->id,
                         type_text(a, &n->type), type_text(a, &again->type));
+  made[n->id] = n->op == OP_LOOP ? (node *)n : again;
   return NULL;
 }
 
-static const char *node_violation(const graph *g, int id, arena *a) {
+static const char *node_violation(const graph *g, int id, graph *rebuilt, node **made) {
+  arena *a = rebuilt->arena;
   const node *n = g->nodes[id];
   if (!n || n->id != id) return arena_printf(a, "node %d does not stand at its id", id);
   if ((unsigned)n->op >= OP_COUNT || (n->op == OP_MAP && (unsigned)n->function >= SCALAR_COUNT))
     return arena_printf(a, "node %d: unknown operator", id);
   const char *message = operands_violation(g, n, a);
   if (!message) message = attributes_violation(n, a);
-  return message ? message : type_violation(n, a);
+  return message ? message : type_violation(n, rebuilt, made);
 }
 
 static const char *inputs_violation(const graph *g, arena *a) {
@@ -112,8 +109,10 @@ static const char *results_violation(const graph *g, arena *a) {
 }
 
 const char *graph_violation(const graph *g, arena *a) {
+  graph *rebuilt = graph_new(a, diag_new(a), "verify");
+  node **made = arena_array_of(a, g->node_count, node *);
   for (int id = 0; id < g->node_count; id++) {
-    const char *message = node_violation(g, id, a);
+    const char *message = node_violation(g, id, rebuilt, made);
     if (message) return message;
   }
   const char *message = inputs_violation(g, a);
