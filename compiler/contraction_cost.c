@@ -327,7 +327,8 @@ double contraction_copy_cycles(const contraction *c, const contraction_schedule 
 static double step_cycles(double busy) { return fmax(busy, 0.5 * CONTRACTION_UNITS_IN_FLIGHT) + 0.25; }
 
 double contraction_least_cycles(const contraction *c, const contraction_schedule *s) {
-  return tiles(c, s) * (steps(c, s) * step_cycles(sums(c, s) * 0.5));
+  const double step = step_cycles(fmax(sums(c, s) * 0.5, load_cycles(c, s, 0) + load_cycles(c, s, 1)));
+  return tiles(c, s) * (steps(c, s) * step + store_cycles(c, s) + tile_cycles + epilogue_cycles(c, s));
 }
 
 /* What packing for one run costs beside the copies: lines come from afar, and those of the first operand for every

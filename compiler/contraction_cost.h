@@ -14,7 +14,8 @@ enum { CONTRACTION_TASK_CYCLES = 15000, CONTRACTION_LONG_TASK_CYCLES = 60000 };
 /* All of it, on one core. */
 double contraction_cycles(const contraction *c, const contraction_schedule *s, const target *t);
 
-/* Multiplying and adding alone: the above is not less, however the operands are copied. */
+/* What depends on vectors and tiles alone, of a schedule that copies both operands: the above is not less, however they
+ * are read. */
 double contraction_least_cycles(const contraction *c, const contraction_schedule *s);
 
 /* Copying or packing all that an operand depends on, once, where it lies in the first cache. */

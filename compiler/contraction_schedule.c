@@ -23,6 +23,12 @@ typedef struct tiling_list {
   int count;
 } tiling_list;
 
+/* Tiles of all sides, and what no schedule with them takes less than. */
+typedef struct tile_choice {
+  const tiling *left, *right, *shared;
+  double least;
+} tile_choice;
+
 /* What the search carries along. */
 typedef struct search {
   const contraction *c;
@@ -32,6 +38,9 @@ typedef struct search {
   bool by_many;                /* several reduced axes may be cut into blocks: only where there is nothing else */
   const contraction_schedule *wanted; /* nothing else; NULL: all */
   tiling_list sides[2], shared;
+  arena *memory;
+  tile_choice *tiles; /* of the vectors that are tried */
+  int tile_count;
 } search;
 
 /* The largest size of at most `most` units that cuts `units` evenly into as few tiles. */
@@ -318,11 +327,37 @@ static void set_tiling(contraction_schedule *s, const tiling *t) {
     if (t->axis[i] >= 0) s->tile[t->axis[i]] = t->size[i];
 }
 
+static void set_tiles(const contraction *c, contraction_schedule *s, const tile_choice *t) {
+  for (int a = 0; a < c->axis_count; a++) s->tile[a] = c->axes[a].covered ? c->axes[a].extent : 1;
+  set_tiling(s, t->left);
+  set_tiling(s, t->right);
+  set_tiling(s, t->shared);
+}
+
 /* Sums, the vectors of the side with fewer, and one of the other are in registers at a time. */
 static bool fits(const search *q, const tiling *left, const tiling *right, const tiling *shared) {
   int64_t l = tiling_size(left) * covered(q->c, 0), r = tiling_size(right) * covered(q->c, 1);
   int64_t v = tiling_size(shared);
   return l * r * v + (l < r ? l : r) * v + 1 <= q->target->registers;
+}
+
+/* All tiles for a choice of vectors. */
+static void list_tiles(search *q, contraction_schedule s) {
+  list_side(q, &s, 0);
+  list_side(q, &s, 1);
+  list_shared(q, &s);
+  s.copied[0] = s.copied[1] = true;
+  q->tiles = arena_array_of(q->memory, q->sides[0].count * q->sides[1].count * q->shared.count, tile_choice);
+  q->tile_count = 0;
+  for (int l = 0; l < q->sides[0].count; l++)
+    for (int r = 0; r < q->sides[1].count; r++)
+      for (int v = 0; v < q->shared.count; v++) {
+        tile_choice t = {&q->sides[0].items[l], &q->sides[1].items[r], &q->shared.items[v], 0};
+        if (!fits(q, t.left, t.right, t.shared)) continue;
+        set_tiles(q->c, &s, &t);
+        t.least = contraction_least_cycles(q->c, &s);
+        q->tiles[q->tile_count++] = t;
+      }
 }
 
 /* Which of those found leaves for one more: the last, or the last of its family where there are enough of these. */
@@ -353,8 +388,7 @@ static bool is_found(const search *q, const contraction_schedule *s) {
 }
 
 static void consider(search *q, contraction_schedule s) {
-  if (q->wanted && !has_tiles(q, q->wanted, &s)) return;
-  if (contraction_least_cycles(q->c, &s) >= worst(q) || !plan_copies(q->c, &s, q->target, q->by_many)) return;
+  if ((q->wanted && !has_tiles(q, q->wanted, &s)) || !plan_copies(q->c, &s, q->target, q->by_many)) return;
   s.cycles = contraction_cycles(q->c, &s, q->target);
   int at = leaving(q, &s);
   if ((at < q->count && s.cycles >= q->found[at].cycles) || is_found(q, &s)) return;
@@ -365,17 +399,11 @@ static void consider(search *q, contraction_schedule s) {
 
 /* All tiles for a choice of vectors and copies. */
 static void consider_tiles(search *q, contraction_schedule s) {
-  for (int l = 0; l < q->sides[0].count; l++)
-    for (int r = 0; r < q->sides[1].count; r++)
-      for (int v = 0; v < q->shared.count; v++) {
-        if (!fits(q, &q->sides[0].items[l], &q->sides[1].items[r], &q->shared.items[v])) continue;
-        for (int a = 0; a < q->c->axis_count; a++)
-          s.tile[a] = q->c->axes[a].covered ? q->c->axes[a].extent : 1;
-        set_tiling(&s, &q->sides[0].items[l]);
-        set_tiling(&s, &q->sides[1].items[r]);
-        set_tiling(&s, &q->shared.items[v]);
-        consider(q, s);
-      }
+  for (int i = 0; i < q->tile_count; i++) {
+    if (q->tiles[i].least >= worst(q)) continue;
+    set_tiles(q->c, &s, &q->tiles[i]);
+    consider(q, s);
+  }
 }
 
 /* The order that is tried first, and taken where the estimate is the same. Where both operands are read directly, tasks
@@ -391,9 +419,7 @@ static int likely_first(const search *q, const contraction_schedule *s) {
 }
 
 static void consider_copies(search *q, contraction_schedule s) {
-  list_side(q, &s, 0);
-  list_side(q, &s, 1);
-  list_shared(q, &s);
+  list_tiles(q, s);
   enum { DIRECT, COPIED, PACKED, WAYS };
   for (int choice = 0; choice < WAYS * WAYS; choice++) {
     for (int i = 0, way = choice; i < 2; i++, way /= WAYS) {
@@ -504,23 +530,26 @@ static void split_tasks(const contraction *c, contraction_schedule *s, const tar
   }
 }
 
+/* Scalars last: what is found before leaves little of them to be considered. */
 static void consider_vectors(search *q) {
   const contraction *c = q->c;
-  contraction_schedule s = {.vector_axis = -1, .lanes = 1};
-  consider_copies(q, s);
+  contraction_schedule s = {0};
   int most = most_lanes(c, q->target);
   for (s.vector_axis = 0; s.vector_axis < c->axis_count; s.vector_axis++)
     for (s.lanes = most; s.lanes > 1; s.lanes /= 2)
       if (!c->axes[s.vector_axis].bounded && c->axes[s.vector_axis].extent > s.lanes / 2 && c->axes[s.vector_axis].extent > 1 &&
           !c->axes[s.vector_axis].covered)
         consider_copies(q, s);
+  consider_copies(q, (contraction_schedule){.vector_axis = -1, .lanes = 1});
 }
 
 static void consider_all(search *q) {
+  q->memory = arena_new();
   consider_vectors(q);
   q->by_many = q->count == 0;
   if (q->by_many) consider_vectors(q);
   for (int i = 0; i < q->count; i++) split_tasks(q->c, &q->found[i], q->target);
+  arena_free(q->memory);
 }
 
 contraction_schedule contraction_schedule_find(const contraction *c, const target *t) {
