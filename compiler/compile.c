@@ -6,6 +6,7 @@
 #include "c.h"
 #include "c_word.h"
 #include "cc.h"
+#include "contraction.h"
 #include "op.h"
 #include "pass.h"
 #include "staging.h"
@@ -126,6 +127,7 @@ module *compile_module(program *p, diagnostics *d, const compile_options *option
   int before = diag_count(d);
   target *tuned = arena_new_of(p->arena, target);
   *tuned = *t;
+  tuned->memory = schedule_memory_new(p->arena);
   if (options->tuning) tuned->choices = &options->tuning->choices;
   module *m = module_build(p->arena, p, tuned);
   m->name = name;

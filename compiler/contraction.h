@@ -148,8 +148,15 @@ typedef struct contraction_schedule {
 } contraction_schedule;
 
 /* The schedule of least estimated time on one core of the target. It depends on nothing but its
- * arguments. */
+ * arguments; where the target has a memory, equal contractions are searched for once. */
 contraction_schedule contraction_schedule_find(const contraction *c, const target *t);
+
+/* An empty memory for a target. */
+schedule_memory *schedule_memory_new(arena *a);
+
+/* What the memory has for the contraction, else what `find` returns, which it then has. */
+contraction_schedule schedule_remembered(schedule_memory *m, const contraction *c, const target *t,
+                                         contraction_schedule (*find)(const contraction *c, const target *t));
 
 /* So many of the cheapest at most, cheapest first; those that differ in their tiles only are few among them. The
  * first is the above. */

@@ -552,12 +552,16 @@ static void consider_all(search *q) {
   arena_free(q->memory);
 }
 
-contraction_schedule contraction_schedule_find(const contraction *c, const target *t) {
+static contraction_schedule search_for(const contraction *c, const target *t) {
   contraction_schedule best;
   search q = {.c = c, .target = t, .found = &best, .most = 1, .alike = 1};
   consider_all(&q);
   ensure(q.count == 1);
   return best;
+}
+
+contraction_schedule contraction_schedule_find(const contraction *c, const target *t) {
+  return t->memory ? schedule_remembered(t->memory, c, t, search_for) : search_for(c, t);
 }
 
 int contraction_schedules(const contraction *c, const target *t, int most, contraction_schedule *found) {

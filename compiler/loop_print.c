@@ -42,7 +42,7 @@ static char *as_word(arena *a, const char *text) {
 static const char *define(printer *p, const void *item, const char *wanted) {
   char *word = p->numbered ? arena_printf(p->arena, "_%d", p->count) : as_word(p->arena, wanted);
   char *text = word;
-  for (int n = 2; is_taken(p, text); n++) text = arena_printf(p->arena, "%s_%d", word, n);
+  for (int n = 2; !p->numbered && is_taken(p, text); n++) text = arena_printf(p->arena, "%s_%d", word, n);
   arena_push(p->arena, p->names, p->count) = (name){item, text};
   return text;
 }

@@ -19,10 +19,10 @@ static const char *const flags_v4[] = {"-march=x86-64-v4", "-mtune=icelake-serve
 /* The levels of the x86-64 psABI, lowest first. Caches are those of common server cores, on the
  * small side. */
 static const target levels[] = {
-    {"x86-64", 16, 16, false, 32 << 10, 512 << 10, macros_v1, flags_v1, NULL},
-    {"x86-64-v2", 16, 16, false, 32 << 10, 512 << 10, macros_v2, flags_v2, NULL},
-    {"x86-64-v3", 32, 16, true, 32 << 10, 512 << 10, macros_v3, flags_v3, NULL},
-    {"x86-64-v4", 64, 32, true, 32 << 10, 1 << 20, macros_v4, flags_v4, NULL},
+    {"x86-64", 16, 16, false, 32 << 10, 512 << 10, macros_v1, flags_v1, NULL, NULL},
+    {"x86-64-v2", 16, 16, false, 32 << 10, 512 << 10, macros_v2, flags_v2, NULL, NULL},
+    {"x86-64-v3", 32, 16, true, 32 << 10, 512 << 10, macros_v3, flags_v3, NULL, NULL},
+    {"x86-64-v4", 64, 32, true, 32 << 10, 1 << 20, macros_v4, flags_v4, NULL, NULL},
 };
 
 /* The highest level that this processor, and the system's saving of registers, supports. */

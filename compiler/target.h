@@ -8,6 +8,7 @@
 #include "arena.h"
 
 typedef struct schedule_choices schedule_choices; /* contraction.h */
+typedef struct schedule_memory schedule_memory;
 
 typedef struct target {
   const char *cpu;          /* as resolved: what -march gets, "x86-64-v3" */
@@ -18,6 +19,7 @@ typedef struct target {
   const char *const *macros; /* that the compiler must define for it: "__AVX2__"; ends with NULL */
   const char *const *flags;  /* for cc: "-march=x86-64-v3"; ends with NULL */
   const schedule_choices *choices; /* of schedules, that were measured; NULL: none were */
+  schedule_memory *memory;         /* of schedules that were found; NULL: each is searched for */
 } target;
 
 /* "x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4", "native" (resolved to one of these by asking

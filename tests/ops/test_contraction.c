@@ -157,6 +157,29 @@ static void test_cheapest(void **state) {
   assert_true(compared > 100);
 }
 
+/* A target's memory gives what a search finds, also where two contractions have one text, which rounds. */
+static void test_memory(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  const target *t = target_find(a, "x86-64-v3");
+  target remembering = *t;
+  remembering.memory = schedule_memory_new(a);
+  contraction_case cases[8];
+  for (int i = 0; i < 8; i++) {
+    const node *n = random_contraction(a, (uint64_t)(i / 2), OP_DOT, DTYPE_F32, 10000);
+    cases[i] = *contraction_case_of_schedule(a, n, t, LAYOUT_DENSE, LAYOUT_DENSE, 1, 0);
+    cases[i].contraction.epilogue_elements = i % 2 ? 2.00001 : 2;
+  }
+  for (int turn = 0; turn < 16; turn++) {
+    const contraction *c = &cases[turn % 8].contraction;
+    const contraction_schedule found = contraction_schedule_find(c, t),
+                               remembered = contraction_schedule_find(c, &remembering);
+    assert_true(found.cycles == remembered.cycles);
+    assert_string_equal(contraction_choice_text(a, c, &found), contraction_choice_text(a, c, &remembered));
+  }
+  arena_free(a);
+}
+
 /* A product m x k by k x n, or a convolution where x is given, with padding 1. */
 typedef struct large_shape {
   int64_t m, n, k, x[4], w[4];
@@ -550,7 +573,7 @@ int main(void) {
       cmocka_unit_test(test_streams_by_interpreter),
       cmocka_unit_test(test_blocks_of_the_second),
       cmocka_unit_test(test_infinity_beyond_window), cmocka_unit_test(test_compiled),
-      cmocka_unit_test(test_cheapest),
+      cmocka_unit_test(test_cheapest), cmocka_unit_test(test_memory),
       cmocka_unit_test(test_epilogues_lie_along_the_result),
       cmocka_unit_test(test_gates_lie_along_the_result),
       cmocka_unit_test(test_wide_rows_are_packed_beyond),
