@@ -1,18 +1,34 @@
 #include "batch_turns.h"
 
+#include <stdlib.h>
+
 #include "build.h"
 #include "op.h"
 #include "rewrite.h"
 
-/* Two products of a batch and what lies between: `inside` are the nodes that `last` reads and nothing else. The first
- * `batch` axes of them all are the batch's. */
-typedef struct chain {
+/* Of a graph, for all its chains. */
+typedef struct finder {
   const graph *from;
+  const int *uses;
+  int *mark;  /* by node: the last product of the chain that it was found in latest; or -1 */
+  int *own;   /* by node: how often a chain reads it; 0 between chains */
+  bool *free; /* by node: it is made of constants alone, and cheap */
+} finder;
+
+/* Two products of a batch and what lies between: `nodes` are those that `last` reads and nothing else. The first `batch`
+ * axes of them all are the batch's. */
+typedef struct chain {
+  const finder *finder;
   const node *last;
   int batch;
   int64_t turns;
-  bool *inside;
+  const node **nodes; /* in the graph's order, and behind them the last product */
+  int count;
 } chain;
+
+enum { MOST_NODES = 1000 };
+
+static bool is_inside(const chain *c, const node *n) { return c->finder->mark[n->id] == c->last->id; }
 
 /* How a node of a chain reads a value: axis places[i] of it is the batch's axis i, -1: it has none; `rest` are its others. */
 typedef struct reading {
@@ -88,29 +104,32 @@ static bool reads_part(const chain *c, const node *n, int operand) {
 }
 
 static void gather(chain *c, const node *n) {
-  if (c->inside[n->id] || !may_be_inside(c, n)) return;
-  c->inside[n->id] = true;
+  if (c->count == MOST_NODES || is_inside(c, n) || !may_be_inside(c, n)) return;
+  c->finder->mark[n->id] = c->last->id;
+  arena_push(c->finder->from->arena, c->nodes, c->count) = n;
   for (int i = 0; n->op != OP_DOT && i < n->operand_count; i++)
     if (reads_part(c, n, i)) gather(c, n->operands[i]);
 }
 
-static bool reads(const chain *c, const node *n) { return c->inside[n->id] || n == c->last; }
-
-/* True where nothing else reads what is inside, and that no more than parts of it; constants are repeated twice as well. */
-static bool is_closed(const chain *c, const int *uses) {
-  const graph *g = c->from;
-  int *own = arena_array_of(g->arena, g->node_count, int);
-  for (int id = 0; id < g->node_count; id++)
-    for (int i = 0; reads(c, g->nodes[id]) && i < g->nodes[id]->operand_count; i++) {
-      const int operand = g->nodes[id]->operands[i]->id;
-      own[operand]++;
-      if (c->inside[operand] && !reads_part(c, g->nodes[id], i)) return false;
+/* True where nothing else reads what is inside, and the chain itself no more than a part of it in each turn. What repeats
+ * something from outside may be read elsewhere, since a turn repeats it anew. */
+static bool is_closed(const chain *c) {
+  const finder *f = c->finder;
+  bool closed = true;
+  for (int k = 0; k <= c->count; k++)
+    for (int i = 0; i < c->nodes[k]->operand_count; i++) {
+      const node *operand = c->nodes[k]->operands[i];
+      f->own[operand->id]++;
+      closed = closed && (!is_inside(c, operand) || reads_part(c, c->nodes[k], i));
     }
-  for (int id = 0; id < g->node_count; id++) {
-    const node *n = g->nodes[id];
-    if (c->inside[id] && own[id] < uses[id] && (n->op != OP_BROADCAST || c->inside[n->operands[0]->id])) return false;
+  for (int k = 0; k < c->count; k++) {
+    const node *n = c->nodes[k];
+    const bool repeats = n->op == OP_BROADCAST && !is_inside(c, n->operands[0]);
+    closed = closed && (f->own[n->id] == f->uses[n->id] || repeats);
   }
-  return true;
+  for (int k = 0; k <= c->count; k++)
+    for (int i = 0; i < c->nodes[k]->operand_count; i++) f->own[c->nodes[k]->operands[i]->id] = 0;
+  return closed;
 }
 
 static double multiplications(const node *dot) {
@@ -123,27 +142,44 @@ static double multiplications(const node *dot) {
 
 static bool is_worthwhile(const chain *c, const batch_turns_limits *least) {
   double bytes = 0, work = 0, rows = (double)type_bytes(&c->last->type);
-  for (int id = 0; id < c->from->node_count; id++) {
-    const node *n = c->from->nodes[id];
-    if (!c->inside[id] || n->op != OP_DOT) continue;
+  for (int k = 0; k <= c->count; k++) {
+    const node *n = c->nodes[k];
+    if (n->op != OP_DOT) continue;
+    for (int i = 0; i < 2; i++)
+      if (!is_inside(c, n->operands[i])) rows += (double)type_bytes(&n->operands[i]->type);
+    if (n == c->last) continue;
     bytes += (double)type_bytes(&n->type);
     work += multiplications(n);
-    for (int i = 0; i < 2; i++) rows += (double)type_bytes(&n->operands[i]->type);
   }
-  for (int i = 0; i < 2; i++)
-    if (!c->inside[c->last->operands[i]->id]) rows += (double)type_bytes(&c->last->operands[i]->type);
   return bytes > 0 && bytes >= least->bytes && work >= least->work * (double)c->turns && bytes >= least->saved * rows;
 }
 
+static int by_id(const void *x, const void *y) {
+  const node *const *a = x, *const *b = y;
+  return ((*a)->id > (*b)->id) - ((*a)->id < (*b)->id);
+}
+
 /* A chain that ends with the product; false where there is none. */
-static bool find_chain(const graph *g, const int *uses, const node *last, const batch_turns_limits *least, chain *c) {
+static bool find_chain(const finder *f, const node *last, const batch_turns_limits *least, chain *c) {
   if (last->op != OP_DOT || batch_count(last) == 0 || !is_fixed(&last->type)) return false;
-  *c = (chain){.from = g, .last = last, .batch = batch_count(last), .turns = 1};
+  *c = (chain){.finder = f, .last = last, .batch = batch_count(last), .turns = 1};
   for (int i = 0; i < c->batch; i++) c->turns *= last->type.dims[i].maximum;
-  c->inside = arena_array_of(g->arena, g->node_count, bool);
-  for (int i = 0; i < 2; i++)
+  for (int i = 0; i < 2 && c->turns > 1; i++)
     if (reads_part(c, last, i)) gather(c, last->operands[i]);
-  return c->turns > 1 && is_worthwhile(c, least) && is_closed(c, uses);
+  if (c->count == 0 || c->count == MOST_NODES) return false;
+  qsort(c->nodes, (size_t)c->count, sizeof *c->nodes, by_id);
+  int end = c->count;
+  arena_push(f->from->arena, c->nodes, end) = last;
+  return is_worthwhile(c, least) && is_closed(c);
+}
+
+/* What a turn makes for itself, of constants only. */
+static void find_free(const finder *f) {
+  for (int id = 0; id < f->from->node_count; id++) {
+    const node *n = f->from->nodes[id];
+    f->free[id] = n->op == OP_CONSTANT || n->op == OP_IOTA || n->op == OP_MAP || n->op == OP_CAST || n->op == OP_BROADCAST;
+    for (int i = 0; i < n->operand_count; i++) f->free[id] = f->free[id] && f->free[n->operands[i]->id];
+  }
 }
 
 /* ---- building ---------------------------------------------------------------------------------- */
@@ -153,7 +189,7 @@ typedef struct builder {
   const chain *chain;
   graph *to, *body;
   node *const *now;  /* what stands in `to` for nodes of the old graph */
-  node **parts;      /* what stands in the body for nodes inside; NULL: nothing yet */
+  node **parts;      /* what stands in the body for nodes inside, and for those made of constants; NULL: nothing yet */
   reading *leaves;   /* what is read from outside: first in parts, then the same in all turns */
   node **inputs;     /* of the body, for the leaves */
   int leaf_count, sequence_count;
@@ -165,19 +201,11 @@ static bool is_whole(const chain *c, const reading *r) {
   return true;
 }
 
-/* A value that the body makes for itself, of constants only. */
-static bool is_free(const node *n) {
-  if (n->op == OP_CONSTANT || n->op == OP_IOTA) return true;
-  if (n->op != OP_MAP && n->op != OP_CAST && n->op != OP_BROADCAST) return false;
-  for (int i = 0; i < n->operand_count; i++)
-    if (!is_free(n->operands[i])) return false;
-  return true;
-}
-
 static node *copy_free(builder *b, const node *n) {
+  if (b->parts[n->id]) return b->parts[n->id];
   node **operands = arena_array_of(b->body->arena, n->operand_count, node *);
   for (int i = 0; i < n->operand_count; i++) operands[i] = copy_free(b, n->operands[i]);
-  return build_like(b->body, n, operands);
+  return b->parts[n->id] = build_like(b->body, n, operands);
 }
 
 static bool same_reading(const chain *c, const reading *x, const reading *y) {
@@ -195,14 +223,12 @@ static int leaf_of(const builder *b, const reading *r) {
 /* Lists the leaves that have, or have not, a part for each turn. */
 static void list_leaves(builder *b, bool whole) {
   const chain *c = b->chain;
-  for (int id = 0; id < c->from->node_count; id++) {
-    const node *n = c->from->nodes[id];
-    for (int i = 0; reads(c, n) && i < n->operand_count; i++) {
-      const reading r = reading_of(c, n, i);
-      if (c->inside[r.value->id] || is_whole(c, &r) != whole || (whole && is_free(r.value))) continue;
+  for (int k = 0; k <= c->count; k++)
+    for (int i = 0; i < c->nodes[k]->operand_count; i++) {
+      const reading r = reading_of(c, c->nodes[k], i);
+      if (is_inside(c, r.value) || is_whole(c, &r) != whole || (whole && c->finder->free[r.value->id])) continue;
       if (leaf_of(b, &r) == b->leaf_count) arena_push(b->to->arena, b->leaves, b->leaf_count) = r;
     }
-  }
 }
 
 static tensor_type rest_type(const reading *r) {
@@ -238,8 +264,8 @@ static node *in_turns(const builder *b, const reading *r) {
 /* What stands in the body for an operand. */
 static node *part_of(builder *b, const node *n, int operand) {
   const reading r = reading_of(b->chain, n, operand);
-  if (b->chain->inside[r.value->id]) return b->parts[r.value->id];
-  if (is_whole(b->chain, &r) && is_free(r.value)) return copy_free(b, r.value);
+  if (is_inside(b->chain, r.value)) return b->parts[r.value->id];
+  if (is_whole(b->chain, &r) && b->chain->finder->free[r.value->id]) return copy_free(b, r.value);
   return b->inputs[leaf_of(b, &r)];
 }
 
@@ -305,15 +331,14 @@ static graph *turn_of(builder *b) {
     const tensor_type type = rest_type(&b->leaves[i]);
     b->inputs[i] = graph_add_input(b->body, arena_printf(b->body->arena, "x%d", i), &type);
   }
-  for (int id = 0; id < c->from->node_count; id++)
-    if (c->inside[id]) b->parts[id] = part(b, c->from->nodes[id]);
+  for (int k = 0; k < c->count; k++) b->parts[c->nodes[k]->id] = part(b, c->nodes[k]);
   graph_add_output(b->body, "y", part(b, c->last));
   return rewrite_graph(b->body, NULL);
 }
 
 /* The last product, from a loop. */
 static node *build_turns(graph *to, const chain *c, node *const *now) {
-  builder b = {.chain = c, .to = to, .now = now, .parts = arena_array_of(to->arena, c->from->node_count, node *)};
+  builder b = {.chain = c, .to = to, .now = now, .parts = arena_array_of(to->arena, c->finder->from->node_count, node *)};
   list_leaves(&b, false);
   b.sequence_count = b.leaf_count;
   list_leaves(&b, true);
@@ -328,15 +353,18 @@ static node *build_turns(graph *to, const chain *c, node *const *now) {
 }
 
 graph *batch_turns(const graph *g, const batch_turns_limits *least) {
-  const int *uses = graph_uses(g, g->arena);
+  const finder f = {.from = g, .uses = graph_uses(g, g->arena), .mark = arena_array_of(g->arena, g->node_count, int),
+                    .own = arena_array_of(g->arena, g->node_count, int), .free = arena_array_of(g->arena, g->node_count, bool)};
+  for (int id = 0; id < g->node_count; id++) f.mark[id] = -1;
+  find_free(&f);
   graph *to = graph_new(g->arena, NULL, g->name);
   node **now = arena_array_of(g->arena, g->node_count, node *);
   for (int i = 0; i < g->input_count; i++) now[g->inputs[i].node->id] = build_like(to, g->inputs[i].node, NULL);
   for (int id = 0; id < g->node_count; id++) {
     const node *n = g->nodes[id];
     chain c;
-    if (now[id] || !uses[id]) continue;
-    if (find_chain(g, uses, n, least, &c)) {
+    if (now[id] || !f.uses[id]) continue;
+    if (find_chain(&f, n, least, &c)) {
       now[id] = build_turns(to, &c, now);
       continue;
     }

@@ -94,6 +94,18 @@ static void limits_hold(void **state) {
   assert_int_equal(loops_after(text, &(batch_turns_limits){bytes, work, saved * 1.01}), 0);
 }
 
+/* What turns make for themselves they make once, however often it is used: by way of forty squares there are 2^40 ways. */
+static void shared_constants(void **state) {
+  (void)state;
+  enum { SQUARES = 40 };
+  arena *a = arena_new();
+  const char *text = "x0 = 1 - f32(iota[5]()) * 0.0001\n";
+  for (int i = 0; i < SQUARES; i++) text = arena_printf(a, "%s  x%d = x%d * x%d\n", text, i + 1, i, i);
+  expect_loops(arena_printf(a, "entry e(q: f32[3, 4, 2], k: f32[3, 5, 2], v: f32[3, 5, 2]) -> (y) {\n  %s"
+                               "  y = (q @ k.T + x%d) @ v\n}\n", text, SQUARES), 1);
+  arena_free(a);
+}
+
 /* A thousand places for two heads. */
 static void long_attention_is_compiled_so(void **state) {
   (void)state;
@@ -109,6 +121,6 @@ static void long_attention_is_compiled_so(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(attention_runs_in_turns), cmocka_unit_test(readings), cmocka_unit_test(others_stay),
-      cmocka_unit_test(limits_hold), cmocka_unit_test(long_attention_is_compiled_so)};
+      cmocka_unit_test(limits_hold), cmocka_unit_test(shared_constants), cmocka_unit_test(long_attention_is_compiled_so)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
