@@ -199,8 +199,8 @@ void contraction_emit_packing(arena *a, const contraction *c, const contraction_
 const char *contraction_schedule_text(arena *a, const contraction *c,
                                       const contraction_schedule *s);
 
-/* All that the search for a schedule depends on beside the target, in one line; different for different
- * contractions. */
+/* All that the search for a schedule depends on beside the target, in one line; estimates of what elements and the epilogue
+ * take are rounded. */
 const char *contraction_text(arena *a, const contraction *c);
 
 /* What of a schedule the search chooses, in one line: all else follows from it (contraction_schedule_complete). */

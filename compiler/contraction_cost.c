@@ -28,6 +28,13 @@ double contraction_operand_bytes(const contraction *c, int operand) {
   return bytes;
 }
 
+double contraction_bytes_of_one(const contraction *c, int operand) {
+  double bytes = contraction_operand_bytes(c, operand);
+  for (int a = 0; a < c->axis_count; a++)
+    if (contraction_shared(c, a) && !c->axes[a].reduced) bytes /= (double)c->axes[a].extent;
+  return bytes;
+}
+
 /* The mean number of units of a tile along an output axis. */
 static double mean_tile(const contraction *c, const contraction_schedule *s, int axis) {
   return (double)contraction_units(c, s, axis) / (double)contraction_cut_of(c, s, axis).tiles;
@@ -156,6 +163,7 @@ static bool output_collides(const contraction *c, const contraction_schedule *s)
 /* Cache lines of which a step reads elements one by one; 0 where the next steps read the same ones. */
 static double lines_of_elements(const contraction *c, const contraction_schedule *s, int operand) {
   const int64_t size = (int64_t)dtype_size(c->element);
+  if (c->operands[operand].element) return 0; /* they are computed */
   double lines = 1;
   for (int a = 0; a < c->axis_count; a++) {
     int64_t bytes = llabs(contraction_stride(&c->operands[operand], a)) * size;
@@ -219,9 +227,12 @@ static double new_lines(const contraction *c, const contraction_schedule *s, int
   return lines * part;
 }
 
-/* True where not all of an operand stays in the second cache. */
+/* So many bytes at most stay in the second cache while others go through it. */
+static double near_bytes(const target *t) { return 0.75 * (double)t->l2_bytes; }
+
+/* True where not all of an operand stays in the second cache from one run to the next. */
 static bool lies_beyond(const contraction *c, int operand, const target *t) {
-  return contraction_operand_bytes(c, operand) > 0.75 * (double)t->l2_bytes;
+  return contraction_operand_bytes(c, operand) > near_bytes(t);
 }
 
 /* The part of a line that a tile leaves of a vector operand's lines to its neighbour. */
@@ -234,7 +245,7 @@ static double left_of_line(const contraction *c, const contraction_schedule *s, 
 /* Cycles that a step waits for lines that come from beyond again, where all of an operand does not stay in the second
  * cache: the operand that comes second is read again for each tile of the first, and of that one what tiles leave of lines. */
 static double beyond_cycles(const contraction *c, const contraction_schedule *s, int operand, const target *t) {
-  if (!contraction_reads_directly(s, operand) || !lies_beyond(c, operand, t)) return 0;
+  if (!contraction_reads_directly(s, operand) || contraction_bytes_of_one(c, operand) <= near_bytes(t)) return 0;
   if (operand == s->first) return left_of_line(c, s, operand) * beyond_load_cycles;
   if (contraction_in_blocks(c, s) && contraction_reads_directly(s, s->first)) return 0;
   return read_again(c, s, operand) ? new_lines(c, s, operand) * beyond_load_cycles : 0;
@@ -257,8 +268,10 @@ static double far_cycles(const contraction *c, const contraction_schedule *s, in
   bool again = read_again(c, s, operand), alike = c->operands[operand].runs_alike > 1;
   if (!vectors && contraction_reads_directly(s, operand)) return far_element_cycles(c, s, operand, t);
   if (!vectors || s->copied[operand]) return 0;
-  if (reach(c, s, operand) <= (double)t->l1_bytes / 2)
-    return again && contraction_reads_directly(s, operand) && steps_collide(c, s, operand) ? positions(c, s, operand) * colliding_load_cycles : 0;
+  if (reach(c, s, operand) <= (double)t->l1_bytes / 2) {
+    const bool collide = again && contraction_reads_directly(s, operand) && steps_collide(c, s, operand);
+    return collide ? positions(c, s, operand) * colliding_load_cycles : 0;
+  }
   if (s->packed[operand]) return again ? positions(c, s, operand) * far_panel_cycles : 0;
   if (again || (alike && !reads_wide_rows(c, s))) return positions(c, s, operand) * far_load_cycles;
   return alike && lies_beyond(c, operand, t) ? positions(c, s, operand) * far_row_cycles : 0;

@@ -24,8 +24,9 @@ double contraction_copy_cycles(const contraction *c, const contraction_schedule 
 /* The arrival of its cache lines there, from where so many are likely to lie. */
 double contraction_arrival_cycles(const contraction *c, int operand, const target *t);
 
-/* Bytes of all of an operand. */
+/* Bytes of all of an operand, and for one index along the axes that both have in the output. */
 double contraction_operand_bytes(const contraction *c, int operand);
+double contraction_bytes_of_one(const contraction *c, int operand);
 
 /* Spans of the second operand's panels, packed for one run, of which one takes half of the second cache for a block of
  * the reduced axes. */

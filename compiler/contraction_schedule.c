@@ -157,7 +157,7 @@ static void block_stream(const contraction *c, contraction_schedule *s, int oper
  * the second cache. */
 static void block_second(const contraction *c, contraction_schedule *s, const target *t) {
   const int second = 1 - s->first, axis = axis_to_block(c, s, second, false);
-  const double most = (double)t->l2_bytes / 2, bytes = contraction_operand_bytes(c, second);
+  const double most = (double)t->l2_bytes / 2, bytes = contraction_bytes_of_one(c, second);
   if (axis < 0 || s->block[axis] || bytes <= 2 * most || !contraction_reads_directly(s, 0) || !contraction_reads_directly(s, 1)) return;
   const int64_t unit = block_unit(s, axis), units = c->axes[axis].extent / unit, size = (int64_t)((double)units * most / bytes);
   if (size >= 1 && units * unit == c->axes[axis].extent) s->block[axis] = even_size(units, size) * unit;

@@ -15,7 +15,8 @@ extern "C" {
 /* A pool of count threads, the caller's among them; 0 means one per core that the process may use.
  * Task i of calls of as many tasks goes to the same thread, unless that one is late and another has nothing else to do. A
  * call from inside a task, or while another thread uses the pool, runs on the calling thread. Waiting threads spin for at
- * most a millisecond, then sleep. NULL when the threads cannot be made (errno says why). */
+ * most a millisecond, then sleep, and while they do their affinity lacks the core of who called last: who sets affinities
+ * does so before. A forked process needs a pool of its own. NULL when the threads cannot be made (errno says why). */
 dnn_threads *dnn_threads_new(int count);
 
 /* Ends the pool's threads; no call may be under way. NULL is allowed. */

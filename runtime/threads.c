@@ -131,20 +131,21 @@ static int64_t run_units(pool *p, int index) {
   return count;
 }
 
-/* Takes the caller's core from those that this worker may run on, if others are left; gives what it could run on before. */
-static bool avoid_caller(const pool *p, cpu_set_t *before, cpu_set_t *now) {
+/* Takes the caller's core from those that this worker may run on, if others are left. */
+static bool avoid_caller(const pool *p, cpu_set_t *before, cpu_set_t *avoiding) {
   const int core = atomic_load_explicit(&p->caller_core, memory_order_relaxed);
   if (p->spin == CROWDED_SPIN_NANOSECONDS || core < 0 || core >= CPU_SETSIZE) return false;
   if (sched_getaffinity(0, sizeof *before, before) != 0 || !CPU_ISSET((size_t)core, before)) return false;
-  *now = *before;
-  CPU_CLR((size_t)core, now);
-  return CPU_COUNT(now) > 0 && sched_setaffinity(0, sizeof *now, now) == 0;
+  *avoiding = *before;
+  CPU_CLR((size_t)core, avoiding);
+  return CPU_COUNT(avoiding) > 0 && sched_setaffinity(0, sizeof *avoiding, avoiding) == 0;
 }
 
 /* Undoes that, unless somebody else has changed it meanwhile. */
 static void avoid_none(const cpu_set_t *before, const cpu_set_t *avoiding) {
-  cpu_set_t now;
-  if (sched_getaffinity(0, sizeof now, &now) == 0 && CPU_EQUAL(&now, avoiding)) sched_setaffinity(0, sizeof *before, before);
+  cpu_set_t present;
+  if (sched_getaffinity(0, sizeof present, &present) == 0 && CPU_EQUAL(&present, avoiding))
+    sched_setaffinity(0, sizeof *before, before);
 }
 
 /* Moves a worker from the core of its caller to another one; later it may come back. */
