@@ -96,6 +96,7 @@ class Machine:
         cores = sorted(os.sched_getaffinity(0))
         if len(cores) < threads:
             raise SystemExit(f"bench: {threads} threads need as many cores, and this process may use {len(cores)}")
+        self.all_cores = cores
         os.sched_setaffinity(0, cores[:threads])
         self.count = threads
         self.threads = library.dnn_threads_new(threads)
