@@ -176,6 +176,12 @@ void nest_store_strided(nest *k);
  * elements that lie at most a few vectors apart; 0 where they are loaded one by one. */
 int nest_pieces(const nest *k, const index_expr *x, int v, int lanes);
 
+/* ---- lines (lower_fetch.c) -------------------------------------------------------------------- */
+
+/* Asks for the lines that inputs from beyond the second cache are read from at `count` more of a variable, as vectors, where these
+ * lie far apart. */
+void nest_fetch_ahead(nest *k, int variable, int64_t count);
+
 /* ---- reductions (lower_reduce.c) ------------------------------------------------------------- */
 
 /* One pass over the inner axes: all reductions of a level. */

@@ -117,8 +117,16 @@ static void step(nest *k, accumulator *c) {
 }
 
 /* Outputs are stored after all that is read here was read. */
+/* Vectors of columns come from one row after the other. */
+static void fetch_rows_ahead(nest *k) {
+  enum { ROWS = 64 };
+  const int rank = k->group->inner_rank;
+  if (rank > 0 && k->lanes > 1 && !k->unrolled && !vectors_along_row(k)) nest_fetch_ahead(k, k->inner_order[rank - 1], ROWS);
+}
+
 static void step_all(nest *k, void *context) {
   pass *p = context;
+  if (p->level == 0) fetch_rows_ahead(k);
   for (int i = 0; i < p->count; i++)
     if (p->accumulators[i].shared < 0) step(k, &p->accumulators[i]);
   nest_store(k, p->level);

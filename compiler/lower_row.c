@@ -158,30 +158,11 @@ static void end_pass(nest *k) {
   for (int i = 0; i < k->row_count; i++) k->rows[i].filled = k->rows[i].filling;
 }
 
-/* True where the accesses of a row come from beyond the second cache, line by line, so that the next row's can be asked
- * for: `step` elements further on. */
-static bool comes_from_afar(const nest *k, const group_access *access, int64_t *step) {
-  enum { HALF_LINE = 32 };
-  const int row = k->outer_order[k->group->outer_rank - 1];
-  const int64_t size = (int64_t)dtype_size(access->node->type.element);
-  int64_t along;
-  return !access->store && !access->guarded && index_linear(access->position, k->vector_axis, &along) && along == 1 &&
-         k->lanes * size >= HALF_LINE && index_linear(access->position, row, step) && *step != 0 &&
-         type_elements(&access->node->type) * size > k->lowering->target->l2_bytes;
-}
-
 /* The last pass over a row finds it in the caches: meanwhile lines of the next row may arrive, for which the first pass would
  * wait. */
 static void fetch_next_row(nest *k) {
-  const group *g = k->group;
-  int64_t step;
-  if (g->outer_rank == 0 || k->vector_axis < 0 || !nest_is_inner(k, k->vector_axis)) return;
-  for (int i = 0; i < g->access_count; i++) {
-    const group_access *access = &g->accesses[i];
-    if (!comes_from_afar(k, access, &step)) continue;
-    const loop_expr *at = loop_add(k->arena, index_loop(k->arena, access->position, k->variables), loop_int(k->arena, step));
-    loop_fetch(k->arena, nest_block(k), 2, nest_input(k, access->node), &at);
-  }
+  const int rank = k->group->outer_rank;
+  if (rank > 0 && k->vector_axis >= 0 && nest_is_inner(k, k->vector_axis)) nest_fetch_ahead(k, k->outer_order[rank - 1], 1);
 }
 
 static void store_row(nest *k, void *context) {

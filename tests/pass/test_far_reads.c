@@ -1,5 +1,5 @@
-/* What comes from beyond the second cache is asked for in time: the next row in the last pass over a row, and what an epilogue reads
- * before its tile of the product is formed. */
+/* What comes from beyond the second cache is asked for in time: the next row in the last pass over a row, rows of columns
+ * that are summed, and what an epilogue reads before its tile of the product is formed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,6 +40,14 @@ static void far_rows_are_fetched(void **state) {
   assert_int_equal(fetches_of("entry f(x: f32[8192, 768]) { %1 = sum %0 axes=[1]: f32[8192] return y = %1 }"), 0);
 }
 
+/* Columns are summed a vector at a time, row after row. */
+static void far_columns_are_fetched(void **state) {
+  (void)state;
+  assert_int_equal(fetches_of("entry f(x: f32[8192, 768]) { %1 = sum %0 axes=[0]: f32[768] return y = %1 }"), 1);
+  assert_int_equal(fetches_of("entry f(x: f32[128, 768]) { %1 = sum %0 axes=[0]: f32[768] return y = %1 }"), 0);
+  assert_int_equal(fetches_of("entry f(x: f32[400000, 32]) { %1 = sum %0 axes=[0]: f32[32] return y = %1 }"), 0);
+}
+
 /* What all rows share stays in the caches. */
 static void shared_rows_are_not_fetched(void **state) {
   (void)state;
@@ -71,7 +79,8 @@ static void epilogues_are_fetched(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(far_rows_are_fetched), cmocka_unit_test(shared_rows_are_not_fetched),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(far_rows_are_fetched), cmocka_unit_test(far_columns_are_fetched),
+                                     cmocka_unit_test(shared_rows_are_not_fetched),
                                      cmocka_unit_test(epilogues_are_fetched)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
