@@ -29,7 +29,7 @@ typedef struct c_unit {
   const target *target;
   bool shares_kernels; /* with other sources of the same library: they are hidden, not static */
   writer types, helpers, kernels;
-  struct c_known *known; /* types and helpers that are defined */
+  c_known *known; /* types and helpers that are defined */
   int known_count;
 } c_unit;
 

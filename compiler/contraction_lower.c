@@ -92,11 +92,8 @@ static bool is_read_along(const group *g, const group_access *access) {
 static void fetch_point(walk *w) {
   nest *k = w->nest;
   const group *g = k->group;
-  for (int i = 0; i < g->access_count; i++) {
-    if (!is_read_along(g, &g->accesses[i])) continue;
-    const loop_expr *at = index_loop(k->arena, g->accesses[i].position, k->variables);
-    loop_fetch(k->arena, nest_block(k), 2, nest_input(k, g->accesses[i].node), &at);
-  }
+  for (int i = 0; i < g->access_count; i++)
+    if (is_read_along(g, &g->accesses[i])) nest_fetch(k, &g->accesses[i], 0);
 }
 
 static void walk_from(walk *w, int depth) {

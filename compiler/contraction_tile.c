@@ -480,9 +480,9 @@ static void end_sums(tile *t, loop_block *block) {
 /* Asks for what the epilogue will read, while the sums are formed. */
 static void ask_ahead(const tile *t, loop_block *block) {
   const contraction_nest *n = t->nest;
+  if (!n->contraction->epilogue_ahead) return;
   const contraction_sums sums = sums_of(t);
   const loop_expr *complete = in_last_pass(n);
-  if (!n->contraction->epilogue_ahead) return;
   n->contraction->epilogue_ahead(n->contraction->epilogue_context, &sums,
                                  complete ? &loop_if(n->arena, block, complete)->body : block);
 }

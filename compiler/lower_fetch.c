@@ -14,14 +14,17 @@ static bool comes_from_afar(const nest *k, const group_access *access, int varia
          type_elements(&access->node->type) * size > k->lowering->target->l2_bytes;
 }
 
+void nest_fetch(nest *k, const group_access *access, int64_t further) {
+  const loop_expr *at = index_loop(k->arena, access->position, k->variables);
+  at = loop_add(k->arena, at, loop_int(k->arena, further));
+  loop_fetch(k->arena, nest_block(k), 2, nest_input(k, access->node), &at);
+}
+
 void nest_fetch_ahead(nest *k, int variable, int64_t count) {
   const group *g = k->group;
   int64_t step;
   for (int i = 0; i < g->access_count; i++) {
     const group_access *access = &g->accesses[i];
-    if (!comes_from_afar(k, access, variable, &step)) continue;
-    const loop_expr *at = index_loop(k->arena, access->position, k->variables);
-    at = loop_add(k->arena, at, loop_int(k->arena, count * step));
-    loop_fetch(k->arena, nest_block(k), 2, nest_input(k, access->node), &at);
+    if (comes_from_afar(k, access, variable, &step)) nest_fetch(k, access, count * step);
   }
 }

@@ -178,6 +178,9 @@ int nest_pieces(const nest *k, const index_expr *x, int v, int lanes);
 
 /* ---- lines (lower_fetch.c) -------------------------------------------------------------------- */
 
+/* Asks for the line that an access reads, so many elements further on, to come to the second cache. */
+void nest_fetch(nest *k, const group_access *access, int64_t further);
+
 /* Asks for the lines that inputs from beyond the second cache are read from at `count` more of a variable, as vectors, where these
  * lie far apart. */
 void nest_fetch_ahead(nest *k, int variable, int64_t count);

@@ -116,7 +116,6 @@ static void step(nest *k, accumulator *c) {
   write_register(k, places, copy, loop_select(k->arena, better, place, best_place));
 }
 
-/* Outputs are stored after all that is read here was read. */
 /* Vectors of columns come from one row after the other. */
 static void fetch_rows_ahead(nest *k) {
   enum { ROWS = 64 };
@@ -124,6 +123,7 @@ static void fetch_rows_ahead(nest *k) {
   if (rank > 0 && k->lanes > 1 && !k->unrolled && !vectors_along_row(k)) nest_fetch_ahead(k, k->inner_order[rank - 1], ROWS);
 }
 
+/* Outputs are stored after all that is read here was read. */
 static void step_all(nest *k, void *context) {
   pass *p = context;
   if (p->level == 0) fetch_rows_ahead(k);
