@@ -49,8 +49,7 @@ batch_list batch_numbers(const node *n, int position, int64_t first) {
 /* Room for the turns' axis; a bounded size is not that of two axes. */
 static bool has_room(const tensor_type *type, dim turns) {
   if (type->rank >= MAX_RANK) return false;
-  for (int i = 0; turns.symbol && i < type->rank; i++)
-    if (type->dims[i].symbol) return false;
+  if (turns.symbol && type_is_bounded(type)) return false;
   tensor_type all = batch_type(type, turns);
   return type_check(&all);
 }

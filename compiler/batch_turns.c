@@ -26,6 +26,7 @@ typedef struct chain {
   int count;
 } chain;
 
+/* Of a chain: attention has some thirty. */
 enum { MOST_NODES = 1000 };
 
 static bool is_inside(const chain *c, const node *n) { return c->finder->mark[n->id] == c->last->id; }
@@ -39,14 +40,8 @@ typedef struct reading {
 
 /* ---- finding ----------------------------------------------------------------------------------- */
 
-static bool is_fixed(const tensor_type *t) {
-  for (int i = 0; i < t->rank; i++)
-    if (t->dims[i].symbol) return false;
-  return true;
-}
-
 static bool has_batch(const chain *c, const node *n) {
-  if (n->type.rank < c->batch || !is_fixed(&n->type)) return false;
+  if (n->type.rank < c->batch || type_is_bounded(&n->type)) return false;
   for (int i = 0; i < c->batch; i++)
     if (!dim_equal(n->type.dims[i], c->last->type.dims[i])) return false;
   return true;
@@ -72,14 +67,13 @@ static int batch_count(const node *dot) {
   return count;
 }
 
+/* Elements of the result from those at the same place of operands that are shaped as it is. */
+static bool is_pointwise(const node *n) { return n->op == OP_MAP || n->op == OP_CAST; }
+
 static bool may_be_inside(const chain *c, const node *n) {
   if (!has_batch(c, n)) return false;
-  switch (n->op) {
-  case OP_MAP: case OP_CAST: case OP_BROADCAST: return true;
-  case OP_SUM: case OP_MAX: case OP_MIN: return spares_batch(c, n);
-  case OP_DOT: return batch_count(n) == c->batch;
-  default: return false;
-  }
+  if (op_has(n->op, REDUCTION)) return spares_batch(c, n);
+  return n->op == OP_DOT ? batch_count(n) == c->batch : is_pointwise(n) || n->op == OP_BROADCAST;
 }
 
 static reading reading_of(const chain *c, const node *n, int operand) {
@@ -132,14 +126,6 @@ static bool is_closed(const chain *c) {
   return closed;
 }
 
-static double multiplications(const node *dot) {
-  int count;
-  const int64_t *axes = node_ints(dot, 2, &count);
-  double product = (double)type_elements(&dot->type);
-  for (int i = 0; i < count; i++) product *= (double)dot->operands[0]->type.dims[axes[i]].maximum;
-  return product;
-}
-
 static bool is_worthwhile(const chain *c, const batch_turns_limits *least) {
   double bytes = 0, work = 0, rows = (double)type_bytes(&c->last->type);
   for (int k = 0; k <= c->count; k++) {
@@ -149,7 +135,7 @@ static bool is_worthwhile(const chain *c, const batch_turns_limits *least) {
       if (!is_inside(c, n->operands[i])) rows += (double)type_bytes(&n->operands[i]->type);
     if (n == c->last) continue;
     bytes += (double)type_bytes(&n->type);
-    work += multiplications(n);
+    work += (double)op_definitions[OP_DOT]->operations(n) / 2; /* each with an addition */
   }
   return bytes > 0 && bytes >= least->bytes && work >= least->work * (double)c->turns && bytes >= least->saved * rows;
 }
@@ -161,7 +147,7 @@ static int by_id(const void *x, const void *y) {
 
 /* A chain that ends with the product; false where there is none. */
 static bool find_chain(const finder *f, const node *last, const batch_turns_limits *least, chain *c) {
-  if (last->op != OP_DOT || batch_count(last) == 0 || !is_fixed(&last->type)) return false;
+  if (last->op != OP_DOT || batch_count(last) == 0 || type_is_bounded(&last->type)) return false;
   *c = (chain){.finder = f, .last = last, .batch = batch_count(last), .turns = 1};
   for (int i = 0; i < c->batch; i++) c->turns *= last->type.dims[i].maximum;
   for (int i = 0; i < 2 && c->turns > 1; i++)
@@ -177,7 +163,7 @@ static bool find_chain(const finder *f, const node *last, const batch_turns_limi
 static void find_free(const finder *f) {
   for (int id = 0; id < f->from->node_count; id++) {
     const node *n = f->from->nodes[id];
-    f->free[id] = n->op == OP_CONSTANT || n->op == OP_IOTA || n->op == OP_MAP || n->op == OP_CAST || n->op == OP_BROADCAST;
+    f->free[id] = n->op == OP_CONSTANT || n->op == OP_IOTA || is_pointwise(n) || n->op == OP_BROADCAST;
     for (int i = 0; i < n->operand_count; i++) f->free[id] = f->free[id] && f->free[n->operands[i]->id];
   }
 }
@@ -192,7 +178,7 @@ typedef struct builder {
   node **parts;      /* what stands in the body for nodes inside, and for those made of constants; NULL: nothing yet */
   reading *leaves;   /* what is read from outside: first in parts, then the same in all turns */
   node **inputs;     /* of the body, for the leaves */
-  int leaf_count, sequence_count;
+  int leaf_count;
 } builder;
 
 static bool is_whole(const chain *c, const reading *r) {
@@ -340,14 +326,14 @@ static graph *turn_of(builder *b) {
 static node *build_turns(graph *to, const chain *c, node *const *now) {
   builder b = {.chain = c, .to = to, .now = now, .parts = arena_array_of(to->arena, c->finder->from->node_count, node *)};
   list_leaves(&b, false);
-  b.sequence_count = b.leaf_count;
+  const int sequences = b.leaf_count;
   list_leaves(&b, true);
   b.inputs = arena_array_of(to->arena, b.leaf_count, node *);
   node **operands = arena_array_of(to->arena, b.leaf_count, node *);
   to->at = c->last->at;
   for (int i = 0; i < b.leaf_count; i++)
-    operands[i] = i < b.sequence_count ? in_turns(&b, &b.leaves[i]) : now[b.leaves[i].value->id];
-  const loop_shape shape = {.turns = c->turns, .sequences = b.sequence_count, .invariants = b.leaf_count - b.sequence_count,
+    operands[i] = i < sequences ? in_turns(&b, &b.leaves[i]) : now[b.leaves[i].value->id];
+  const loop_shape shape = {.turns = c->turns, .sequences = sequences, .invariants = b.leaf_count - sequences,
                             .body = turn_of(&b)};
   return build_reshape(to, build_result(to, build_loop(to, &shape, operands), 0), c->last->type.rank, c->last->type.dims);
 }
@@ -358,22 +344,13 @@ graph *batch_turns(const graph *g, const batch_turns_limits *least) {
   for (int id = 0; id < g->node_count; id++) f.mark[id] = -1;
   find_free(&f);
   graph *to = graph_new(g->arena, NULL, g->name);
-  node **now = arena_array_of(g->arena, g->node_count, node *);
-  for (int i = 0; i < g->input_count; i++) now[g->inputs[i].node->id] = build_like(to, g->inputs[i].node, NULL);
+  node **now = build_inputs_of(to, g);
   for (int id = 0; id < g->node_count; id++) {
     const node *n = g->nodes[id];
     chain c;
-    if (now[id] || !f.uses[id]) continue;
-    if (find_chain(&f, n, least, &c)) {
-      now[id] = build_turns(to, &c, now);
-      continue;
-    }
-    node **operands = arena_array_of(to->arena, n->operand_count, node *);
-    for (int i = 0; i < n->operand_count; i++) operands[i] = now[n->operands[i]->id];
-    now[id] = build_like(to, n, operands);
+    if (!now[id] && f.uses[id]) now[id] = find_chain(&f, n, least, &c) ? build_turns(to, &c, now) : build_copy(to, n, now);
   }
-  for (int i = 0; i < g->output_count; i++) graph_add_output(to, g->outputs[i].name, now[g->outputs[i].node->id]);
-  for (int i = 0; i < g->update_count; i++) graph_set_update(to, g->updates[i].name, now[g->updates[i].node->id]);
+  build_results_of(to, g, now);
   return rewrite_graph(to, NULL);
 }
 

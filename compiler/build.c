@@ -479,3 +479,20 @@ node *build_like(graph *g, const node *n, node *const *operands) {
   g->at = at;
   return copy;
 }
+
+node **build_inputs_of(graph *to, const graph *from) {
+  node **now = arena_array_of(to->arena, from->node_count, node *);
+  for (int i = 0; i < from->input_count; i++) now[from->inputs[i].node->id] = build_like(to, from->inputs[i].node, NULL);
+  return now;
+}
+
+node *build_copy(graph *to, const node *n, node *const *now) {
+  node **operands = arena_array_of(to->arena, n->operand_count, node *);
+  for (int i = 0; i < n->operand_count; i++) operands[i] = now[n->operands[i]->id];
+  return build_like(to, n, operands);
+}
+
+void build_results_of(graph *to, const graph *from, node *const *now) {
+  for (int i = 0; i < from->output_count; i++) graph_add_output(to, from->outputs[i].name, now[from->outputs[i].node->id]);
+  for (int i = 0; i < from->update_count; i++) graph_set_update(to, from->updates[i].name, now[from->updates[i].node->id]);
+}

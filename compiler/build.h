@@ -124,4 +124,10 @@ node *build_rule(graph *g, const graph *body, int argument_count, int operand_co
 /* A copy of node n in graph g over other operands (of the same types). */
 node *build_like(graph *g, const node *n, node *const *operands);
 
+/* A copy of a graph, part by part: its inputs, in an array by id of what stands for its nodes, one node more over what
+ * stands for its operands, and at the end its outputs and updates. */
+node **build_inputs_of(graph *to, const graph *from);
+node *build_copy(graph *to, const node *n, node *const *now);
+void build_results_of(graph *to, const graph *from, node *const *now);
+
 #endif

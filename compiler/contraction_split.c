@@ -21,12 +21,6 @@ static int64_t parts_of(int64_t results, double depth, int64_t extent) {
   return 1;
 }
 
-static bool has_symbol(const tensor_type *t) {
-  for (int i = 0; i < t->rank; i++)
-    if (t->dims[i].symbol) return true;
-  return false;
-}
-
 /* x with axis `axis` cut into [parts, extent / parts], of which the first comes to the front. */
 static node *cut(graph *g, node *x, int64_t axis, int64_t parts) {
   dim dims[MAX_RANK];
@@ -112,8 +106,8 @@ static node *split_conv(graph *g, node *n) {
 }
 
 static node *split_node(graph *g, node *n) {
-  if ((n->op != OP_DOT && n->op != OP_CONV) || has_symbol(&n->type) ||
-      has_symbol(&n->operands[0]->type))
+  if ((n->op != OP_DOT && n->op != OP_CONV) || type_is_bounded(&n->type) ||
+      type_is_bounded(&n->operands[0]->type))
     return n;
   return n->op == OP_DOT ? split_dot(g, n) : split_conv(g, n);
 }

@@ -562,10 +562,7 @@ static node **loop_results(graph *to, const node *n, node **operands) {
 /* In bodies first, so that what leaves an inner loop may leave the outer one. */
 static graph *without_work(const graph *g) {
   graph *to = graph_new(g->arena, NULL, g->name);
-  node **now = arena_array_of(g->arena, g->node_count, node *);
-  node ***results = arena_array_of(g->arena, g->node_count, node **);
-  for (int i = 0; i < g->input_count; i++)
-    now[g->inputs[i].node->id] = build_like(to, g->inputs[i].node, NULL);
+  node **now = build_inputs_of(to, g), ***results = arena_array_of(g->arena, g->node_count, node **);
   for (int id = 0; id < g->node_count; id++) {
     const node *n = g->nodes[id];
     if (n->op == OP_INPUT) continue;
@@ -575,10 +572,7 @@ static graph *without_work(const graph *g) {
     else if (n->op == OP_RESULT) now[id] = results[n->operands[0]->id][result_number(n)];
     else now[id] = build_like(to, n, operands);
   }
-  for (int i = 0; i < g->output_count; i++)
-    graph_add_output(to, g->outputs[i].name, now[g->outputs[i].node->id]);
-  for (int i = 0; i < g->update_count; i++)
-    graph_set_update(to, g->updates[i].name, now[g->updates[i].node->id]);
+  build_results_of(to, g, now);
   return to;
 }
 

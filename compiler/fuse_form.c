@@ -543,8 +543,8 @@ group *group_of_operand(arena *a, const fusion *f, node *const *members, int mem
 /* ---- forming --------------------------------------------------------------------------------- */
 
 node *group_root(node *operand) {
-  while (operand->op == OP_RESHAPE && !lower_is_bounded(&operand->type) &&
-         !lower_is_bounded(&operand->operands[0]->type))
+  while (operand->op == OP_RESHAPE && !type_is_bounded(&operand->type) &&
+         !type_is_bounded(&operand->operands[0]->type))
     operand = operand->operands[0];
   return operand;
 }
@@ -559,11 +559,11 @@ bool group_begins_as_zeros(const node *loop, int operand) {
 static group *form_alone(arena *a, group *g) {
   node *n = g->members[0];
   g->kind = n->op == OP_LOOP ? GROUP_LOOP : op_has(n->op, OPAQUE) ? GROUP_OPAQUE : GROUP_CONSTANT;
-  g->context = g->kind == GROUP_OPAQUE && lower_is_bounded(&n->type);
+  g->context = g->kind == GROUP_OPAQUE && type_is_bounded(&n->type);
   for (int i = 0; i < n->operand_count; i++) {
     node *root = group_root(n->operands[i]);
     if (group_begins_as_zeros(n, i)) continue;
-    g->context = g->context || (g->kind == GROUP_OPAQUE && lower_is_bounded(&n->operands[i]->type));
+    g->context = g->context || (g->kind == GROUP_OPAQUE && type_is_bounded(&n->operands[i]->type));
     if (group_input(g, root) < 0) arena_push(a, g->inputs, g->input_count) = root;
   }
   return g;

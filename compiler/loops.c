@@ -23,10 +23,8 @@ typedef struct rebuild {
 static rebuild begin(const graph *g) {
   arena *a = g->arena;
   rebuild r = {.from = (graph *)g, .to = graph_new(a, NULL, g->name)};
-  r.now = arena_array_of(a, g->node_count, node *);
+  r.now = build_inputs_of(r.to, g);
   r.loops = arena_array_of(a, g->node_count, replacement);
-  for (int i = 0; i < g->input_count; i++)
-    r.now[g->inputs[i].node->id] = build_like(r.to, g->inputs[i].node, NULL);
   return r;
 }
 
@@ -36,9 +34,7 @@ static void copy_node(rebuild *r, const node *n) {
     r->now[n->id] = build_result(r->to, l->loop, l->numbers[result_number(n)]);
     return;
   }
-  node **operands = arena_array_of(r->to->arena, n->operand_count, node *);
-  for (int i = 0; i < n->operand_count; i++) operands[i] = r->now[n->operands[i]->id];
-  r->now[n->id] = build_like(r->to, n, operands);
+  r->now[n->id] = build_copy(r->to, n, r->now);
 }
 
 static void replace_loop(rebuild *r, const node *n, const loop_shape *s, const node *const *operands,
@@ -52,11 +48,7 @@ static void replace_loop(rebuild *r, const node *n, const loop_shape *s, const n
 }
 
 static graph *end(rebuild *r) {
-  const graph *g = r->from;
-  for (int i = 0; i < g->output_count; i++)
-    graph_add_output(r->to, g->outputs[i].name, r->now[g->outputs[i].node->id]);
-  for (int i = 0; i < g->update_count; i++)
-    graph_set_update(r->to, g->updates[i].name, r->now[g->updates[i].node->id]);
+  build_results_of(r->to, r->from, r->now);
   return r->to;
 }
 

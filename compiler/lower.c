@@ -168,12 +168,6 @@ loop_buffer *lower_context(lowering *l, const group *g, loop_kernel *k) {
   return context;
 }
 
-bool lower_is_bounded(const tensor_type *type) {
-  for (int i = 0; i < type->rank; i++)
-    if (type->dims[i].symbol) return true;
-  return false;
-}
-
 const loop_expr *lower_size(arena *a, const loop_buffer *context, loop_block *block) {
   const loop_expr *index = loop_int(a, CONTEXT_SIZE);
   return loop_let(a, block, "size", loop_load(a, context, &index, 1, NULL));

@@ -100,10 +100,7 @@ loop_kernel *lower_parameters(lowering *l, const group *g, loop_buffer **buffers
 /* Adds the context parameter, where the group needs it; else NULL. */
 loop_buffer *lower_context(lowering *l, const group *g, loop_kernel *k);
 
-/* True where an axis of the type runs to a size that each call gives. */
-bool lower_is_bounded(const tensor_type *type);
-
-/* Appends what reads that size from the kernel's context, and gives it as an i64 scalar. */
+/* Appends what reads the size of bounded types from the kernel's context, and gives it as an i64 scalar. */
 const loop_expr *lower_size(arena *a, const loop_buffer *context, loop_block *block);
 
 /* Kernels that copy a tensor, and that make it zero: of a bounded size that leads, the rows in use. They

@@ -39,17 +39,11 @@ static cut cut_of(const node *n) {
   return best;
 }
 
-static bool has_symbol(const tensor_type *t) {
-  for (int i = 0; i < t->rank; i++)
-    if (t->dims[i].symbol) return true;
-  return false;
-}
-
 /* The axis becomes two, of which the first counts the parts and stays for the second reduction. */
 static node *split_node(graph *g, node *n) {
   if (!op_has(n->op, REDUCTION) || n->op == OP_ARGMAX || n->op == OP_ARGMIN) return n;
   tensor_type from = n->operands[0]->type;
-  if (has_symbol(&from) || from.rank == MAX_RANK) return n;
+  if (type_is_bounded(&from) || from.rank == MAX_RANK) return n;
   cut c = cut_of(n);
   if (c.parts == 1) return n;
   int count;

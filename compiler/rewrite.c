@@ -167,15 +167,10 @@ static void copy_nodes(graph *to, const graph *g, node **now, rewrite_rule *rule
 graph *rewrite_graph(const graph *g, rewrite_rule *rule) {
   graph *to = graph_new(g->arena, NULL, g->name);
   interner table = {.base = {settle}, .rule = rule};
-  node **now = arena_array_of(g->arena, g->node_count, node *);
   to->rewriter = &table.base;
-  for (int i = 0; i < g->input_count; i++)
-    now[g->inputs[i].node->id] = build_like(to, g->inputs[i].node, NULL);
+  node **now = build_inputs_of(to, g);
   copy_nodes(to, g, now, rule);
-  for (int i = 0; i < g->output_count; i++)
-    graph_add_output(to, g->outputs[i].name, now[g->outputs[i].node->id]);
-  for (int i = 0; i < g->update_count; i++)
-    graph_set_update(to, g->updates[i].name, now[g->updates[i].node->id]);
+  build_results_of(to, g, now);
   to->rewriter = NULL;
   return to;
 }

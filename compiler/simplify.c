@@ -55,11 +55,7 @@ static bool folds(const node *n) {
 /* Larger constants would cost more to store than to compute. */
 enum { FOLD_LIMIT = 1024 };
 
-static bool is_small(const tensor_type *t) {
-  for (int i = 0; i < t->rank; i++)
-    if (t->dims[i].symbol) return false;
-  return type_elements(t) <= FOLD_LIMIT;
-}
+static bool is_small(const tensor_type *t) { return !type_is_bounded(t) && type_elements(t) <= FOLD_LIMIT; }
 
 /* The value of a small constant or of small copies of one, or NULL. */
 static tensor *known_value(arena *a, node *n) {

@@ -87,6 +87,12 @@ bool type_equal(const tensor_type *a, const tensor_type *b) {
   return a->element == b->element && type_same_shape(a, b);
 }
 
+bool type_is_bounded(const tensor_type *t) {
+  for (int i = 0; i < t->rank; i++)
+    if (t->dims[i].symbol) return true;
+  return false;
+}
+
 int64_t type_elements(const tensor_type *t) {
   int64_t count = 1;
   for (int i = 0; i < t->rank; i++) count *= t->dims[i].maximum;

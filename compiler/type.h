@@ -49,6 +49,7 @@ tensor_type type_scalar(dtype element);
 tensor_type type_of(dtype element, int rank, const int64_t *extents); /* fixed dimensions */
 bool type_equal(const tensor_type *a, const tensor_type *b);
 bool type_same_shape(const tensor_type *a, const tensor_type *b);
+bool type_is_bounded(const tensor_type *t); /* a dimension has a size that each call gives */
 
 /* Elements at the maximum; type_check makes sure that the product, times 8 bytes, fits int64. */
 int64_t type_elements(const tensor_type *t);

@@ -85,12 +85,6 @@ static node *products_before(graph *g, node *x) {
   return product;
 }
 
-static bool is_bounded(const tensor_type *type) {
-  for (int i = 0; i < type->rank; i++)
-    if (type->dims[i].symbol) return true;
-  return false;
-}
-
 /* For each element of the operand the product of the others over further axes, where its own place has a
  * one: as many factors for each as there are elements, but no axis needs a known size. */
 static node *others_by_mask(graph *g, const node *n) {
@@ -130,7 +124,7 @@ static void prod_grad(graph *g, const node *n, node *cotangent, const bool *want
                       node **operand_cotangents) {
   if (!wanted[0]) return;
   node *x = n->operands[0];
-  if (is_bounded(&x->type)) {
+  if (type_is_bounded(&x->type)) {
     operand_cotangents[0] =
         build_map2(g, SCALAR_MUL, spread(g, n, cotangent), others_by_mask(g, n));
     return;
@@ -161,7 +155,7 @@ static node *flat_index(graph *g, const node *n) {
   tensor_type type = n->operands[0]->type;
   dim extents[MAX_RANK];
   for (int i = 0; i < count; i++) extents[i] = type.dims[axes[i]];
-  bool bounded = is_bounded(&type);
+  bool bounded = type_is_bounded(&type);
   type.element = DTYPE_I32;
   node *flat = NULL;
   for (int i = 0; bounded && i < count; i++) {
