@@ -324,22 +324,29 @@ static void test_far_rows_stream(void **state) {
   }
 }
 
-/* The same where caches are small, with rows, blocks and vectors that leave some over. */
+/* A product where the second cache has so few bytes, against the interpreter of graphs, on one of three processors. */
+static contraction_schedule compare_near_small_cache(const large_shape *shape, int number, int64_t l2_bytes) {
+  static const char *const cpus[] = {"x86-64", "x86-64-v3", "x86-64-v4"};
+  arena *a = arena_new();
+  target t = *target_find(a, cpus[number / 3]);
+  t.l2_bytes = l2_bytes;
+  const node *n = product(a, shape, false, false, DTYPE_F32);
+  const graph *g = graph_of(n, a);
+  const tensor **values = random_inputs(a, g, (uint64_t)number, -1, 1), *expected = evaluate(a, g, values)[0];
+  const contraction_case *k = contraction_case_new(a, n, &t, LAYOUT_DENSE, LAYOUT_DENSE);
+  compare_kernel(a, k, values, expected, &t);
+  const contraction_schedule s = k->schedule;
+  arena_free(a);
+  return s;
+}
+
+/* The same with rows, blocks and vectors that leave some over. */
 static void test_streams_by_interpreter(void **state) {
   (void)state;
   static const large_shape shapes[] = {{.m = 1, .n = 112, .k = 37}, {.m = 1, .n = 1040, .k = 61}, {.m = 2, .n = 80, .k = 64}};
-  static const char *const cpus[] = {"x86-64", "x86-64-v3", "x86-64-v4"};
   for (int i = 0; i < 9; i++) {
-    arena *a = arena_new();
-    target t = *target_find(a, cpus[i / 3]);
-    t.l2_bytes = 256;
-    const node *n = product(a, &shapes[i % 3], false, false, DTYPE_F32);
-    const graph *g = graph_of(n, a);
-    const tensor **values = random_inputs(a, g, (uint64_t)i, -1, 1), *expected = evaluate(a, g, values)[0];
-    const contraction_case *k = contraction_case_new(a, n, &t, LAYOUT_DENSE, LAYOUT_DENSE);
-    assert_true(k->schedule.block[2] > 0 && k->schedule.block[2] <= 8);
-    compare_kernel(a, k, values, expected, &t);
-    arena_free(a);
+    const contraction_schedule s = compare_near_small_cache(&shapes[i % 3], i, 256);
+    assert_true(s.block[2] > 0 && s.block[2] <= 8);
   }
 }
 
@@ -355,18 +362,9 @@ static void test_blocks_of_the_second(void **state) {
   arena_free(whole);
   int cut = 0;
   static const large_shape shapes[] = {{.m = 33, .n = 64, .k = 67}, {.m = 17, .n = 96, .k = 41}, {.m = 29, .n = 32, .k = 100}};
-  static const char *const cpus[] = {"x86-64", "x86-64-v3", "x86-64-v4"};
   for (int i = 0; i < 9; i++) {
-    arena *a = arena_new();
-    target t = *target_find(a, cpus[i / 3]);
-    t.l2_bytes = 4096;
-    const node *n = product(a, &shapes[i % 3], false, false, DTYPE_F32);
-    const graph *g = graph_of(n, a);
-    const tensor **values = random_inputs(a, g, (uint64_t)i, -1, 1), *expected = evaluate(a, g, values)[0];
-    const contraction_case *k = contraction_case_new(a, n, &t, LAYOUT_DENSE, LAYOUT_DENSE);
-    compare_kernel(a, k, values, expected, &t);
-    cut += k->schedule.block[2] > 0 && !k->schedule.copied[0] && !k->schedule.copied[1] && !k->schedule.packed[0] && !k->schedule.packed[1];
-    arena_free(a);
+    const contraction_schedule s = compare_near_small_cache(&shapes[i % 3], i, 4096);
+    cut += s.block[2] > 0 && !s.copied[0] && !s.copied[1] && !s.packed[0] && !s.packed[1];
   }
   assert_true(cut > 0);
 }

@@ -59,7 +59,7 @@ static void readings(void **state) {
       "softmax(s)", "softmax(s + bias)", "softmax(s + heads[:, new, new])", "softmax(s * rows[:, new, new, new])",
       "softmax(s + table)", "max[-1, keep: true](s) * s", "(length_mask[5](length)[:, new, new, :]) ? s : 0",
       "exp(s - max[-2, keep: true](s))", "masked_softmax(s, length_mask[5](length)[:, new, new, :])", "s * scale",
-      "sum[-1, keep: true](s) > 0 ? s : -s", "s / (1 + sum[-1, keep: true](exp(s)))"};
+      "sum[-1, keep: true](s) > 0 ? s : -s", "s * prod[-1, keep: true](s)", "s - f32(argmax[-1](s))[..., new]", "s / (1 + sum[-1, keep: true](exp(s)))"};
   for (size_t i = 0; i < sizeof between / sizeof *between; i++) {
     arena *a = arena_new();
     expect_loops(arena_printf(a, "use nn\nuse attention\n"
