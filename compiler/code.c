@@ -180,6 +180,26 @@ static void add_group_values(builder *b, plan_step *s, const group *g) {
     plan_add_write(b->arena, s, b->value_of[g->outputs[i]->id]);
 }
 
+/* Where the kernel puts an output: of a sum behind a contraction its parts, if there are several. */
+static int output_value(builder *b, plan_step *s, const group *g, const node *output) {
+  const int64_t parts = group_is_sum(g, output) ? group_sum_parts(g) : 1;
+  if (parts == 1) return b->value_of[output->id];
+  const int value = plan_add_value(b->arena, &b->plan, plan_value_of("parts of a sum", NULL, parts * type_bytes(&output->type)));
+  plan_add_write(b->arena, s, value);
+  return value;
+}
+
+/* Adds up the parts of sums. */
+static void call_sums(builder *b, const group *g, const int *values) {
+  for (int i = 0; i < g->output_count; i++) {
+    const node *n = g->outputs[i];
+    if (values[i] == b->value_of[n->id]) continue;
+    planned_step *c = add_call(b, lower_sum_of_parts(b->arena, b->module->target, &n->type, group_sum_parts(g)), "_sum_of_parts");
+    code_add_argument(b, c, values[i]);
+    code_add_argument(b, c, b->value_of[n->id]);
+  }
+}
+
 static void call_group(builder *b, lowering *l, const group *g) {
   int packed[2] = {-1, -1};
   for (int i = 0; i < 2; i++)
@@ -191,7 +211,11 @@ static void call_group(builder *b, lowering *l, const group *g) {
   for (int i = 0; i < g->input_count; i++)
     if (g->inout_output[i] < 0 && group_loads(g, g->inputs[i]))
       code_add_argument(b, c, b->value_of[g->inputs[i]->id]);
-  for (int i = 0; i < g->output_count; i++) code_add_argument(b, c, b->value_of[g->outputs[i]->id]);
+  int *values = arena_array_of(b->arena, g->output_count, int);
+  for (int i = 0; i < g->output_count; i++) {
+    values[i] = output_value(b, s, g, g->outputs[i]);
+    code_add_argument(b, c, values[i]);
+  }
   for (int i = 0; i < 2; i++) {
     if (packed[i] < 0) continue;
     if (contraction_packs_once(g->contraction, &g->schedule, i)) plan_add_write(b->arena, s, packed[i]);
@@ -199,6 +223,7 @@ static void call_group(builder *b, lowering *l, const group *g) {
     code_add_argument(b, c, packed[i]);
   }
   if (g->context) code_add_argument(b, c, CONTEXT);
+  call_sums(b, g, values);
 }
 
 static void join_parts(builder *b, const group *g) {

@@ -71,6 +71,9 @@ typedef struct contraction_sums {
   const loop_buffer *local;        /* in local memory: at origin + Σ stride · position */
   const loop_expr *origin;
   int64_t stride[CONTRACTION_AXES];
+
+  /* Of output axes: which of the parts that tasks share out the task has, and the index at which that begins. */
+  const loop_expr *part[CONTRACTION_AXES], *first[CONTRACTION_AXES];
 } contraction_sums;
 
 typedef struct contraction {

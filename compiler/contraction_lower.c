@@ -5,16 +5,25 @@
 
 /* ---- the epilogue ---------------------------------------------------------------------------- */
 
-enum { POINTS = -1, PARTS = 0 }; /* passes of the outputs: at every point, or at every part of it */
+enum { SUMS = -2, POINTS = -1, PARTS = 0 }; /* passes of the outputs: behind all points, at every point, or at every part of it */
+
+/* A sum behind the heart in the making. */
+typedef struct epilogue_sum {
+  node *node;
+  int member;
+  loop_buffer *so_far; /* a register, of vectors where the walk has them */
+} epilogue_sum;
 
 /* The walk over a box of sums, the vector axis outermost: what depends on that axis only, such as a
- * bias, is loaded once. */
+ * bias, is loaded once. Inside the others are the axes over which the epilogue has sums of its own. */
 typedef struct walk {
   nest *nest;
   const contraction *contraction;
   const contraction_sums *sums;
   int axes[CONTRACTION_AXES];      /* in the order of the walk */
-  int axis_count;
+  int axis_count, kept_count;      /* all, and those that no sum of the epilogue runs over */
+  epilogue_sum *own;
+  int own_count;
   int covered;                     /* an axis of the contraction; -1: none is */
   int64_t number;                  /* of the position, among values */
   const loop_expr *place;          /* of the position, in local memory */
@@ -56,6 +65,91 @@ static void step_along(walk *w, int depth, const loop_expr *at) {
   w->place = place;
 }
 
+/* ---- sums behind the heart --------------------------------------------------------------------- */
+
+static const loop_expr *so_far(const walk *w, const epilogue_sum *s) {
+  const loop_expr *zero = loop_int(w->nest->arena, 0);
+  return loop_load(w->nest->arena, s->so_far, &zero, 1, NULL);
+}
+
+static void begin_sum(walk *w, epilogue_sum *s) {
+  nest *k = w->nest;
+  const dtype element = s->node->type.element;
+  const char *name = arena_printf(k->arena, "sum_%d", ++k->names);
+  s->so_far = loop_buffer_new(k->arena, name, LOOP_REG, loop_vector(element, k->lanes), 1, (int64_t[]){1});
+  loop_alloc(k->arena, nest_block(k), s->so_far, loop_splat(k->arena, loop_constant(k->arena, element, 0, 0), k->lanes));
+}
+
+static void add_to_sum(walk *w, epilogue_sum *s) {
+  nest *k = w->nest;
+  const loop_expr *zero = loop_int(k->arena, 0);
+  const loop_expr *term = nest_operand(k, s->node->operands[0], k->group->reduced[s->member]);
+  loop_store(k->arena, nest_block(k), s->so_far, &zero, loop_op(k->arena, SCALAR_ADD, so_far(w, s), term, NULL), NULL);
+}
+
+/* True in the first tile of the task along all axes that are summed; NULL: in each. */
+static const loop_expr *in_first_tile(const walk *w) {
+  arena *a = w->nest->arena;
+  const loop_expr *all = NULL;
+  for (int i = w->kept_count; i < w->axis_count; i++) {
+    const loop_expr *start = w->sums->start[w->axes[i]], *first = w->sums->first[w->axes[i]];
+    int64_t start_number, first_number;
+    if (loop_is_int(start, &start_number) && loop_is_int(first, &first_number) && start_number == first_number) continue;
+    const loop_expr *here = loop_op(a, SCALAR_EQ, start, first, NULL);
+    all = all ? loop_op(a, SCALAR_AND, all, here, NULL) : here;
+  }
+  return all;
+}
+
+/* Which part of the sums the task has, among all in row-major order. */
+static const loop_expr *part_of_task(const walk *w) {
+  arena *a = w->nest->arena;
+  const loop_expr *part = loop_int(a, 0);
+  for (int i = 0; i < w->contraction->axis_count; i++)
+    for (int s = w->kept_count; s < w->axis_count; s++)
+      if (w->axes[s] == i)
+        part = loop_add(a, loop_mul(a, part, loop_int(a, w->nest->group->schedule.parts[i])), w->sums->part[i]);
+  return part;
+}
+
+/* What tiles before have stored is added. */
+static void end_sum(walk *w, const epilogue_sum *s) {
+  nest *k = w->nest;
+  arena *a = k->arena;
+  const group *g = k->group;
+  const tensor_type *type = &s->node->type;
+  const loop_expr *value = so_far(w, s), *first = in_first_tile(w);
+  const int lanes = k->lanes, vector_axis = k->vector_axis, behind = g->outer_rank;
+  if (vector_axis >= 0 && g->summed[vector_axis]) {
+    value = lanes > 1 ? loop_reduce(a, SCALAR_ADD, value) : value;
+    k->lanes = 1;
+    k->vector_axis = -1;
+  }
+  const int64_t parts = group_sum_parts(g);
+  const index_expr *part = index_scale(a, index_variable(a, behind, parts), type_elements(type));
+  const index_expr *at = index_add(a, index_flatten(a, type, g->homes[s->member]), part);
+  k->variables[behind] = part_of_task(w);
+  loop_buffer *b = k->buffers[g->input_count + group_output(g, s->node)];
+  if (first) {
+    const loop_expr *zero = loop_splat(a, loop_constant(a, type->element, 0, 0), k->lanes);
+    const loop_expr *before = loop_splat(a, nest_load(k, b, type, at, NULL, k->scope_count - 1), k->lanes);
+    value = loop_op(a, SCALAR_ADD, loop_select(a, loop_splat(a, first, k->lanes), zero, before), value, NULL);
+  }
+  nest_store_lanes(k, b, at, nest_let(k, k->scope_count - 1, "sum", value));
+  k->lanes = lanes;
+  k->vector_axis = vector_axis;
+}
+
+/* The sums of an epilogue. */
+static void list_sums(walk *w) {
+  const group *g = w->nest->group;
+  for (int i = 0; i < g->member_count && !w->ahead; i++)
+    if (group_is_sum(g, g->members[i]))
+      arena_push(w->nest->arena, w->own, w->own_count) = (epilogue_sum){g->members[i], i, NULL};
+}
+
+/* ---- the walk ---------------------------------------------------------------------------------- */
+
 /* All outputs at a point: those that change along the covered axis part by part, and first, since the
  * others may overwrite what both read. */
 static void finish_point(walk *w) {
@@ -79,6 +173,7 @@ static void finish_point(walk *w) {
     nest_store(k, PARTS);
     nest_splice(k);
   }
+  for (int i = 0; i < w->own_count; i++) add_to_sum(w, &w->own[i]); /* outputs may overwrite what these read */
   nest_store(k, POINTS);
 }
 
@@ -96,7 +191,8 @@ static void fetch_point(walk *w) {
     if (is_read_along(g, &g->accesses[i])) nest_fetch(k, &g->accesses[i], 0);
 }
 
-static void walk_from(walk *w, int depth) {
+/* The points along the axes from that depth on. */
+static void walk_along(walk *w, int depth) {
   nest *k = w->nest;
   if (depth == w->axis_count) {
     (w->ahead ? fetch_point : finish_point)(w);
@@ -122,6 +218,27 @@ static void walk_from(walk *w, int depth) {
   w->number = number;
 }
 
+static void walk_from(walk *w, int depth) {
+  const int own = depth == w->kept_count ? w->own_count : 0;
+  for (int i = 0; i < own; i++) begin_sum(w, &w->own[i]);
+  walk_along(w, depth);
+  for (int i = 0; i < own; i++) end_sum(w, &w->own[i]);
+}
+
+/* Axes that no sum runs over come first, and among either the vector axis. */
+static void order_walk(walk *w) {
+  const contraction *c = w->contraction;
+  const int v = w->sums->vector_axis;
+  for (int summed = 0; summed < 2; summed++) {
+    for (int i = -1; i < c->axis_count; i++) {
+      const int axis = i < 0 ? v : i;
+      if (axis < 0 || (i >= 0 && axis == v) || c->axes[axis].reduced || c->axes[axis].covered) continue;
+      if (w->nest->group->summed[contraction_output_number(c, axis)] == summed) w->axes[w->axis_count++] = axis;
+    }
+    if (!summed) w->kept_count = w->axis_count;
+  }
+}
+
 static void append_block(nest *k, loop_block *block) {
   loop_block made = nest_close(k);
   for (int i = 0; i < made.count; i++) loop_append(k->arena, block, made.statements[i]);
@@ -133,12 +250,10 @@ static void walk_sums(nest *k, const contraction_sums *sums, bool ahead, loop_bl
   k->lanes = sums->lanes;
   k->vector_axis =
       sums->vector_axis < 0 ? -1 : contraction_output_number(c, sums->vector_axis);
-  if (sums->vector_axis >= 0) w.axes[w.axis_count++] = sums->vector_axis;
   for (int a = 0; a < c->axis_count; a++)
-    if (c->axes[a].covered)
-      w.covered = a;
-    else if (!c->axes[a].reduced && a != sums->vector_axis)
-      w.axes[w.axis_count++] = a;
+    if (c->axes[a].covered) w.covered = a;
+  order_walk(&w);
+  list_sums(&w);
   nest_open(k);
   walk_from(&w, 0);
   append_block(k, block);
@@ -179,7 +294,7 @@ static nest *epilogue_nest(lowering *l, const group *g, loop_buffer **buffers,
   nest *k = new_nest(l, g, buffers, context);
   k->output_pass = arena_array_of(l->arena, g->output_count, int);
   for (int i = 0; i < g->output_count; i++) 
-    k->output_pass[i] = changes_by_part(g, g->outputs[i]) ? PARTS : POINTS;
+    k->output_pass[i] = group_is_sum(g, g->outputs[i]) ? SUMS : changes_by_part(g, g->outputs[i]) ? PARTS : POINTS;
   return k;
 }
 

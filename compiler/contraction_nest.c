@@ -240,6 +240,15 @@ static void order_levels(walk *w) {
 
 /* ---- tasks --------------------------------------------------------------------------------- */
 
+/* The index at which a tile begins. */
+static const loop_expr *index_of_tile(const walk *w, int axis, const loop_expr *tile) {
+  arena *a = w->nest.arena;
+  const contraction_cut cut = contraction_cut_of(w->nest.contraction, w->nest.schedule, axis);
+  const loop_expr *larger = loop_op(a, SCALAR_MINIMUM, tile, loop_int(a, cut.larger), NULL);
+  const loop_expr *unit = contraction_scaled(a, tile, cut.size, cut.larger > 0 ? larger : loop_int(a, 0));
+  return loop_mul(a, unit, loop_int(a, unit_of(w, axis)));
+}
+
 /* Tiles [low, high) of each axis that task number `task` does. */
 static void share_out(walk *w, const loop_expr *task, loop_block *block) {
   arena *a = w->nest.arena;
@@ -261,6 +270,8 @@ static void share_out(walk *w, const loop_expr *task, loop_block *block) {
     }
     w->low[axis] = loop_let(a, block, arena_printf(a, "%s_low", c->axes[axis].name), bounds[0]);
     w->high[axis] = loop_let(a, block, arena_printf(a, "%s_high", c->axes[axis].name), bounds[1]);
+    w->nest.part[axis] = part;
+    w->nest.first[axis] = index_of_tile(w, axis, w->low[axis]);
   }
 }
 
@@ -280,7 +291,7 @@ static void start_walk(walk *w) {
   contraction_nest *n = &w->nest;
   n->named = arena_array_of(n->arena, NAMES_COUNT, int);
   for (int axis = 0; axis < n->contraction->axis_count; axis++) {
-    n->start[axis] = loop_int(n->arena, 0);
+    n->start[axis] = n->part[axis] = n->first[axis] = loop_int(n->arena, 0);
     n->size[axis] = contraction_units(n->contraction, n->schedule, axis);
   }
 }

@@ -23,6 +23,7 @@ typedef struct contraction_nest {
    * units. It is all of the axis where no loop has picked yet. */
   const loop_expr *start[CONTRACTION_AXES];
   int64_t size[CONTRACTION_AXES];
+  const loop_expr *part[CONTRACTION_AXES], *first[CONTRACTION_AXES]; /* of output axes, as in contraction_sums */
   const loop_expr *bound; /* of bounded axes: the size that the call gives; NULL: there are none */
   int partial; /* lanes that the last vector along an output axis fills; 0: all */
 

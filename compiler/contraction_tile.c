@@ -387,6 +387,8 @@ static contraction_sums sums_of(const tile *t) {
   int64_t stride = t->lanes;
   for (int axis = n->contraction->axis_count - 1; axis >= 0; axis--) {
     sums.start[axis] = n->start[axis];
+    sums.part[axis] = n->part[axis];
+    sums.first[axis] = n->first[axis];
     sums.count[axis] = t->count[axis];
     sums.stride[axis] = stride;
     stride *= t->count[axis];

@@ -351,6 +351,77 @@ static void merge_scalars(merger *m) {
   }
 }
 
+/* ---- sums behind products -------------------------------------------------------------------- */
+
+/* Members of a group of rows: its sums with what they are made of, and the others. */
+typedef struct parted {
+  node **sums, **others;
+  int sum_count, other_count;
+} parted;
+
+static parted part_members(arena *a, const fusion *f, const group *g) {
+  parted p = {0};
+  const int first = first_id(g), last = g->members[g->member_count - 1]->id;
+  bool *summed = arena_array_of(a, f->graph->node_count, bool); /* what is no member may lie in between */
+  for (int id = last; id >= first; id--) {
+    const node *n = f->graph->nodes[id];
+    summed[id] = summed[id] || (group_member(g, n) >= 0 && op_has(n->op, REDUCTION));
+    for (int i = 0; summed[id] && i < n->operand_count; i++) summed[n->operands[i]->id] = true;
+  }
+  for (int i = 0; i < g->member_count; i++)
+    if (summed[g->members[i]->id]) arena_push(a, p.sums, p.sum_count) = g->members[i];
+    else arena_push(a, p.others, p.other_count) = g->members[i];
+  return p;
+}
+
+/* The time that is saved where the product's kernel forms the sums and one of its own does the rest, which then must not
+ * read again what is summed. */
+static double gain_of_sums(arena *a, const fusion *f, const group *product, const group *rows, const parted *p) {
+  enum { PARTS = 2000 }; /* they are added up by a kernel */
+  const int count = product->member_count + p->sum_count;
+  const group sums = {.members = p->sums, .member_count = p->sum_count};
+  const group *both = count > MOST_MEMBERS ? NULL : group_form(a, f, joined(a, product, &sums), count);
+  const group *others = both && p->other_count ? group_form(a, f, p->others, p->other_count) : NULL;
+  if (!both || (p->other_count && !others) || !group_may_sum(f, both)) return -1;
+  return group_cost(f, product) + group_cost(f, rows) - group_cost(f, both) - (others ? group_cost(f, others) : 0) - PARTS;
+}
+
+static bool has_sums_only(const group *g) {
+  for (int i = 0; i < g->member_count; i++)
+    if (op_has(g->members[i]->op, REDUCTION) && g->members[i]->op != OP_SUM) return false;
+  return g->kind == GROUP_ROW;
+}
+
+/* Leaves a group's sums to the product whose results they sum, where that saves time. */
+static void move_sums(merger *m, const group *rows) {
+  fusion *f = m->fusion;
+  if (!has_sums_only(rows)) return;
+  for (int i = 0; i < rows->input_count; i++) {
+    const int id = f->group_of[rows->inputs[i]->id];
+    const group *product = id < 0 ? NULL : f->groups[id];
+    if (!product || product->kind != GROUP_CONTRACTION || separated(m, product, rows)) continue;
+    arena *trial = arena_new();
+    const parted p = part_members(trial, f, rows);
+    if (gain_of_sums(trial, f, product, rows, &p) > 0) {
+      const group sums = {.members = p.sums, .member_count = p.sum_count};
+      f->groups[product->id] = f->groups[rows->id] = NULL;
+      add_group(f, joined(f->arena, product, &sums), product->member_count + p.sum_count);
+      if (p.other_count > 0) add_group(f, p.others, p.other_count);
+      i = rows->input_count;
+    }
+    arena_free(trial);
+  }
+}
+
+static void move_all_sums(merger *m) {
+  fusion *f = m->fusion;
+  make_room(m, 4 * f->group_count + 1); /* two for each, and then scalars */
+  for (int i = 0, count = f->group_count; i < count; i++)
+    if (f->groups[i]) move_sums(m, f->groups[i]);
+}
+
+/* ---- all ------------------------------------------------------------------------------------- */
+
 static void merge_all(fusion *f) {
   merger m = {.fusion = f};
   make_room(&m, 2 * f->group_count + 1);
@@ -362,6 +433,7 @@ static void merge_all(fusion *f) {
     const group *both = merge(&m, x, y);
     consider_neighbours(&m, both, 0, both->id);
   }
+  move_all_sums(&m);
   merge_scalars(&m);
 }
 

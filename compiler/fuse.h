@@ -15,7 +15,7 @@ enum {
 typedef enum group_kind {
   GROUP_MAP,         /* one domain, any number of outputs */
   GROUP_ROW,         /* outer × inner, reductions over the inner axes */
-  GROUP_CONTRACTION, /* one dot or conv, its heart, and maps over the axes of its result */
+  GROUP_CONTRACTION, /* one dot or conv, its heart, maps over the axes of its result, and sums of these */
   GROUP_OPAQUE,      /* one operator that writes its own kernel, as gather does */
   GROUP_CONSTANT,    /* one constant of several values */
   GROUP_LOOP         /* a loop at run time and its results: kernels of its own, turn by turn */
@@ -75,6 +75,10 @@ typedef struct group {
   int partial_sums;                 /* the output that holds sums over some of the blocks that a
                                        reduced axis is cut into; -1: none does */
 
+  /* Of a contraction, by outer variable: sums behind it run over it. They are outputs that nothing in the group
+   * reads; what a task adds up is one part of them (group_sum_parts). */
+  bool summed[MAX_RANK];
+
   group_access *accesses;
   int access_count;
   int64_t operations; /* scalar operations, where an addition is one */
@@ -129,16 +133,9 @@ group *group_of_operand(arena *a, const fusion *f, node *const *members, int mem
 /* Finds accesses, inputs and operations anew from the homes; false where they do not fit. */
 bool group_survey(arena *a, const fusion *f, group *g);
 
-/* An index at one part of the covered axis, of which there is one. */
-const index_expr *const *group_part(arena *a, const group *g, const index_expr *const *at, int rank,
-                                    int64_t part);
-
-/* Scalar operations for one element of the node, where an addition is one. */
-int group_weight(const node *n);
-
 /* ---- groups with a contraction (fuse_product.c) ---------------------------------------------- */
 
-/* Finds the group's contraction, if it has one; false where there is something else than maps beside
+/* Finds the group's contraction, if it has one; false where there is something else than maps and sums beside
  * it, or what it multiplies. */
 bool group_take_heart(arena *a, const fusion *f, group *g);
 
@@ -156,26 +153,28 @@ group *group_absorb(arena *a, const fusion *f, const group *product, const group
 /* Those that the slices among some nodes suggest, at most `most`. */
 int group_cuts(const group *g, node *const *nodes, int count, group_cut *cuts, int most);
 
+/* An index at one part of the covered axis, of which there is one. */
+const index_expr *const *group_part(arena *a, const group *g, const index_expr *const *at, int rank,
+                                    int64_t part);
+
 /* Chooses the schedule of a contraction's group that is complete, and where its partial sums lie: the
  * heart becomes an output where no other can hold them. */
 void group_complete(const fusion *f, group *g);
+
+/* True where an output is a sum of what follows from a contraction. Its kernel writes as many parts of it, one after the
+ * other, as the schedule of a complete group has for the axes that are summed. */
+bool group_is_sum(const group *g, const node *output);
+int64_t group_sum_parts(const group *g);
+
+/* True where sums behind a contraction cost less than a kernel of their own: their terms lie side by side in vectors, and
+ * each task, of which shared axes make many, adds up several. */
+bool group_may_sum(const fusion *f, const group *g);
 
 /* True where an operand is packed, and the input is among what its elements are made of. */
 bool group_packs(const group *g, int side, const node *input);
 
 /* True where the kernel itself reads the input: not only what packs an operand for it. */
 bool group_loads(const group *g, const node *input);
-
-/* Estimated cycles. */
-double group_cost(const fusion *f, const group *g);
-
-/* The node whose memory holds an operand of an opaque operator or a loop: reshapes move nothing. */
-node *group_root(node *operand);
-
-/* How many elements of an input or output it touches in memory, at most: of one of which each point of the
- * domain reads an element, no more than there are points. May exceed the node's. */
-int64_t group_elements_read(const group *g, const node *input);
-int64_t group_elements_written(const group *g, const node *output);
 
 /* What the kernel mainly is, after which reports name it: its heart, its first reduction, its first output. */
 const node *group_main(const group *g);
@@ -185,11 +184,31 @@ int group_member(const group *g, const node *n);
 int group_input(const group *g, const node *n);
 int group_output(const group *g, const node *n);
 
+/* True where the group computes the node: members, and what belongs to no group. */
+bool group_computes(const fusion *f, const group *g, const node *n);
+
+/* ---- what a group does (fuse_cost.c) ----------------------------------------------------------- */
+
+/* Scalar operations for one element of the node, where an addition is one. */
+int group_weight(const node *n);
+
+/* How often an element at this index is computed: once for each value of the variables in it. Bounded,
+ * so that sums of operations do not overflow. */
+int64_t group_repetitions(const group *g, const index_expr *const *at, int rank);
+
+/* Estimated cycles. */
+double group_cost(const fusion *f, const group *g);
+
+/* How many elements of an input or output it touches in memory, at most: of one of which each point of the
+ * domain reads an element, no more than there are points. May exceed the node's. */
+int64_t group_elements_read(const group *g, const node *input);
+int64_t group_elements_written(const group *g, const node *output);
+
+/* The node whose memory holds an operand of an opaque operator or a loop: reshapes move nothing. */
+node *group_root(node *operand);
+
 /* True where the kernel only reads the input where it stores the output. Loads that follow the
  * store there are none: lowering stores an output that overwrites an input in the last pass. */
 bool group_reads_in_place(const group *g, const node *input, const node *output);
-
-/* True where the group computes the node: members, and what belongs to no group. */
-bool group_computes(const fusion *f, const group *g, const node *n);
 
 #endif

@@ -3,9 +3,11 @@
  * follow along reads, from result to operand and back. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "axes.h"
 #include "build.h"
+#include "half.h"
 #include "lower.h"
 #include "scalar.h"
 
@@ -132,6 +134,7 @@ static bool spread_down(former *k, const node *n, const index_expr *const *at) {
   if (!computes_elements(k->fusion, k->group, n)) return false;
   if (is_reduction(n)) {
     int member = group_member(k->group, n);
+    if (k->group->heart) return false; /* which axes a sum behind it runs over follows from its operand */
     if (!k->group->reduced[member]) {
       const index_expr *inner[MAX_RANK], **operand_at = new_at(k);
       if (!inner_index(k, n, inner)) return false;
@@ -358,13 +361,44 @@ static bool reduces_rows(former *k, const node *n, const index_expr *const *oper
   return bounds_agree(k, &n->operands[0]->type, operand_at);
 }
 
+/* A sum behind a contraction takes each element of its operand once, and the axes that it does not run over are its own. */
+static bool sums_axes(const former *k, const node *n, const index_expr *const *at,
+                      const index_expr *const *operand_at, bool *summed) {
+  const group *g = k->group;
+  const index_expr *position = index_flatten(k->arena, &n->type, at);
+  int kept[MAX_RANK], count = 0;
+  int64_t extents[MAX_RANK];
+  if (g->inner_rank > 0 || has_bounded(g) || half_is(n->type.element)) return false;
+  for (int v = 0; v < g->outer_rank; v++) {
+    summed[v] = !index_depends(position, v);
+    if (summed[v]) continue;
+    kept[count] = v;
+    extents[count++] = g->outer[v];
+  }
+  return covers(k, &n->operands[0]->type, operand_at, false) &&
+         index_is_bijection(position, kept, extents, count, type_elements(&n->type));
+}
+
+/* All sums behind a contraction run over the same axes. */
+static bool takes_sum(former *k, const node *n, const index_expr *const *at, const index_expr *const *operand_at,
+                      bool first) {
+  bool summed[MAX_RANK] = {false};
+  group *g = k->group;
+  if (!at || !operand_at || !sums_axes(k, n, at, operand_at, summed)) return false;
+  if (first) memcpy(g->summed, summed, sizeof summed);
+  return memcmp(g->summed, summed, sizeof summed) == 0;
+}
+
 static bool take_homes(former *k) {
   group *g = k->group;
+  int sums = 0;
   for (int i = 0; i < g->member_count; i++) {
     const node *n = g->members[i];
     const index_expr *const *at = k->at[find(k->nodes, k->count, n)];
     bool output = group_output(g, n) >= 0;
-    if (is_reduction(n)) {
+    if (is_reduction(n) && g->heart) {
+      if (!takes_sum(k, n, at, g->reduced[i], sums++ == 0)) return false;
+    } else if (is_reduction(n)) {
       if (!at || !covers(k, &n->type, at, true) || !g->reduced[i] ||
           !reduces_rows(k, n, g->reduced[i]))
         return false;
@@ -375,15 +409,6 @@ static bool take_homes(former *k) {
     g->homes[i] = at;
   }
   return true;
-}
-
-const index_expr *const *group_part(arena *a, const group *g, const index_expr *const *at, int rank,
-                                    int64_t part) {
-  const index_expr **r = arena_array_of(a, MAX_RANK, const index_expr *);
-  const index_expr *values[2 * MAX_RANK] = {0};
-  values[g->outer_rank] = index_constant(a, part);
-  for (int i = 0; i < rank; i++) r[i] = index_substitute(a, at[i], values);
-  return r;
 }
 
 /* ---- survey ---------------------------------------------------------------------------------- */
@@ -417,36 +442,6 @@ static void add_access(survey *s, node *n, bool store, bool guarded, const index
   g->quotients += index_atoms(position);
 }
 
-int group_weight(const node *n) {
-  if (n->op == OP_BITS) return 60;
-  if (n->op == OP_KEY) return 0; /* once */
-  if (n->op != OP_MAP) return op_has(n->op, VIEW) || op_has(n->op, LEAF) ? 0 : 1;
-  switch (n->function) {
-    case SCALAR_DIV:
-    case SCALAR_SQRT:
-    case SCALAR_RSQRT:
-    case SCALAR_FLOORDIV:
-    case SCALAR_MOD: return 5;
-    case SCALAR_FMA:
-    case SCALAR_FLOOR: return 1;
-    case SCALAR_POW: return 60;
-    default: return scalar_infos[n->function].kind == SCALAR_KIND_REAL ? 20 : 1;
-  }
-}
-
-/* How often an element at this index is computed: once for each value of the variables in it. Bounded,
- * so that sums of operations do not overflow. */
-static int64_t repetitions(const group *g, const index_expr *const *at, int rank) {
-  int64_t times = 1;
-  for (int v = 0; v < g->outer_rank + g->inner_rank; v++) {
-    bool depends = false;
-    for (int i = 0; i < rank && !depends; i++) depends = index_depends(at[i], v);
-    if (depends) times *= v < g->outer_rank ? g->outer[v] : g->inner[v - g->outer_rank];
-  }
-  const int64_t most = INT64_C(1) << 48;
-  return times < most ? times : most;
-}
-
 static bool known(const survey *s, const node *n, const index_expr *const *at) {
   for (int i = 0; i < s->visit_count; i++)
     if (s->visits[i].node == n && index_all_equal(s->visits[i].at, at, n->type.rank)) return true;
@@ -472,13 +467,13 @@ static void read_element(survey *s, node *n, const index_expr *const *at, bool g
     return;
   }
   if (is_reduction(n) || n == g->heart) { /* their own reads are surveyed by themselves */
-    if (!is_known_at(s, n, at)) s->fits = false;
+    if (!is_known_at(s, n, at) || group_is_sum(g, n)) s->fits = false;
     return;
   }
   if (known(s, n, at) || !s->fits) return;
   if (s->visit_count == MOST_VISITS) s->fits = false;
   arena_push(s->arena, s->visits, s->visit_count) = (visit){n, at};
-  g->operations += group_weight(n) * repetitions(g, at, n->type.rank);
+  g->operations += group_weight(n) * group_repetitions(g, at, n->type.rank);
   if (n->op == OP_KEY) g->context = true;
   if (lowering_of(n)->position)
     g->quotients += index_atoms(lowering_of(n)->position(s->arena, n, at));
@@ -506,10 +501,10 @@ bool group_survey(arena *a, const fusion *f, group *g) {
     node *n = g->members[i];
     if (is_reduction(n)) {
       read_element(&s, n->operands[0], g->reduced[i], false);
-      g->operations += repetitions(g, g->reduced[i], n->operands[0]->type.rank);
+      g->operations += group_repetitions(g, g->reduced[i], n->operands[0]->type.rank);
     }
     if (group_output(g, n) < 0) continue;
-    read_element(&s, n, g->homes[i], false);
+    if (!group_is_sum(g, n)) read_element(&s, n, g->homes[i], false);
     add_access(&s, n, true, false, g->homes[i]);
   }
   return s.fits && g->input_count + g->output_count <= GROUP_BUFFERS;
@@ -541,19 +536,6 @@ group *group_of_operand(arena *a, const fusion *f, node *const *members, int mem
 }
 
 /* ---- forming --------------------------------------------------------------------------------- */
-
-node *group_root(node *operand) {
-  while (operand->op == OP_RESHAPE && !type_is_bounded(&operand->type) &&
-         !type_is_bounded(&operand->operands[0]->type))
-    operand = operand->operands[0];
-  return operand;
-}
-
-bool group_begins_as_zeros(const node *loop, int operand) {
-  double value;
-  if (loop->op != OP_LOOP || operand >= loop_shape_of(loop).carries) return false;
-  return node_is_splat(loop->operands[operand], &value) && value == 0 && !signbit(value);
-}
 
 /* Opaque operators and loops read their operands, constants nothing. */
 static group *form_alone(arena *a, group *g) {
@@ -594,7 +576,7 @@ static group *form(arena *a, const fusion *f, node *const *members, int member_c
   else
     make_domain(k, seed_of(g));
   for (int i = 0; i < k->count; i++) /* there is nothing to find out */
-    if (k->nodes[i]->type.rank == 0) settle(k, k->nodes[i], new_at(k));
+    if (k->nodes[i]->type.rank == 0 && !group_is_sum(g, k->nodes[i])) settle(k, k->nodes[i], new_at(k));
   spread(k);
   return take_homes(k) && group_survey(a, f, g) ? g : NULL;
 }
@@ -607,92 +589,4 @@ group *group_form(arena *a, const fusion *f, node *const *members, int member_co
   int count = group_cuts(k.group, k.nodes, k.count, cuts, 4);
   for (int i = 0; i < count && !g; i++) g = form(a, f, members, member_count, &cuts[i], &trial);
   return g;
-}
-
-/* A carry begins where it ends, unless the turns read its first value too. */
-static bool carries_in_place(const group *g, const node *input, const node *output) {
-  const node *loop = g->members[0];
-  const loop_shape s = loop_shape_of(loop);
-  for (int i = s.carries; i < loop->operand_count; i++)
-    if (group_root(loop->operands[i]) == input) return false;
-  int number = result_number(output);
-  return number < s.carries && group_root(loop->operands[number]) == input;
-}
-
-/* A scatter reads the tensor that it changes nowhere else. */
-static bool scatters_in_place(const node *scatter, const node *input) {
-  return scatter->op == OP_SCATTER && group_root(scatter->operands[0]) == input &&
-         group_root(scatter->operands[1]) != input && group_root(scatter->operands[2]) != input;
-}
-
-bool group_reads_in_place(const group *g, const node *input, const node *output) {
-  const index_expr *stored = NULL;
-  if (g->kind == GROUP_LOOP) return carries_in_place(g, input, output);
-  if (g->kind == GROUP_OPAQUE) return scatters_in_place(g->members[0], input);
-  if (g->kind > GROUP_CONTRACTION || type_elements(&input->type) != type_elements(&output->type) ||
-      input->type.element != output->type.element)
-    return false;
-  for (int i = 0; i < 2 && g->heart; i++)
-    if (g->prologues[i] ? group_input(g->prologues[i], input) >= 0 : g->operands[i].root == input)
-      return false;
-  if (g->partial_sums >= 0 && g->outputs[g->partial_sums] == output) return false;
-  for (int i = 0; i < g->access_count; i++)
-    if (g->accesses[i].store && g->accesses[i].node == output) stored = g->accesses[i].position;
-  for (int i = 0; i < g->access_count; i++) {
-    const group_access *access = &g->accesses[i];
-    if (!access->store && access->node == input &&
-        (access->guarded || !index_equal(access->position, stored)))
-      return false;
-  }
-  return true;
-}
-
-/* ---- memory ---------------------------------------------------------------------------------- */
-
-static int64_t opaque_elements_read(const node *n, const node *input) {
-  int64_t elements = 0;
-  for (int i = 0; i < n->operand_count; i++) {
-    if (group_root(n->operands[i]) != input || (n->op == OP_SCATTER && i == 0)) continue;
-    elements += type_elements(n->op == OP_GATHER && i == 0 ? &n->type : &input->type);
-  }
-  return elements;
-}
-
-/* A scatter that does not write in place first copies what it changes. */
-static bool in_place(const group *g) {
-  return g->kind == GROUP_OPAQUE && g->members[0]->op == OP_SCATTER && g->inout_output &&
-         g->inout_output[group_input(g, group_root(g->members[0]->operands[0]))] >= 0;
-}
-
-int64_t group_elements_read(const group *g, const node *input) {
-  if (g->kind == GROUP_OPAQUE) {
-    const node *n = g->members[0];
-    bool copied = n->op == OP_SCATTER && group_root(n->operands[0]) == input && !in_place(g);
-    return opaque_elements_read(n, input) + (copied ? type_elements(&input->type) : 0);
-  }
-  int64_t elements = 0;
-  for (int side = 0; side < 2 && g->heart; side++) {
-    if (g->prologues[side]) elements += group_elements_read(g->prologues[side], input);
-    else if (g->operands[side].root == input) elements += type_elements(&g->heart->operands[side]->type);
-  }
-  for (int i = 0; i < g->access_count; i++)
-    if (!g->accesses[i].store && g->accesses[i].node == input)
-      elements += repetitions(g, &g->accesses[i].position, 1);
-  return elements;
-}
-
-int64_t group_elements_written(const group *g, const node *output) {
-  return type_elements(in_place(g) ? &g->members[0]->operands[2]->type : &output->type);
-}
-
-/* ---- cost ------------------------------------------------------------------------------------ */
-
-double group_cost(const fusion *f, const group *g) {
-  enum { LAUNCH = 2000, BYTES_PER_CYCLE = 8 };
-  double bytes = 0;
-  for (int i = 0; i < g->input_count; i++) bytes += (double)type_bytes(&g->inputs[i]->type);
-  for (int i = 0; i < g->output_count; i++) bytes += (double)type_bytes(&g->outputs[i]->type);
-  double memory = bytes / BYTES_PER_CYCLE;
-  double arithmetic = (double)g->operations * 4 / f->target->vector_bytes;
-  return LAUNCH + (memory > arithmetic ? memory : arithmetic);
 }

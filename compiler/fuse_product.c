@@ -45,9 +45,9 @@ bool group_loads(const group *g, const node *input) {
 /* ---- the heart ------------------------------------------------------------------------------- */
 
 bool group_take_heart(arena *a, const fusion *f, group *g) {
-  int reductions = 0, hearts = 0;
+  int others = 0, hearts = 0;
   for (int i = 0; i < g->member_count; i++) {
-    reductions += op_has(g->members[i]->op, REDUCTION);
+    others += op_has(g->members[i]->op, REDUCTION) && g->members[i]->op != OP_SUM;
     if (!op_has(g->members[i]->op, CONTRACTION)) continue;
     hearts++;
     g->heart = g->members[i];
@@ -62,7 +62,30 @@ bool group_take_heart(arena *a, const fusion *f, group *g) {
     count_runs(f, g, i);
     if (group_member(g, g->operands[i].root) >= 0) return false;
   }
-  return hearts == 1 && reductions == 0;
+  return hearts == 1 && others == 0;
+}
+
+/* ---- sums ------------------------------------------------------------------------------------ */
+
+bool group_is_sum(const group *g, const node *output) { return g->heart && op_has(output->op, REDUCTION); }
+
+bool group_may_sum(const fusion *f, const group *g) {
+  const contraction *c = g->contraction;
+  const contraction_schedule s = contraction_schedule_find(c, f->target);
+  bool several = false;
+  for (int a = 0; a < c->axis_count; a++)
+    several = several || (!c->axes[a].reduced && c->axes[a].extent > 1 && g->summed[contraction_output_number(c, a)] &&
+                          !(contraction_depends(&c->operands[0], a) && contraction_depends(&c->operands[1], a)));
+  return several && (s.vector_axis < 0 || c->axes[s.vector_axis].reduced || c->axes[s.vector_axis].stride == 1);
+}
+
+int64_t group_sum_parts(const group *g) {
+  int64_t parts = 1;
+  for (int a = 0; g->heart && a < g->contraction->axis_count; a++) {
+    const contraction_axis *x = &g->contraction->axes[a];
+    if (!x->reduced && !x->covered && g->summed[contraction_output_number(g->contraction, a)]) parts *= g->schedule.parts[a];
+  }
+  return parts;
 }
 
 /* ---- cuts ------------------------------------------------------------------------------------ */
@@ -100,6 +123,15 @@ int group_cuts(const group *g, node *const *nodes, int count, group_cut *cuts, i
     }
   }
   return found;
+}
+
+const index_expr *const *group_part(arena *a, const group *g, const index_expr *const *at, int rank,
+                                    int64_t part) {
+  const index_expr **r = arena_array_of(a, MAX_RANK, const index_expr *);
+  const index_expr *values[2 * MAX_RANK] = {0};
+  values[g->outer_rank] = index_constant(a, part);
+  for (int i = 0; i < rank; i++) r[i] = index_substitute(a, at[i], values);
+  return r;
 }
 
 /* ---- prologues ------------------------------------------------------------------------------- */

@@ -117,9 +117,9 @@ static const char *unique_name(arena *a, const loop_kernel *k, const char *name)
   }
 }
 
-static loop_buffer *add_buffer(const lowering *l, loop_kernel *k, const node *n,
+static loop_buffer *add_buffer(const lowering *l, loop_kernel *k, const node *n, int64_t times,
                                loop_access access) {
-  int64_t elements = type_elements(&n->type);
+  int64_t elements = type_elements(&n->type) * times;
   loop_buffer *b = loop_buffer_new(l->arena, unique_name(l->arena, k, name_of(l, n)),
                                    LOOP_PARAMETER, loop_scalar(n->type.element), 1, &elements);
   loop_add_parameter(l->arena, k, b, access);
@@ -136,10 +136,10 @@ loop_kernel *lower_parameters(lowering *l, const group *g, loop_buffer **buffers
   loop_kernel *k = loop_kernel_new(l->arena, "kernel");
   for (int i = 0; i < g->input_count; i++)
     if ((!g->inout_output || g->inout_output[i] < 0) && group_loads(g, g->inputs[i]))
-      buffers[i] = add_buffer(l, k, g->inputs[i], LOOP_IN);
+      buffers[i] = add_buffer(l, k, g->inputs[i], 1, LOOP_IN);
   for (int i = 0; i < g->output_count; i++)
-    buffers[g->input_count + i] =
-        add_buffer(l, k, g->outputs[i], shares_input(g, i) ? LOOP_INOUT : LOOP_OUT);
+    buffers[g->input_count + i] = add_buffer(l, k, g->outputs[i], group_is_sum(g, g->outputs[i]) ? group_sum_parts(g) : 1,
+                                             shares_input(g, i) ? LOOP_INOUT : LOOP_OUT);
   for (int i = 0; i < g->input_count && g->inout_output; i++)
     if (g->inout_output[i] >= 0) buffers[i] = buffers[g->input_count + g->inout_output[i]];
   return k;
@@ -148,7 +148,7 @@ loop_kernel *lower_parameters(lowering *l, const group *g, loop_buffer **buffers
 loop_kernel *lower_packing_parameters(lowering *l, const group *g, int side, loop_buffer **buffers) {
   loop_kernel *k = loop_kernel_new(l->arena, "kernel");
   for (int i = 0; i < g->input_count; i++)
-    if (group_packs(g, side, g->inputs[i])) buffers[i] = add_buffer(l, k, g->inputs[i], LOOP_IN);
+    if (group_packs(g, side, g->inputs[i])) buffers[i] = add_buffer(l, k, g->inputs[i], 1, LOOP_IN);
   return k;
 }
 
@@ -240,9 +240,22 @@ static const loop_expr *elements_in_use(arena *a, loop_kernel *k, const tensor_t
   return loop_let(a, &k->body, "count", loop_mul(a, lower_size(a, context, &k->body), row));
 }
 
-/* from NULL: zeros. */
+/* The sum of elements that lie so many elements apart, of which the first is at the index. */
+static const loop_expr *sum_of_parts(arena *a, loop_block *block, const loop_buffer *from, const loop_expr *index, int lanes,
+                                     int64_t apart, int64_t parts) {
+  loop_buffer *sum = loop_buffer_new(a, "sum", LOOP_REG, loop_vector(from->type.element, lanes), 1, (int64_t[]){1});
+  loop_alloc(a, block, sum, loop_load(a, from, &index, lanes, NULL));
+  loop_variable *part = loop_variable_new(a, "part", loop_scalar(DTYPE_I64));
+  loop_stmt *others = loop_for(a, block, LOOP_SEQ, part, loop_int(a, 1), loop_int(a, parts), 1);
+  const loop_expr *zero = loop_int(a, 0), *at = loop_add(a, index, loop_mul(a, loop_var(a, part), loop_int(a, apart)));
+  const loop_expr *so_far = loop_load(a, sum, &zero, 1, NULL), *more = loop_load(a, from, &at, lanes, NULL);
+  loop_store(a, &others->body, sum, &zero, loop_op(a, SCALAR_ADD, so_far, more, NULL), NULL);
+  return so_far;
+}
+
+/* from NULL: zeros; else the sum of so many parts of it. */
 static loop_kernel *fill(arena *a, const target *t, const char *name, loop_buffer *from,
-                         const tensor_type *type) {
+                         const tensor_type *type, int64_t parts) {
   loop_kernel *k = loop_kernel_new(a, name);
   dtype element = type->element;
   int64_t elements = type_elements(type), most;
@@ -263,21 +276,24 @@ static loop_kernel *fill(arena *a, const target *t, const char *name, loop_buffe
     loop_stmt *loop = loop_for(a, &k->body, LOOP_SEQ, v, low, high, part ? 1 : lanes);
     const loop_expr *index = loop_var(a, v);
     const loop_expr *zero = loop_cast(a, loop_constant(a, compute_type(element), 0, 0), element);
-    const loop_expr *value = from ? loop_load(a, from, &index, part ? 1 : lanes, NULL)
-                                  : loop_splat(a, zero, part ? 1 : lanes);
+    const loop_expr *value = !from        ? loop_splat(a, zero, part ? 1 : lanes)
+                             : parts == 1 ? loop_load(a, from, &index, part ? 1 : lanes, NULL)
+                                          : sum_of_parts(a, &loop->body, from, index, part ? 1 : lanes, elements, parts);
     loop_store(a, &loop->body, to, &index, value, NULL);
   }
   k->provenance = name;
   return k;
 }
 
-loop_kernel *lower_copy(arena *a, const target *t, const tensor_type *type) {
-  int64_t elements = type_elements(type);
+loop_kernel *lower_sum_of_parts(arena *a, const target *t, const tensor_type *type, int64_t parts) {
+  int64_t elements = type_elements(type) * parts;
   loop_buffer *from =
       loop_buffer_new(a, "from", LOOP_PARAMETER, loop_scalar(type->element), 1, &elements);
-  return fill(a, t, "copy", from, type);
+  return fill(a, t, parts == 1 ? "copy" : "sum of parts", from, type, parts);
 }
 
+loop_kernel *lower_copy(arena *a, const target *t, const tensor_type *type) { return lower_sum_of_parts(a, t, type, 1); }
+
 loop_kernel *lower_zeros(arena *a, const target *t, const tensor_type *type) {
-  return fill(a, t, "zeros", NULL, type);
+  return fill(a, t, "zeros", NULL, type, 1);
 }

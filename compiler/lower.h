@@ -78,7 +78,7 @@ dtype compute_type(dtype element);
 const loop_expr *lower_rounded(arena *a, const loop_expr *value, dtype element);
 
 /* The kernel of a group, without its name. Its parameters are, in order: inputs that it loads and that are
- * not inout, outputs (inout where an input shares their memory), packed operands, then a context parameter
+ * not inout, outputs (inout where an input shares their memory; of sums behind a contraction all parts), packed operands, then a context parameter
  * (i64[3]: seed, step, size) where group.context. Buffers have rank 1. Names come from the model: inputs, slot
  * paths, else the operator's name and node id. */
 loop_kernel *lower_group(lowering *l, const group *g);
@@ -107,5 +107,8 @@ const loop_expr *lower_size(arena *a, const loop_buffer *context, loop_block *bl
  * take the context behind their arrays where the leading axis is bounded. */
 loop_kernel *lower_copy(arena *a, const target *t, const tensor_type *type);
 loop_kernel *lower_zeros(arena *a, const target *t, const tensor_type *type);
+
+/* The kernel that adds up the parts of a sum (group_sum_parts), which lie one after the other, in their order. */
+loop_kernel *lower_sum_of_parts(arena *a, const target *t, const tensor_type *type, int64_t parts);
 
 #endif
