@@ -93,6 +93,8 @@ typedef struct contraction {
   void (*epilogue)(void *context, const contraction_sums *sums, loop_block *block);
   /* Appends what asks for what the epilogue will read at these sums, which are not formed yet; NULL: nothing. */
   void (*epilogue_ahead)(void *context, const contraction_sums *sums, loop_block *block);
+  /* Appends what the epilogue computed once for all sums of a task, when these are complete; NULL: nothing. */
+  void (*epilogue_once)(void *context, loop_block *block);
   void *epilogue_context;
   int epilogue_lanes;         /* at most */
   double epilogue_elements;   /* that it reads and writes for every sum, about */

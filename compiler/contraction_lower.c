@@ -14,6 +14,20 @@ typedef struct epilogue_sum {
   loop_buffer *so_far; /* a register, of vectors where the walk has them */
 } epilogue_sum;
 
+/* True where the epilogue reads a value at each of its sums. */
+static bool is_read_along(const group *g, const group_access *access) {
+  return !access->store && !access->guarded && access->node != g->heart && group_input(g, access->node) >= 0 &&
+         type_elements(&access->node->type) >= type_elements(&g->heart->type);
+}
+
+/* True where what the epilogue reads at each sum does not stay in the second cache. */
+static bool reads_afar(const lowering *l, const group *g) {
+  int64_t bytes = 0;
+  for (int i = 0; i < g->access_count; i++)
+    if (is_read_along(g, &g->accesses[i])) bytes += type_bytes(&g->accesses[i].node->type);
+  return g->inner_rank == 0 && bytes > l->target->l2_bytes;
+}
+
 /* The walk over a box of sums, the vector axis outermost: what depends on that axis only, such as a
  * bias, is loaded once. Inside the others are the axes over which the epilogue has sums of its own. */
 typedef struct walk {
@@ -177,12 +191,6 @@ static void finish_point(walk *w) {
   nest_store(k, POINTS);
 }
 
-/* True where the epilogue reads a value at each of its sums. */
-static bool is_read_along(const group *g, const group_access *access) {
-  return !access->store && !access->guarded && access->node != g->heart && group_input(g, access->node) >= 0 &&
-         type_elements(&access->node->type) >= type_elements(&g->heart->type);
-}
-
 /* Lines of what the epilogue reads at a point. */
 static void fetch_point(walk *w) {
   nest *k = w->nest;
@@ -225,14 +233,15 @@ static void walk_from(walk *w, int depth) {
   for (int i = 0; i < own; i++) end_sum(w, &w->own[i]);
 }
 
-/* Axes that no sum runs over come first, and among either the vector axis. */
+/* Axes that no sum runs over come first, and among either the vector axis, or where lines come from afar, that last: those
+ * that lie side by side come together. */
 static void order_walk(walk *w) {
   const contraction *c = w->contraction;
-  const int v = w->sums->vector_axis;
+  const int v = w->sums->vector_axis, first = reads_afar(w->nest->lowering, w->nest->group) ? 0 : -1;
   for (int summed = 0; summed < 2; summed++) {
-    for (int i = -1; i < c->axis_count; i++) {
-      const int axis = i < 0 ? v : i;
-      if (axis < 0 || (i >= 0 && axis == v) || c->axes[axis].reduced || c->axes[axis].covered) continue;
+    for (int i = first; i <= c->axis_count + first; i++) {
+      const int axis = i < 0 || i == c->axis_count ? v : i;
+      if (axis < 0 || (axis == i && axis == v) || c->axes[axis].reduced || c->axes[axis].covered) continue;
       if (w->nest->group->summed[contraction_output_number(c, axis)] == summed) w->axes[w->axis_count++] = axis;
     }
     if (!summed) w->kept_count = w->axis_count;
@@ -267,13 +276,8 @@ static void emit_ahead(void *context, const contraction_sums *sums, loop_block *
   walk_sums(context, sums, true, block);
 }
 
-/* True where what the epilogue reads at each sum does not stay in the second cache. */
-static bool reads_afar(const lowering *l, const group *g) {
-  int64_t bytes = 0;
-  for (int i = 0; i < g->access_count; i++)
-    if (is_read_along(g, &g->accesses[i])) bytes += type_bytes(&g->accesses[i].node->type);
-  return bytes > l->target->l2_bytes;
-}
+/* What is the same for all sums stands in the outermost scope, which is open from the beginning on. */
+static void emit_once(void *context, loop_block *block) { append_block(context, block); }
 
 static bool changes_by_part(const group *g, const node *output) {
   const index_expr *const *at = g->homes[group_member(g, output)];
@@ -409,7 +413,11 @@ static loop_kernel *contraction_kernel(lowering *l, const group *g) {
     c->epilogue_context = epilogue_nest(l, g, buffers, context);
     c->epilogue_lanes = epilogue_lanes(c->epilogue_context, g);
     c->epilogue_in_registers = is_short(g);
-    if (g->inner_rank == 0 && reads_afar(l, g)) c->epilogue_ahead = emit_ahead;
+    if (!c->context) { /* with a size of 0 there is nothing that may be read */
+      nest_open(c->epilogue_context);
+      c->epilogue_once = emit_once;
+    }
+    if (reads_afar(l, g)) c->epilogue_ahead = emit_ahead;
   }
   contraction_emit(l->arena, c, &g->schedule, l->target, &kernel->body);
   return kernel;

@@ -309,7 +309,10 @@ static void emit_tasks(walk *w, const char *text, loop_block *body) {
   loop_comment(a, body, text);
   if (tasks > 1) share_out(w, loop_var(a, task), body);
   if (c->context) w->nest.bound = lower_size(a, c->context, body);
-  emit(w, 0, body);
+  loop_block loops = {0};
+  emit(w, 0, &loops);
+  if (c->epilogue_once && !w->packed) c->epilogue_once(c->epilogue_context, body);
+  for (int i = 0; i < loops.count; i++) loop_append(a, body, loops.statements[i]);
 }
 
 void contraction_emit(arena *a, const contraction *c, const contraction_schedule *s,

@@ -1,2 +1,2 @@
-# compiler/fuse_form.c: an output may take the place of an input that is read elsewhere too
+# compiler/fuse_cost.c: an output may take the place of an input that is read elsewhere too
 s/(access->guarded || !index_equal(access->position, stored))/access->guarded/
