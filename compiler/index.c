@@ -76,10 +76,14 @@ static const index_expr *of_atom(arena *a, const index_atom *atom) {
   return expr_new(a, 0, 1, term);
 }
 
-const index_expr *index_variable(arena *a, int number, int64_t extent) {
+const index_expr *index_variable_within(arena *a, int number, int64_t low, int64_t high) {
   index_atom *atom = arena_new_of(a, index_atom);
-  *atom = (index_atom){.kind = INDEX_VARIABLE, .variable = number, .high = extent - 1};
+  *atom = (index_atom){.kind = INDEX_VARIABLE, .variable = number, .low = low, .high = high};
   return of_atom(a, atom);
+}
+
+const index_expr *index_variable(arena *a, int number, int64_t extent) {
+  return index_variable_within(a, number, 0, extent - 1);
 }
 
 /* x + factor · y, term by term. */

@@ -36,6 +36,7 @@ struct index_expr {
 
 const index_expr *index_constant(arena *a, int64_t value);
 const index_expr *index_variable(arena *a, int number, int64_t extent); /* in [0, extent) */
+const index_expr *index_variable_within(arena *a, int number, int64_t low, int64_t high); /* both included */
 const index_expr *index_add(arena *a, const index_expr *x, const index_expr *y);
 const index_expr *index_scale(arena *a, const index_expr *x, int64_t factor);
 const index_expr *index_quotient(arena *a, const index_expr *x, int64_t divisor);

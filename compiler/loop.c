@@ -221,6 +221,7 @@ const loop_expr *loop_select(arena *a, const loop_expr *c, const loop_expr *x,
                              const loop_expr *y) {
   if (is_truth(x, true) && is_truth(y, false)) return c;
   if (is_truth(c, true)) return x;
+  if (is_truth(c, false)) return y;
   return loop_op(a, SCALAR_SELECT, c, x, y);
 }
 

@@ -37,6 +37,22 @@ static nest_value mask_of_bound(nest *k, const index_bound *bound) {
   return (nest_value){both(k, above, below), nest_scope_of(k, bound->value)};
 }
 
+/* True where no point that is being written is inside. */
+static bool is_outside(nest *k, const index_guard *guard) {
+  bool outside = guard->never;
+  for (int i = 0; i < guard->count && !outside; i++) {
+    const index_expr *value = nest_at_point(k, guard->bounds[i].value);
+    outside = value->high < 0 || value->low >= guard->bounds[i].extent;
+  }
+  return outside;
+}
+
+static int scope_of_bounds(const nest *k, const index_guard *guard) {
+  int scope = 0;
+  for (int i = 0; i < guard->count; i++) scope = later(scope, nest_scope_of(k, guard->bounds[i].value));
+  return scope;
+}
+
 /* True where all bounds hold; value NULL where there are none. */
 static nest_value mask_of(nest *k, const index_guard *guard) {
   for (int i = 0; i < k->mask_count; i++)
@@ -149,9 +165,9 @@ static void read_operands(nest *k, node *n, const index_expr *const *at, const i
     if (operand < 0) return;
     index_guard_join(k->arena, &all, &own);
     node *from = n->operands[operand];
-    if (own.never)
+    if (is_outside(k, &own))
       add_read(k, r, nothing(k, from),
-               (nest_value){loop_constant(k->arena, DTYPE_BOOL, 0, false), 0});
+               (nest_value){loop_constant(k->arena, DTYPE_BOOL, 0, false), scope_of_bounds(k, &own)});
     else
       add_read(k, r, nest_element(k, from, operand_at, &all), mask_of(k, &own));
   }

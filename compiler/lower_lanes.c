@@ -26,8 +26,9 @@ bool nest_is_run(const nest *k, const index_expr *x, int unit) {
 
 const index_expr *nest_at_point(nest *k, const index_expr *x) {
   const index_expr *values[2 * MAX_RANK] = {NULL};
-  if (!k->unrolled) return x;
-  for (int i = 0; i < k->group->inner_rank; i++) {
+  if (!k->unrolled && k->to == 0) return x;
+  if (k->to > 0) values[k->vector_axis] = index_variable_within(k->arena, k->vector_axis, k->from, k->to - 1);
+  for (int i = 0; k->unrolled && i < k->group->inner_rank; i++) {
     int64_t value;
     int v = k->group->outer_rank + i;
     if (loop_is_int(k->variables[v], &value)) values[v] = index_constant(k->arena, value);

@@ -150,12 +150,8 @@ static void bounded_vector_loop(nest *k, nest_body body, void *context) {
   k->part = 0;
 }
 
-void nest_vector_loop(nest *k, int copies, nest_body body, void *context) {
+static void whole_vector_loop(nest *k, int copies, nest_body body, void *context) {
   int v = k->vector_axis;
-  if (nest_is_bounded(k, v)) {
-    bounded_vector_loop(k, body, context);
-    return;
-  }
   int64_t from, to, step = (int64_t)copies * k->full_lanes;
   int64_t main_end = copies > 1 ? nest_extent(k, v) - nest_extent(k, v) % step : 0;
   turn t = {copies, body, context};
@@ -169,6 +165,28 @@ void nest_vector_loop(nest *k, int copies, nest_body body, void *context) {
       nest_loop(k, v, from_at_least(k, from), to_at_most(k, to), lanes, lanes, body, context);
   }
   k->part = 0;
+}
+
+/* Stretch by stretch. */
+static void broken_vector_loop(nest *k, nest_body body, void *context) {
+  const int v = k->vector_axis;
+  const loop_expr *low = k->low[v], *high = k->high[v];
+  for (int i = 0; i <= k->break_count; i++) {
+    k->from = i > 0 ? k->breaks[i - 1] : 0;
+    k->to = i < k->break_count ? k->breaks[i] : nest_extent(k, v);
+    k->low[v] = from_at_least(k, k->from);
+    k->high[v] = to_at_most(k, k->to);
+    whole_vector_loop(k, 1, body, context);
+    k->low[v] = low;
+    k->high[v] = high;
+  }
+  k->from = k->to = 0;
+}
+
+void nest_vector_loop(nest *k, int copies, nest_body body, void *context) {
+  if (nest_is_bounded(k, k->vector_axis)) bounded_vector_loop(k, body, context);
+  else if (copies == 1 && k->break_count > 0) broken_vector_loop(k, body, context);
+  else whole_vector_loop(k, copies, body, context);
 }
 
 /* The walk through the inner axes in their order. */

@@ -50,6 +50,7 @@ typedef struct nest_strided {
 } nest_strided;
 
 enum { NEST_PARTS = 7 }; /* log2(LOOP_MAX_LANES) + 1 */
+enum { NEST_BREAKS = 7 };
 
 enum { NEST_SCOPES = 4 * MAX_RANK + 8 };
 
@@ -61,6 +62,10 @@ typedef struct nest {
   loop_buffer *context;   /* or NULL */
   int lanes, full_lanes;  /* now, and of the vector axis */
   int vector_axis;        /* -1: none */
+  int64_t breaks[NEST_BREAKS]; /* of the vector axis, ascending: where bounds of reads begin or cease to hold, at full vectors.
+                             Between them it has loops of its own, in which these bounds are no question */
+  int break_count;
+  int64_t from, to;       /* indices of the vector axis in the loop that is being written; 0 and 0: all */
   bool anywhere;          /* vectors begin at any element of their axis, else at multiples of their lanes */
   int copy;               /* number of the unrolled vector */
   int part;               /* of the vector axis: its lanes are full_lanes >> part */
@@ -154,7 +159,8 @@ bool nest_varies(const nest *k, const index_expr *x);
 bool nest_runs_along(const nest *k, const index_expr *x, int v, int unit);
 bool nest_is_run(const nest *k, const index_expr *x, int unit);
 
-/* The index at the present point of unrolled inner axes, whose range is narrower. */
+/* The index at the present point of unrolled inner axes, and in the present stretch of the vector axis, whose range is
+ * narrower. */
 const index_expr *nest_at_point(nest *k, const index_expr *x);
 
 /* An index as a value: i32 where its range fits, else i64; a vector where it depends on the vector

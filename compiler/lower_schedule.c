@@ -89,6 +89,8 @@ typedef struct width_search {
   visit *visits;
   int visit_count;
   size_t widest;
+  int64_t breaks[NEST_BREAKS + 1]; /* of the axis: where bounds begin or cease to hold; one more than there may be */
+  int break_count;
 } width_search;
 
 static bool depends(const index_expr *const *at, int rank, int v) {
@@ -112,6 +114,31 @@ static void take_index(width_search *w, const index_expr *x) {
   if (index_depends(x, w->axis)) take_width(w, dtype_size(nest_index_type(x)));
 }
 
+static void take_break(width_search *w, int64_t at) {
+  if (at <= 0 || at >= nest_extent(w->nest, w->axis) || w->break_count > NEST_BREAKS) return;
+  int i = w->break_count;
+  for (int b = 0; b < w->break_count; b++)
+    if (w->breaks[b] == at) return;
+  for (; i > 0 && w->breaks[i - 1] > at; i--) w->breaks[i] = w->breaks[i - 1];
+  w->breaks[i] = at;
+  w->break_count++;
+}
+
+/* Where a bound on the axis alone begins or ceases to hold. */
+static void take_bound(width_search *w, const index_bound *bound) {
+  int64_t factor;
+  const index_expr *x = bound->value;
+  take_index(w, x);
+  if (x->term_count != 1 || !index_linear(x, w->axis, &factor)) return;
+  if (factor == 1) {
+    take_break(w, -x->constant);
+    take_break(w, bound->extent - x->constant);
+  } else if (factor == -1) {
+    take_break(w, x->constant + 1);
+    take_break(w, x->constant - bound->extent + 1);
+  }
+}
+
 static void take_position(width_search *w, int alike, const index_expr *position) {
   if (alike > 1 && nest_runs_along(w->nest, position, w->axis, alike)) return;
   take_index(w, position);
@@ -133,7 +160,7 @@ static void visit_element(width_search *w, const node *n, const index_expr *cons
     index_guard guard = {0};
     int operand = node_access(k->arena, n, read, at, operand_at, &guard);
     if (operand < 0) return;
-    for (int i = 0; i < guard.count; i++) take_index(w, guard.bounds[i].value);
+    for (int i = 0; i < guard.count; i++) take_bound(w, &guard.bounds[i]);
     visit_element(w, n->operands[operand], operand_at);
   }
 }
@@ -149,7 +176,8 @@ int nest_operand_lanes(const nest *k, node *n, const index_expr *const *at, int 
   return lanes_of(&w);
 }
 
-int nest_lanes(const nest *k, int v) {
+/* All elements, as vectors along an axis. */
+static width_search search_group(const nest *k, int v) {
   const group *g = k->group;
   width_search w = {.nest = k, .axis = v, .widest = 1};
   for (int i = 0; i < g->member_count; i++) {
@@ -161,7 +189,21 @@ int nest_lanes(const nest *k, int v) {
     }
     if (group_output(g, n) >= 0) visit_element(&w, n, g->homes[i]);
   }
+  return w;
+}
+
+int nest_lanes(const nest *k, int v) {
+  const width_search w = search_group(k, v);
   return lanes_of(&w);
+}
+
+/* Where bounds begin or cease to hold between full vectors, the vector axis is broken, if that does not repeat too much code. */
+static void choose_breaks(nest *k) {
+  enum { MOST_MEMBERS = 40 };
+  if (k->vector_axis < 0 || nest_is_bounded(k, k->vector_axis) || k->group->member_count > MOST_MEMBERS) return;
+  const width_search w = search_group(k, k->vector_axis);
+  for (int i = 0; i < w.break_count && w.break_count <= NEST_BREAKS; i++)
+    if (w.breaks[i] % k->full_lanes == 0) k->breaks[k->break_count++] = w.breaks[i];
 }
 
 static int lanes_for(int most, int64_t extent) {
@@ -251,6 +293,7 @@ static void lengthen_first(nest *k) {
 void nest_schedule(nest *k) {
   const group *g = k->group;
   choose_vectors(k);
+  choose_breaks(k);
   order_axes(k, 0, g->outer_rank, k->outer_order);
   order_axes(k, g->outer_rank, g->inner_rank, k->inner_order);
   lengthen_first(k);
