@@ -10,6 +10,7 @@ enum {
   CACHE_LINE = 64,
   CACHE_WAYS = 8,
   WAY_BYTES = 4096, /* of the first cache: its size by its ways */
+  BEYOND_CACHES = 16, /* so many times the second cache: no other holds it */
   STREAM_UNITS = 8  /* of a row that streams through the caches; with more the rows of a block come less evenly */
 };
 
@@ -96,11 +97,10 @@ static bool read_again(const contraction *c, const contraction_schedule *s, int 
 }
 
 bool contraction_streams(const contraction *c, const contraction_schedule *s, int operand, const target *t) {
-  enum { CACHES = 16 };
   const int v = s->vector_axis;
   return v >= 0 && !c->axes[v].reduced && contraction_depends(&c->operands[operand], v) &&
          contraction_reads_directly(s, 0) && contraction_reads_directly(s, 1) && !read_again(c, s, operand) &&
-         contraction_operand_bytes(c, operand) > CACHES * (double)t->l2_bytes;
+         contraction_operand_bytes(c, operand) > BEYOND_CACHES * (double)t->l2_bytes;
 }
 
 /* Bytes of a direct operand that lie between two uses of one of its vectors. */
@@ -129,11 +129,11 @@ static int64_t distinct_sets(int64_t bytes) {
   return distinct;
 }
 
-/* True where the lines that a tile has in use at a time, at most one per position, meet in too few
+/* True where the lines that a tile has in use at a time, so many per position at most, meet in too few
  * sets of the cache: strides of large powers of two do that. */
 static bool lines_collide(const contraction *c, const contraction_schedule *s,
-                          const int64_t *strides) {
-  double lines = 1, sets = 1;
+                          const int64_t *strides, double lines) {
+  double sets = 1;
   for (int a = 0; a < c->axis_count; a++) {
     if (c->axes[a].reduced || a == s->vector_axis || s->tile[a] == 1 || strides[a] == 0) continue;
     const int64_t bytes = llabs(strides[a]) * (int64_t)dtype_size(c->element);
@@ -148,16 +148,25 @@ bool contraction_reads_directly(const contraction_schedule *s, int operand) {
   return !s->copied[operand] && !s->packed[operand];
 }
 
-static bool operand_collides(const contraction *c, const contraction_schedule *s, int operand) {
+/* Lines that are in use at a time for each row of an operand: where each step reads whole ones, the next are on their way
+ * meanwhile, unless they come from memory, which is slower than that. */
+static double lines_of_row(const contraction *c, const contraction_schedule *s, int operand, const target *t) {
+  const int v = s->vector_axis;
+  const bool whole = v >= 0 && c->axes[v].reduced && contraction_stride(&c->operands[operand], v) == 1 &&
+                     s->lanes * (int)dtype_size(c->element) >= CACHE_LINE;
+  return whole && contraction_operand_bytes(c, operand) <= BEYOND_CACHES * (double)t->l2_bytes ? 2 : 1;
+}
+
+static bool operand_collides(const contraction *c, const contraction_schedule *s, int operand, const target *t) {
   int64_t strides[CONTRACTION_AXES];
   for (int a = 0; a < c->axis_count; a++) strides[a] = contraction_stride(&c->operands[operand], a);
-  return contraction_reads_directly(s, operand) && lines_collide(c, s, strides);
+  return contraction_reads_directly(s, operand) && lines_collide(c, s, strides, lines_of_row(c, s, operand, t));
 }
 
 static bool output_collides(const contraction *c, const contraction_schedule *s) {
   int64_t strides[CONTRACTION_AXES];
   for (int a = 0; a < c->axis_count; a++) strides[a] = c->axes[a].stride;
-  return lines_collide(c, s, strides);
+  return lines_collide(c, s, strides, 1);
 }
 
 /* Cache lines of which a step reads elements one by one; 0 where the next steps read the same ones. */
@@ -261,7 +270,7 @@ static bool reads_wide_rows(const contraction *c, const contraction_schedule *s)
  * runs read was driven out by the rest of the operand. */
 static double far_cycles(const contraction *c, const contraction_schedule *s, int operand,
                          const target *t) {
-  if (operand_collides(c, s, operand)) return positions(c, s, operand) * far_load_cycles;
+  if (operand_collides(c, s, operand, t)) return positions(c, s, operand) * far_load_cycles;
   if (contraction_streams(c, s, operand, t)) return fmax(0, positions(c, s, operand) - STREAM_UNITS) * far_load_cycles;
   bool vectors = s->vector_axis >= 0 && contraction_depends(&c->operands[operand], s->vector_axis);
   if (!vectors && contraction_packs_once(c, s, 1 - operand)) return far_block_cycles(c, s, operand, t);
