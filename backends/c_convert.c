@@ -78,8 +78,14 @@ static const char *narrow_to_bytes(c_unit *u, c_type from, c_type to) {
   return arena_printf(a, "__builtin_shufflevector(%s, %s, %s)", whole, whole, list.text);
 }
 
+/* AVX-512 has an instruction for a whole vector of 32 bits, which gcc finds. */
+static bool has_conversion(const c_unit *u, c_type from, size_t before, size_t after) {
+  return u->target->vector_bytes == 64 && from.lanes == 16 && before + after == 5;
+}
+
 static const char *between_integers(c_unit *u, c_type from, c_type to) {
   size_t before = dtype_size(from.element), after = dtype_size(to.element);
+  if (has_conversion(u, from, before, after)) return convertvector(u, "x", to);
   if (before == after) return arena_printf(u->arena, "(%s)x", c_spelling(u, to));
   if (before + after == 9) return through(u, from, c_vector(DTYPE_I32, from.lanes), to);
   if (before == 1) return widen_bytes(u, from, to);
