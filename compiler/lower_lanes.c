@@ -146,11 +146,9 @@ nest_value nest_index(nest *k, const index_expr *x) {
   }
   if (find_pieces(k, x, k->vector_axis, k->lanes, &p)) {
     const loop_expr *ramps[MOST_PIECES], *one = loop_constant(a, type, 0, 1);
-    for (int i = 0; i < p.count; i++) {
-      const loop_expr *start = loop_constant(a, type, 0, p.starts[i]);
-      ramps[i] = loop_ramp(a, loop_add(a, first, start), one, p.lanes);
-    }
-    return (nest_value){assembled(a, &p, ramps, k->lanes), nest_scope_of(k, x)};
+    for (int i = 0; i < p.count; i++) ramps[i] = loop_ramp(a, loop_constant(a, type, 0, p.starts[i]), one, p.lanes);
+    const loop_expr *distances = assembled(a, &p, ramps, k->lanes); /* constants, of which the C compiler makes one */
+    return (nest_value){loop_op(a, SCALAR_ADD, loop_splat(a, first, k->lanes), distances, NULL), nest_scope_of(k, x)};
   }
   const loop_expr *all = loop_splat(a, first, k->lanes);
   for (int lane = 1; lane < k->lanes; lane++)
