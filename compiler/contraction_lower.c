@@ -28,8 +28,8 @@ static bool reads_afar(const lowering *l, const group *g) {
   return g->inner_rank == 0 && bytes > l->target->l2_bytes;
 }
 
-/* The walk over a box of sums, the vector axis outermost: what depends on that axis only, such as a
- * bias, is loaded once. Inside the others are the axes over which the epilogue has sums of its own. */
+/* The walk over a box of sums, in an order of its axes (order_walk) in which those over which the epilogue has sums of its
+ * own are inside the others. */
 typedef struct walk {
   nest *nest;
   const contraction *contraction;
@@ -233,8 +233,8 @@ static void walk_from(walk *w, int depth) {
   for (int i = 0; i < own; i++) end_sum(w, &w->own[i]);
 }
 
-/* Axes that no sum runs over come first, and among either the vector axis, or where lines come from afar, that last: those
- * that lie side by side come together. */
+/* Axes that no sum runs over come first, and among either the vector axis: what depends on that axis only, such as a bias, is
+ * loaded once. Where lines come from afar it comes last, so that those that lie side by side come together. */
 static void order_walk(walk *w) {
   const contraction *c = w->contraction;
   const int v = w->sums->vector_axis, first = reads_afar(w->nest->lowering, w->nest->group) ? 0 : -1;
@@ -413,10 +413,8 @@ static loop_kernel *contraction_kernel(lowering *l, const group *g) {
     c->epilogue_context = epilogue_nest(l, g, buffers, context);
     c->epilogue_lanes = epilogue_lanes(c->epilogue_context, g);
     c->epilogue_in_registers = is_short(g);
-    if (!c->context) { /* with a size of 0 there is nothing that may be read */
-      nest_open(c->epilogue_context);
-      c->epilogue_once = emit_once;
-    }
+    nest_open(c->epilogue_context);
+    c->epilogue_once = emit_once;
     if (reads_afar(l, g)) c->epilogue_ahead = emit_ahead;
   }
   contraction_emit(l->arena, c, &g->schedule, l->target, &kernel->body);

@@ -377,7 +377,7 @@ static parted part_members(arena *a, const fusion *f, const group *g) {
 /* The time that is saved where the product's kernel forms the sums and one of its own does the rest, which then must not
  * read again what is summed. */
 static double gain_of_sums(arena *a, const fusion *f, const group *product, const group *rows, const parted *p) {
-  enum { PARTS = 2000 }; /* they are added up by a kernel */
+  enum { PARTS = 1000 }; /* a small kernel may have to add them up */
   const int count = product->member_count + p->sum_count;
   const group sums = {.members = p->sums, .member_count = p->sum_count};
   const group *both = count > MOST_MEMBERS ? NULL : group_form(a, f, joined(a, product, &sums), count);

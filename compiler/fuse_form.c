@@ -1,7 +1,6 @@
 /* One group: where in each of its nodes a point of its domain lies. The domain is that of a seed: the
  * reduction with most operand elements, else the largest output. From the seed's index the others
  * follow along reads, from result to operand and back. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +8,6 @@
 #include "build.h"
 #include "half.h"
 #include "lower.h"
-#include "scalar.h"
 
 enum { MOST_VISITS = 160 };
 

@@ -168,8 +168,8 @@ const index_expr *nest_at_point(nest *k, const index_expr *x);
 dtype nest_index_type(const index_expr *x);
 nest_value nest_index(nest *k, const index_expr *x);
 
-/* The elements of a buffer, which holds a tensor of this type, at a position, 0 or any where the mask (bool of one or k->lanes lanes, or
- * NULL) is false; one lane where it does not depend on the vector axis. Parts are named in `scope`. */
+/* The elements of a buffer, which holds a tensor of this type, at a position, 0 or any where the mask (bool of one or
+ * k->lanes lanes, or NULL) is false; one lane where it does not depend on the vector axis. Parts are named in `scope`. */
 const loop_expr *nest_load(nest *k, const loop_buffer *b, const tensor_type *type, const index_expr *position,
                            const loop_expr *mask, int scope);
 
@@ -187,8 +187,8 @@ int nest_pieces(const nest *k, const index_expr *x, int v, int lanes);
 /* Asks for the line that an access reads, so many elements further on, to come to the second cache. */
 void nest_fetch(nest *k, const group_access *access, int64_t further);
 
-/* Asks for the lines that inputs from beyond the second cache are read from at `count` more of a variable, as vectors, where these
- * lie far apart. */
+/* Asks for the lines that inputs from beyond the second cache are read from at `count` more of a variable, as vectors,
+ * where these lie far apart. */
 void nest_fetch_ahead(nest *k, int variable, int64_t count);
 
 /* ---- reductions (lower_reduce.c) ------------------------------------------------------------- */
