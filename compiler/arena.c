@@ -78,6 +78,20 @@ void arena_free(arena *a) {
   free(a);
 }
 
+void arena_clear(arena *a) {
+  run_endings(a);
+  block *kept = BLOCK_BYTES ? a->blocks : NULL; /* the latest: no other of the usual ones is larger */
+  for (block *b = kept ? kept->next : a->blocks, *next; b; b = next) {
+    next = b->next;
+    block_free(b);
+  }
+  a->blocks = kept;
+  if (!kept) return;
+  memset(kept->bytes, 0, kept->used);
+  kept->next = NULL;
+  kept->used = 0;
+}
+
 static size_t usual_size(const arena *a) {
   size_t size = a->blocks ? 2 * a->blocks->size : FIRST_BLOCK_BYTES;
   return size > BLOCK_BYTES ? BLOCK_BYTES : size;

@@ -14,6 +14,9 @@ arena *arena_new(void);
  * allowed. */
 void arena_free(arena *a);
 
+/* Empties the arena, after what arena_at_end asked for, and keeps some of its memory for what is allocated next. */
+void arena_clear(arena *a);
+
 /* Zeroed memory, aligned to 16 bytes, that lives as long as the arena. Never NULL: when memory
  * is out the process ends with a message and status 71. A size of 0 gives a valid pointer. */
 void *arena_alloc(arena *a, size_t bytes);

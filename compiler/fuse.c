@@ -192,6 +192,7 @@ typedef struct candidate {
 
 typedef struct merger {
   fusion *fusion;
+  arena *trial; /* for groups that are only looked at */
   candidate *heap;
   int heap_count;
   int *seen; /* by group: the last search that met it */
@@ -278,20 +279,20 @@ static bool extends(const group *maps, const group *product) {
 }
 
 /* The time that one kernel in place of two saves; negative where that cannot be. */
-static double gain_of(const fusion *f, const group *x, const group *y) {
+static double gain_of(const merger *m, const group *x, const group *y) {
+  const fusion *f = m->fusion;
   if ((x->kind > GROUP_ROW || y->kind > GROUP_ROW) && !extends(x, y) && !extends(y, x)) return -1;
   if (x->member_count + y->member_count > MOST_MEMBERS) return -1;
-  arena *trial = arena_new();
-  group *both = group_form(trial, f, joined(trial, x, y), x->member_count + y->member_count);
+  group *both = group_form(m->trial, f, joined(m->trial, x, y), x->member_count + y->member_count);
   double gain = both ? group_cost(f, x) + group_cost(f, y) - group_cost(f, both) : -1;
-  arena_free(trial);
+  arena_clear(m->trial);
   return gain;
 }
 
 static void consider(merger *m, int x, int y) {
   if (x == y) return;
   candidate c = {.first = x < y ? x : y, .second = x < y ? y : x};
-  c.gain = gain_of(m->fusion, m->fusion->groups[c.first], m->fusion->groups[c.second]);
+  c.gain = gain_of(m, m->fusion->groups[c.first], m->fusion->groups[c.second]);
   if (c.gain > 0) heap_push(m, c);
 }
 
@@ -344,7 +345,7 @@ static void merge_scalars(merger *m) {
   for (int i = 0, count = f->group_count; i < count; i++) {
     group *g = f->groups[i];
     if (!g || !is_scalar(g)) continue;
-    if (into && gain_of(f, into, g) > 0 && !separated(m, into, g))
+    if (into && gain_of(m, into, g) > 0 && !separated(m, into, g))
       into = merge(m, into, g);
     else
       into = g;
@@ -382,8 +383,9 @@ static double gain_of_sums(arena *a, const fusion *f, const group *product, cons
   const group sums = {.members = p->sums, .member_count = p->sum_count};
   const group *both = count > MOST_MEMBERS ? NULL : group_form(a, f, joined(a, product, &sums), count);
   const group *others = both && p->other_count ? group_form(a, f, p->others, p->other_count) : NULL;
-  if (!both || (p->other_count && !others) || !group_may_sum(f, both)) return -1;
-  return group_cost(f, product) + group_cost(f, rows) - group_cost(f, both) - (others ? group_cost(f, others) : 0) - PARTS;
+  if (!both || (p->other_count && !others)) return -1;
+  const double gain = group_cost(f, product) + group_cost(f, rows) - group_cost(f, both) - (others ? group_cost(f, others) : 0) - PARTS;
+  return gain > 0 && !group_may_sum(f, both) ? -1 : gain;
 }
 
 static bool has_sums_only(const group *g) {
@@ -400,16 +402,15 @@ static void move_sums(merger *m, const group *rows) {
     const int id = f->group_of[rows->inputs[i]->id];
     const group *product = id < 0 ? NULL : f->groups[id];
     if (!product || product->kind != GROUP_CONTRACTION || separated(m, product, rows)) continue;
-    arena *trial = arena_new();
-    const parted p = part_members(trial, f, rows);
-    if (gain_of_sums(trial, f, product, rows, &p) > 0) {
+    const parted p = part_members(m->trial, f, rows);
+    if (gain_of_sums(m->trial, f, product, rows, &p) > 0) {
       const group sums = {.members = p.sums, .member_count = p.sum_count};
       f->groups[product->id] = f->groups[rows->id] = NULL;
       add_group(f, joined(f->arena, product, &sums), product->member_count + p.sum_count);
       if (p.other_count > 0) add_group(f, p.others, p.other_count);
       i = rows->input_count;
     }
-    arena_free(trial);
+    arena_clear(m->trial);
   }
 }
 
@@ -423,7 +424,7 @@ static void move_all_sums(merger *m) {
 /* ---- all ------------------------------------------------------------------------------------- */
 
 static void merge_all(fusion *f) {
-  merger m = {.fusion = f};
+  merger m = {.fusion = f, .trial = arena_new()};
   make_room(&m, 2 * f->group_count + 1);
   for (int i = 0; i < f->group_count; i++) consider_neighbours(&m, f->groups[i], 0, i);
   while (m.heap_count > 0) {
@@ -435,6 +436,7 @@ static void merge_all(fusion *f) {
   }
   move_all_sums(&m);
   merge_scalars(&m);
+  arena_free(m.trial);
 }
 
 /* ---- prologues ------------------------------------------------------------------------------- */

@@ -71,12 +71,13 @@ bool group_is_sum(const group *g, const node *output) { return g->heart && op_ha
 
 bool group_may_sum(const fusion *f, const group *g) {
   const contraction *c = g->contraction;
-  const contraction_schedule s = contraction_schedule_find(c, f->target);
   bool several = false;
   for (int a = 0; a < c->axis_count; a++)
     several = several || (!c->axes[a].reduced && c->axes[a].extent > 1 && g->summed[contraction_output_number(c, a)] &&
                           !(contraction_depends(&c->operands[0], a) && contraction_depends(&c->operands[1], a)));
-  return several && (s.vector_axis < 0 || c->axes[s.vector_axis].reduced || c->axes[s.vector_axis].stride == 1);
+  if (!several) return false;
+  const contraction_schedule s = contraction_schedule_find(c, f->target);
+  return s.vector_axis < 0 || c->axes[s.vector_axis].reduced || c->axes[s.vector_axis].stride == 1;
 }
 
 int64_t group_sum_parts(const group *g) {

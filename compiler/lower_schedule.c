@@ -198,12 +198,12 @@ int nest_lanes(const nest *k, int v) {
 }
 
 /* Where bounds begin or cease to hold between full vectors, the vector axis is broken, if that does not repeat too much code. */
-static void choose_breaks(nest *k) {
+static void take_breaks(nest *k, const width_search *w) {
   enum { MOST_MEMBERS = 40 };
-  if (k->vector_axis < 0 || nest_is_bounded(k, k->vector_axis) || k->group->member_count > MOST_MEMBERS) return;
-  const width_search w = search_group(k, k->vector_axis);
-  for (int i = 0; i < w.break_count && w.break_count <= NEST_BREAKS; i++)
-    if (w.breaks[i] % k->full_lanes == 0) k->breaks[k->break_count++] = w.breaks[i];
+  k->break_count = 0;
+  if (nest_is_bounded(k, k->vector_axis) || k->group->member_count > MOST_MEMBERS || w->break_count > NEST_BREAKS) return;
+  for (int i = 0; i < w->break_count; i++)
+    if (w->breaks[i] % k->full_lanes == 0) k->breaks[k->break_count++] = w->breaks[i];
 }
 
 static int lanes_for(int most, int64_t extent) {
@@ -257,12 +257,14 @@ static void choose_vectors(nest *k) {
   k->vector_axis = -1;
   k->full_lanes = 1;
   for (int v = g->outer_rank + g->inner_rank - 1; v >= 0; v--) {
-    int lanes = lanes_for(nest_lanes(k, v), nest_extent(k, v));
+    const width_search w = search_group(k, v);
+    int lanes = lanes_for(lanes_of(&w), nest_extent(k, v));
     if (lanes < 2 || price(k, v, lanes) >= best) continue;
     best = price(k, v, lanes);
     k->vector_axis = v;
     k->full_lanes = lanes;
     k->halving = halves(nest_extent(k, v), lanes) && !nest_is_bounded(k, v);
+    take_breaks(k, &w);
   }
 }
 
@@ -293,7 +295,6 @@ static void lengthen_first(nest *k) {
 void nest_schedule(nest *k) {
   const group *g = k->group;
   choose_vectors(k);
-  choose_breaks(k);
   order_axes(k, 0, g->outer_rank, k->outer_order);
   order_axes(k, g->outer_rank, g->inner_rank, k->inner_order);
   lengthen_first(k);

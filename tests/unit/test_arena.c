@@ -69,11 +69,35 @@ static void growing_keeps_what_was_there(void **state) {
   arena_free(a);
 }
 
+static void count_run(void *argument) { ++*(int *)argument; }
+
+/* What was there before leaves nothing behind, and what was asked for at the end is done each time. */
+static void a_cleared_arena_is_as_new(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  int runs = 0;
+  for (int round = 0; round < 40; round++) {
+    arena_at_end(a, count_run, &runs);
+    for (unsigned i = 0; i < 10 + (unsigned)round; i++) {
+      size_t size = size_of_turn(i + (unsigned)round);
+      unsigned char *place = arena_alloc(a, size);
+      for (size_t k = 0; k < size; k++) assert_int_equal(place[k], 0);
+      memset(place, 255, size);
+      arena_printf(a, "%d %u", round, i);
+    }
+    arena_clear(a);
+    assert_int_equal(runs, round + 1);
+  }
+  arena_free(a);
+  assert_int_equal(runs, 40);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(allocations_are_zeroed_and_apart),
       cmocka_unit_test(texts_are_whole_and_leave_nothing_behind),
       cmocka_unit_test(growing_keeps_what_was_there),
+      cmocka_unit_test(a_cleared_arena_is_as_new),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
