@@ -5,6 +5,7 @@
 #include "c_state.h"
 #include "c_unit.h"
 #include "c_word.h"
+#include "text_hash.h"
 
 /* ---- which names are needed ---------------------------------------------------------------- */
 
@@ -81,7 +82,7 @@ static bool ends_with_type(const char *name) {
 }
 
 static bool is_taken(const c_body *b, const char *name) {
-  const uint32_t hash = c_hash(name);
+  const uint32_t hash = text_hash(name);
   for (int i = b->name_count - 1; i >= 0; i--)
     if (b->names[i].hash == hash && strcmp(b->names[i].text, name) == 0) return true;
   return false;
@@ -108,7 +109,7 @@ static const char *free_name(const c_body *b, const char *wish) {
 
 static c_name *add_name(c_body *b, const void *key, const char *text, c_type type) {
   c_name *n = &arena_push(b->unit->arena, b->names, b->name_count);
-  *n = (c_name){.key = key, .text = text, .hash = c_hash(text), .type = type};
+  *n = (c_name){.key = key, .text = text, .hash = text_hash(text), .type = type};
   return n;
 }
 

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "c_unit.h"
+#include "text_hash.h"
 
 c_unit c_unit_new(arena *a, const target *t) {
   return (c_unit){.arena = a,
@@ -10,14 +11,8 @@ c_unit c_unit_new(arena *a, const target *t) {
                   .kernels = writer_new(a)};
 }
 
-uint32_t c_hash(const char *name) {
-  uint32_t hash = 2166136261u; /* FNV-1a */
-  for (; *name; name++) hash = (hash ^ (unsigned char)*name) * 16777619u;
-  return hash;
-}
-
 bool c_first_use(c_unit *u, const char *name) {
-  const uint32_t hash = c_hash(name);
+  const uint32_t hash = text_hash(name);
   for (int i = 0; i < u->known_count; i++)
     if (u->known[i].hash == hash && strcmp(u->known[i].name, name) == 0) return false;
   arena_push(u->arena, u->known, u->known_count) = (c_known){hash, name};

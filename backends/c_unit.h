@@ -14,9 +14,6 @@ typedef struct c_type {
   bool truth;
 } c_type;
 
-/* Names are compared where their hashes are equal. */
-uint32_t c_hash(const char *name);
-
 typedef struct c_known {
   uint32_t hash;
   const char *name;

@@ -182,7 +182,7 @@ static void add_group_values(builder *b, plan_step *s, const group *g) {
 
 /* Where the kernel puts an output: of a sum behind a contraction its parts, if there are several. */
 static int output_value(builder *b, plan_step *s, const group *g, const node *output) {
-  const int64_t parts = group_is_sum(g, output) ? group_sum_parts(g) : 1;
+  const int64_t parts = group_output_parts(g, output);
   if (parts == 1) return b->value_of[output->id];
   const int value = plan_add_value(b->arena, &b->plan, plan_value_of("parts of a sum", NULL, parts * type_bytes(&output->type)));
   plan_add_write(b->arena, s, value);
@@ -194,7 +194,7 @@ static void call_sums(builder *b, const group *g, const int *values) {
   for (int i = 0; i < g->output_count; i++) {
     const node *n = g->outputs[i];
     if (values[i] == b->value_of[n->id]) continue;
-    planned_step *c = add_call(b, lower_sum_of_parts(b->arena, b->module->target, &n->type, group_sum_parts(g)), "_sum_of_parts");
+    planned_step *c = add_call(b, lower_sum_of_parts(b->arena, b->module->target, &n->type, group_output_parts(g, n)), "_sum_of_parts");
     code_add_argument(b, c, values[i]);
     code_add_argument(b, c, b->value_of[n->id]);
   }

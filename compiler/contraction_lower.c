@@ -139,7 +139,7 @@ static void end_sum(walk *w, const epilogue_sum *s) {
     k->lanes = 1;
     k->vector_axis = -1;
   }
-  const int64_t parts = group_sum_parts(g);
+  const int64_t parts = group_output_parts(g, s->node);
   const index_expr *part = index_scale(a, index_variable(a, behind, parts), type_elements(type));
   const index_expr *at = index_add(a, index_flatten(a, type, g->homes[s->member]), part);
   k->variables[behind] = part_of_task(w);
@@ -250,7 +250,7 @@ static void order_walk(walk *w) {
 
 static void append_block(nest *k, loop_block *block) {
   loop_block made = nest_close(k);
-  for (int i = 0; i < made.count; i++) loop_append(k->arena, block, made.statements[i]);
+  loop_append_all(k->arena, block, &made);
 }
 
 static void walk_sums(nest *k, const contraction_sums *sums, bool ahead, loop_block *block) {

@@ -312,7 +312,7 @@ static void emit_tasks(walk *w, const char *text, loop_block *body) {
   loop_block loops = {0};
   emit(w, 0, &loops);
   if (c->epilogue_once && !w->packed) c->epilogue_once(c->epilogue_context, body);
-  for (int i = 0; i < loops.count; i++) loop_append(a, body, loops.statements[i]);
+  loop_append_all(a, body, &loops);
 }
 
 void contraction_emit(arena *a, const contraction *c, const contraction_schedule *s,

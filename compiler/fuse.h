@@ -76,7 +76,7 @@ typedef struct group {
                                        reduced axis is cut into; -1: none does */
 
   /* Of a contraction, by outer variable: sums behind it run over it. They are outputs that nothing in the group
-   * reads; what a task adds up is one part of them (group_sum_parts). */
+   * reads; what a task adds up is one part of them (group_output_parts). */
   bool summed[MAX_RANK];
 
   group_access *accesses;
@@ -161,10 +161,12 @@ const index_expr *const *group_part(arena *a, const group *g, const index_expr *
  * heart becomes an output where no other can hold them. */
 void group_complete(const fusion *f, group *g);
 
-/* True where an output is a sum of what follows from a contraction. Its kernel writes as many parts of it, one after the
- * other, as the schedule of a complete group has for the axes that are summed. */
+/* True where an output is a sum of what follows from a contraction. */
 bool group_is_sum(const group *g, const node *output);
-int64_t group_sum_parts(const group *g);
+
+/* How many parts of an output the kernel of a complete group writes, one after the other, which are then to be added up: of
+ * such a sum as many as the schedule has for the axes that are summed; of any other one. */
+int64_t group_output_parts(const group *g, const node *output);
 
 /* True where sums behind a contraction cost less than a kernel of their own: their terms lie side by side in vectors, and
  * each task, of which shared axes make many, adds up several. */

@@ -80,9 +80,9 @@ bool group_may_sum(const fusion *f, const group *g) {
   return s.vector_axis < 0 || c->axes[s.vector_axis].reduced || c->axes[s.vector_axis].stride == 1;
 }
 
-int64_t group_sum_parts(const group *g) {
+int64_t group_output_parts(const group *g, const node *output) {
   int64_t parts = 1;
-  for (int a = 0; g->heart && a < g->contraction->axis_count; a++) {
+  for (int a = 0; group_is_sum(g, output) && a < g->contraction->axis_count; a++) {
     const contraction_axis *x = &g->contraction->axes[a];
     if (!x->reduced && !x->covered && g->summed[contraction_output_number(g->contraction, a)]) parts *= g->schedule.parts[a];
   }

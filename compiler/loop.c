@@ -347,6 +347,10 @@ void loop_append(arena *a, loop_block *block, loop_stmt *s) {
   arena_push(a, block->statements, block->count) = s;
 }
 
+void loop_append_all(arena *a, loop_block *block, const loop_block *more) {
+  for (int i = 0; i < more->count; i++) loop_append(a, block, more->statements[i]);
+}
+
 static loop_stmt *stmt_new(arena *a, loop_block *block, loop_stmt_kind kind) {
   loop_stmt *s = arena_new_of(a, loop_stmt);
   s->kind = kind;

@@ -181,6 +181,7 @@ loop_buffer *loop_buffer_new(arena *a, const char *name, loop_space space, loop_
 int64_t loop_buffer_elements(const loop_buffer *b); /* of its type, which may be a vector */
 
 void loop_append(arena *a, loop_block *block, loop_stmt *s);
+void loop_append_all(arena *a, loop_block *block, const loop_block *more);
 /* Appends a for over [low, high) and returns it; fill its body. */
 loop_stmt *loop_for(arena *a, loop_block *block, loop_for_kind kind, const loop_variable *v,
                     const loop_expr *low, const loop_expr *high, int64_t step);

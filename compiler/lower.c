@@ -138,7 +138,7 @@ loop_kernel *lower_parameters(lowering *l, const group *g, loop_buffer **buffers
     if ((!g->inout_output || g->inout_output[i] < 0) && group_loads(g, g->inputs[i]))
       buffers[i] = add_buffer(l, k, g->inputs[i], 1, LOOP_IN);
   for (int i = 0; i < g->output_count; i++)
-    buffers[g->input_count + i] = add_buffer(l, k, g->outputs[i], group_is_sum(g, g->outputs[i]) ? group_sum_parts(g) : 1,
+    buffers[g->input_count + i] = add_buffer(l, k, g->outputs[i], group_output_parts(g, g->outputs[i]),
                                              shares_input(g, i) ? LOOP_INOUT : LOOP_OUT);
   for (int i = 0; i < g->input_count && g->inout_output; i++)
     if (g->inout_output[i] >= 0) buffers[i] = buffers[g->input_count + g->inout_output[i]];

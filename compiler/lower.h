@@ -108,7 +108,7 @@ const loop_expr *lower_size(arena *a, const loop_buffer *context, loop_block *bl
 loop_kernel *lower_copy(arena *a, const target *t, const tensor_type *type);
 loop_kernel *lower_zeros(arena *a, const target *t, const tensor_type *type);
 
-/* The kernel that adds up the parts of a sum (group_sum_parts), which lie one after the other, in their order. */
+/* The kernel that adds up the parts of a sum (group_output_parts), which lie one after the other, in their order. */
 loop_kernel *lower_sum_of_parts(arena *a, const target *t, const tensor_type *type, int64_t parts);
 
 #endif

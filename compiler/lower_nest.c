@@ -30,7 +30,7 @@ loop_block *nest_block(nest *k) { return &k->scopes[k->scope_count - 1].block; }
 
 void nest_splice(nest *k) {
   loop_block block = nest_close(k);
-  for (int i = 0; i < block.count; i++) loop_append(k->arena, nest_block(k), block.statements[i]);
+  loop_append_all(k->arena, nest_block(k), &block);
 }
 
 const loop_expr *nest_let(nest *k, int scope, const char *name, const loop_expr *value) {

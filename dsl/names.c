@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "text_hash.h"
+
 scope *scope_new(arena *a, scope *parent) {
   scope *s = arena_new_of(a, scope);
   s->parent = parent;
@@ -10,9 +12,7 @@ scope *scope_new(arena *a, scope *parent) {
 
 /* The place of a name in the table: where it is, or the free place where it belongs. */
 static int place_of(const scope *s, const char *name) {
-  uint32_t hash = 2166136261u; /* FNV-1a */
-  for (const char *c = name; *c; c++) hash = (hash ^ (unsigned char)*c) * 16777619u;
-  int at = (int)(hash & (uint32_t)(s->table_size - 1));
+  int at = (int)(text_hash(name) & (uint32_t)(s->table_size - 1));
   while (s->table[at] && strcmp(s->bindings[s->table[at] - 1]->name, name))
     at = (at + 1) & (s->table_size - 1);
   return at;
