@@ -404,19 +404,27 @@ const char *c_address(c_body *b, const loop_buffer *buffer, const loop_expr *con
   return arena_printf(memory(b), "&%s", c_place(b, buffer, index));
 }
 
+/* All lanes or none: a branch, since processors take hundreds of cycles for a load that is masked off where there is
+ * no memory. */
+static c_term load_or_zeros(c_body *b, const loop_expr *x, c_type type) {
+  const c_term whether = c_expression(b, x->mask->operands[0]);
+  const char *loaded = arena_printf(memory(b), "%s(%s)", c_helper_load(b->unit, type), c_address(b, x->buffer, x->operands));
+  return (c_term){arena_printf(memory(b), "%s ? %s : (%s){0}", c_inside(b, whether, LOGIC_OR), loaded, c_spelling(b->unit, type)),
+                  CONDITIONAL, type, false, false};
+}
+
 static c_term masked_load(c_body *b, const loop_expr *x) {
   c_unit *u = b->unit;
   c_type type = c_vector(x->type.element == DTYPE_BOOL ? DTYPE_U8 : x->type.element, x->type.lanes);
-  const char *mask = c_mask(b, x->mask, type.element), *text;
   if (type.lanes == 1) {
-    c_term m = c_expression(b, x->mask);
-    text = arena_printf(memory(b), "%s ? %s : 0", c_inside(b, m, LOGIC_OR),
-                        c_place(b, x->buffer, x->operands));
+    const char *text = arena_printf(memory(b), "%s ? %s : 0", c_inside(b, c_expression(b, x->mask), LOGIC_OR),
+                                    c_place(b, x->buffer, x->operands));
     return (c_term){text, CONDITIONAL, c_type_of(x->type), false, false};
   }
-  text = arena_printf(memory(b), "%s(%s, %s)", c_helper_load_masked(u, type),
-                      c_address(b, x->buffer, x->operands), mask);
-  c_term loaded = primary(type, text);
+  const c_term loaded = x->mask->kind == LOOP_SPLAT
+                            ? load_or_zeros(b, x, type)
+                            : primary(type, arena_printf(memory(b), "%s(%s, %s)", c_helper_load_masked(u, type),
+                                                         c_address(b, x->buffer, x->operands), c_mask(b, x->mask, type.element)));
   return x->type.element == DTYPE_BOOL ? cast_to_bool(b, loaded) : loaded;
 }
 

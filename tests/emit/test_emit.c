@@ -138,7 +138,7 @@ static void put_truths(bench *b) {
   put(b, loop_select(a, less, wide, loop_op(a, SCALAR_NE, b->x, b->z, NULL)));
 }
 
-/* Loads and stores through masks that let no lane beyond the end pass. */
+/* Loads and stores through masks that let no lane beyond the end pass, or all lanes or none. */
 static void put_masked(bench *b) {
   arena *a = b->arena;
   expr end = loop_splat(a, loop_int(a, b->count - 2), b->lanes);
@@ -146,6 +146,8 @@ static void put_masked(bench *b) {
   expr inside = loop_op(a, SCALAR_LT, loop_ramp(a, b->at, loop_int(a, 1), b->lanes), end, NULL);
   expr mask = loop_let(a, b->block, "inside", inside);
   put(b, loop_load(a, b->inputs[1], &next_at, b->lanes, mask));
+  expr all = loop_op(a, SCALAR_LE, loop_add(a, next_at, loop_int(a, b->lanes)), loop_int(a, b->count), NULL);
+  put(b, loop_load(a, b->inputs[1], &next_at, b->lanes, loop_splat(a, all, b->lanes)));
   put(b, b->y);
   loop_buffer *last = b->kernel->parameters[3 + b->outputs - 1];
   loop_store(a, b->block, last, &b->at, b->x, mask);
