@@ -464,11 +464,19 @@ static int64_t split(const contraction *c, contraction_schedule *s, int axis, in
   return s->parts[axis] = parts;
 }
 
-/* Tasks among which an axis may be shared out that the first operand's copy does not depend on: each
- * of them makes that copy, which shall not take more than a tenth of its time. */
-static int64_t most_repeats(const contraction *c, const contraction_schedule *s, const target *t) {
-  if (!s->copied[s->first]) return MOST_TASKS;
-  double repeats = s->cycles / (contraction_copy_cycles(c, s, s->first, t) + contraction_arrival_cycles(c, s->first, t)) / 10;
+/* True where each task along the axis makes the operand's copy again, which is else made once: within a tile of the first
+ * operand the second one's is made anew as it is. */
+static bool repeats_copy(const contraction *c, const contraction_schedule *s, int operand, int axis) {
+  return s->copied[operand] && !contraction_depends(&c->operands[operand], axis) && (operand == s->first || !s->outer[axis]);
+}
+
+/* Tasks among which an axis may be shared out: copies that all of them make shall not take more than a tenth of the time. */
+static int64_t most_repeats(const contraction *c, const contraction_schedule *s, int axis, const target *t) {
+  double copies = 0;
+  for (int i = 0; i < 2; i++)
+    if (repeats_copy(c, s, i, axis)) copies += contraction_copy_cycles(c, s, i, t) + contraction_arrival_cycles(c, i, t);
+  if (copies == 0) return MOST_TASKS;
+  const double repeats = s->cycles / copies / 10;
   return repeats < 1 ? 1 : repeats > MOST_TASKS ? MOST_TASKS : (int64_t)repeats;
 }
 
@@ -511,7 +519,13 @@ static int64_t tasks_wanted(const contraction *c, const contraction_schedule *s,
   return wanted < 1 ? 1 : (int64_t)wanted;
 }
 
-/* Axes whose splitting repeats no copy come first. */
+/* In which turn an axis is shared out: those whose splitting repeats a copy come last. */
+static int turn_of(const contraction *c, const contraction_schedule *s, int axis) {
+  if (contraction_shared(c, axis)) return 0;
+  if (repeats_copy(c, s, 0, axis) || repeats_copy(c, s, 1, axis)) return 3;
+  return contraction_depends(&c->operands[s->first], axis) ? 1 : 2;
+}
+
 static void split_tasks(const contraction *c, contraction_schedule *s, const target *t) {
   for (int a = 0; a < c->axis_count; a++) s->parts[a] = 1;
   if (contraction_packs_once(c, s, 1 - s->first)) {
@@ -519,15 +533,12 @@ static void split_tasks(const contraction *c, contraction_schedule *s, const tar
     return;
   }
   int64_t wanted = tasks_wanted(c, s, t);
-  for (int turn = 0; turn < 3; turn++) {
-    if (turn == 2 && wanted > most_repeats(c, s, t)) wanted = most_repeats(c, s, t);
+  for (int turn = 0; turn < 4; turn++)
     for (int a = 0; a < c->axis_count && wanted > 1; a++) {
-      int rank = contraction_shared(c, a) ? 0 : contraction_depends(&c->operands[s->first], a) ? 1 : 2;
-      if (turn != rank || !may_split(c, s, a)) continue;
-      const int64_t most = most_parts(c, s, a, t);
+      if (turn_of(c, s, a) != turn || !may_split(c, s, a)) continue;
+      const int64_t parts = most_parts(c, s, a, t), repeats = most_repeats(c, s, a, t), most = parts < repeats ? parts : repeats;
       wanted /= split(c, s, a, wanted < most ? wanted : most);
     }
-  }
 }
 
 /* Scalars last: what is found before leaves little of them to be considered. */

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include "contraction.h"
+#include "fuse.h"
 #include "graph_case.h"
 #include "pass.h"
 #include "run_module.h"
@@ -277,6 +279,32 @@ static void others_stay_outside(void **state) {
       "%5 = minimum %3, %4: f32[$m, $n] %6 = tanh %5: f32[$m, $n] return y = %6 }");
 }
 
+/* The copy of an operand is not made again by each of many tasks: of an attention's result, whose heads are not in front of
+ * its columns, tasks share out the rows. */
+static void copies_are_made_once(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  graph *g = graph_from_text(a, "entry f(x: f32[2, 12, 1024, 64]) { %1 = slot \"w\": f32[768, 768] "
+                                "%2 = transpose %0 axes=[0, 2, 1, 3]: f32[2, 1024, 12, 64] %3 = reshape %2: f32[2, 1024, 768] "
+                                "%4 = dot %3, %1 left_contract=[2] right_contract=[0]: f32[2, 1024, 768] return y = %4 }");
+  for (int i = 0; i < TARGET_COUNT; i++) {
+    const module *m = module_build(a, program_of_graph(a, g), target_find(a, targets[i]));
+    const module_code *code = &m->entries[1].code;
+    const group *last = code->steps[code->count - 1].group;
+    const contraction *c = last->contraction;
+    const contraction_schedule *s = &last->schedule;
+    int64_t tasks = 1;
+    assert_true(s->copied[0] && !s->copied[1]);
+    for (int axis = 0; axis < c->axis_count; axis++) {
+      tasks *= s->parts[axis];
+      if (!contraction_depends(&c->operands[0], axis) && s->parts[axis] > 2)
+        fail_msg("%s: %s", targets[i], contraction_schedule_text(a, c, s));
+    }
+    assert_true(tasks >= 16);
+  }
+  arena_free(a);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(linear_layers),    cmocka_unit_test(long_epilogues),
@@ -285,6 +313,7 @@ int main(void) {
       cmocka_unit_test(cells),            cmocka_unit_test(computed_operands),
       cmocka_unit_test(computed_images),  cmocka_unit_test(drawn_operands),
       cmocka_unit_test(others_stay_outside), cmocka_unit_test(parts_of_other_parts),
+      cmocka_unit_test(copies_are_made_once),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
