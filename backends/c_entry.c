@@ -1,10 +1,6 @@
 /* The functions of a generated model: checks, then kernel calls and loops around them. */
-#include "c_module.h"
-
-#include <string.h>
-
-#include "build.h"
 #include "c.h"
+#include "c_module.h"
 #include "c_state.h"
 
 /* ---- checks -------------------------------------------------------------------------------- */
@@ -60,123 +56,7 @@ static void write_argument_checks(writer *w, const c_signature *s, const graph *
   if (count) writer_line(w, "if (%s) return DNN_NULL;", joined(w->arena, count, list, "!", " || "));
 }
 
-/* ---- kernel calls -------------------------------------------------------------------------- */
-
-/* A place of a region as unsigned char *, but for an entry's arguments that do not move. */
-static const char *base_text(arena *a, const c_signature *s, const graph *g, const placement *p,
-                             const char *constant) {
-  const char *base = p->region == REGION_INPUT    ? s->inputs[p->index]
-                     : p->region == REGION_OUTPUT ? s->outputs[p->index]
-                                                  : s->regions[p->region];
-  const char *moved = "";
-  if (p->offset) moved = arena_printf(a, " + %lld", (long long)p->offset);
-  for (int i = 0; i < p->move_count; i++)
-    if (p->moves[i])
-      moved = arena_printf(a, "%s + %s * %lld", moved, s->turns[i], (long long)p->moves[i]);
-  bool argument = p->region == REGION_INPUT || p->region == REGION_OUTPUT;
-  bool scalar = p->region == REGION_INPUT && !g->inputs[p->index].node->type.rank;
-  if (argument && !*moved) return scalar ? arena_printf(a, "&%s", base) : base;
-  if (argument) base = arena_printf(a, "(%sunsigned char *)%s", constant, base);
-  return *moved ? arena_printf(a, "(%s%s)", base, moved) : base;
-}
-
-static const char *argument_text(arena *a, const c_signature *s, const graph *g, const placement *p,
-                                 const loop_buffer *parameter) {
-  if (p->region == REGION_CONTEXT) return s->regions[REGION_CONTEXT];
-  if (p->region == REGION_TURN) return arena_printf(a, "&%s", s->turns[p->index]);
-  const char *constant = parameter->access == LOOP_IN ? "const " : "";
-  const char *base = base_text(a, s, g, p, constant);
-  bool typed = (p->region == REGION_INPUT || p->region == REGION_OUTPUT) && !p->move_count;
-  return typed ? base
-               : arena_printf(a, "(%s%s *)%s", constant, c_element(parameter->type.element), base);
-}
-
-static void write_call(writer *w, const c_signature *s, const graph *g, const kernel_call *c) {
-  const loop_kernel *k = c->kernel;
-  const char *list = c_has_tasks(k) ? s->threads : "";
-  for (int i = 0; i < k->parameter_count; i++)
-    list = arena_printf(w->arena, "%s%s%s", list, *list ? ", " : "",
-                        argument_text(w->arena, s, g, &c->arguments[i], k->parameters[i]));
-  if (s->observed) writer_line(w, "observe(%d);", c->number);
-  writer_line(w, "%s(%s);", k->name, list);
-}
-
-static void write_code(writer *w, const c_signature *s, const graph *g, const module_code *code);
-
-static const char *turns_text(arena *a, const c_signature *s, const module_loop *l) {
-  return l->bounded ? s->size : arena_printf(a, "%lld", (long long)l->turns);
-}
-
-/* Leaves the innermost loop where the condition has this truth. */
-static void write_condition(writer *w, const c_signature *s, const graph *g, const module_loop *l,
-                            bool truth) {
-  write_code(w, s, g, &l->condition);
-  writer_line(w, "if (%s*(const %s *)%s) break;", truth ? "" : "!", c_element(DTYPE_BOOL),
-              base_text(w->arena, s, g, &l->goes_on, "const "));
-}
-
-/* The last turn first; with a condition from the first turn on for which it holds. */
-static void write_reverse_loop(writer *w, const c_signature *s, const graph *g, const module_loop *l) {
-  const char *turn = s->turns[l->depth], *turns = turns_text(w->arena, s, l);
-  if (!l->conditional) {
-    writer_open(w, "for (int64_t %s = %s - 1; %s >= 0; %s--)", turn, turns, turn, turn);
-    write_code(w, s, g, &l->body);
-    writer_close(w, "");
-    return;
-  }
-  writer_line(w, "{");
-  w->indent++;
-  writer_line(w, "int64_t %s = %s - 1;", turn, turns);
-  writer_open(w, "for (; %s >= 0; %s--)", turn, turn);
-  write_condition(w, s, g, l, true);
-  writer_close(w, "");
-  writer_open(w, "for (; %s >= 0; %s--)", turn, turn);
-  write_code(w, s, g, &l->body);
-  writer_close(w, "");
-  writer_close(w, "");
-}
-
-static void write_endless(writer *w, const c_signature *s, const char *turn) {
-  writer_open(w, "if (%s == %d)", turn, LOOP_MOST_TURNS);
-  writer_line(w, C_END_ARITHMETIC "(%s);", s->caller);
-  writer_line(w, "return DNN_ENDLESS;");
-  writer_close(w, "");
-}
-
-static void write_loop(writer *w, const c_signature *s, const graph *g, const module_loop *l) {
-  const char *turn = s->turns[l->depth];
-  if (l->reverse) {
-    write_reverse_loop(w, s, g, l);
-    return;
-  }
-  if (!l->turns)
-    writer_open(w, "for (int64_t %s = 0;; %s++)", turn, turn);
-  else
-    writer_open(w, "for (int64_t %s = 0; %s < %s; %s++)", turn, turn, turns_text(w->arena, s, l), turn);
-  if (l->conditional) write_condition(w, s, g, l, false);
-  if (!l->turns) write_endless(w, s, turn);
-  write_code(w, s, g, &l->body);
-  writer_close(w, "");
-}
-
-static void write_step(writer *w, const c_signature *s, const graph *g, const module_step *step) {
-  if (step->call) write_call(w, s, g, step->call);
-  else write_loop(w, s, g, step->loop);
-}
-
-static void write_code(writer *w, const c_signature *s, const graph *g, const module_code *code) {
-  for (int i = 0; i < code->count; i++) write_step(w, s, g, &code->steps[i]);
-}
-
-static bool uses_region(const module_code *code, region r) {
-  for (int i = 0; i < code->count; i++) {
-    const module_step *s = &code->steps[i];
-    for (int k = 0; s->call && k < s->call->kernel->parameter_count; k++)
-      if (s->call->arguments[k].region == r) return true;
-    if (s->loop && (uses_region(&s->loop->condition, r) || uses_region(&s->loop->body, r))) return true;
-  }
-  return false;
-}
+/* ---- entries -------------------------------------------------------------------------------- */
 
 static void write_region_locals(writer *w, const c_signature *s, const module_entry *e,
                                 bool initial) {
@@ -185,9 +65,9 @@ static void write_region_locals(writer *w, const c_signature *s, const module_en
                                        [REGION_STATE] = "m->state",
                                        [REGION_SCRATCH] = "m->scratch"};
   for (region r = REGION_PARAMETERS; r <= REGION_SCRATCH; r++)
-    if (uses_region(&e->code, r))
+    if (c_uses_region(&e->code, r))
       writer_line(w, "unsigned char *const %s = (unsigned char *)%s;", s->regions[r], places[r]);
-  if (uses_region(&e->code, REGION_CONTEXT))
+  if (c_uses_region(&e->code, REGION_CONTEXT))
     writer_line(w, "const int64_t %s[%d] = {(int64_t)m->seed, %s, %s};",
                 s->regions[REGION_CONTEXT], CONTEXT_WORDS, initial ? "0" : "(int64_t)m->step",
                 s->size ? s->size : "0");
@@ -207,18 +87,19 @@ static void write_observer(writer *w) {
 static void write_entry(writer *w, c_unit *u, const module *m, const module_entry *e,
                         bool initial) {
   c_signature s = c_entry_signature(u, m, e);
+  c_write_task_functions(w, u, &s, e->graph, &e->code);
   writer_gap(w);
   writer_open(w, "%s", s.prototype);
   writer_line(w, "const int %s = check_context(m);", s.status);
   writer_line(w, "if (%s != DNN_OK) return %s;", s.status, s.status);
   write_argument_checks(w, &s, e->graph);
-  if (uses_region(&e->code, REGION_CONSTANTS))
+  if (c_uses_region(&e->code, REGION_CONSTANTS))
     writer_line(w, "if (m->weights->packed != m->weights->generation) return DNN_STALE;");
   write_region_locals(w, &s, e, initial);
   writer_gap(w);
   c_helper_arithmetic(u);
   writer_line(w, "const unsigned %s = " C_BEGIN_ARITHMETIC "();", s.caller);
-  write_code(w, &s, e->graph, &e->code);
+  c_write_code(w, &s, e->graph, &e->code);
   if (m->observed) writer_line(w, "observe(%d);", C_OBSERVED_END);
   writer_line(w, C_END_ARITHMETIC "(%s);", s.caller);
   writer_gap(w);
@@ -234,12 +115,12 @@ static void write_entry(writer *w, c_unit *u, const module *m, const module_entr
 static void write_packing(writer *w, c_unit *u, const module *m) {
   const c_signature s = {.regions = {[REGION_PARAMETERS] = "parameters", [REGION_CONSTANTS] = "constants"},
                          .caller = "caller", .threads = "NULL"};
-  if (uses_region(&m->prepare, REGION_PARAMETERS))
+  if (c_uses_region(&m->prepare, REGION_PARAMETERS))
     writer_line(w, "const unsigned char *const parameters = (const unsigned char *)w->parameters;");
   writer_line(w, "unsigned char *const constants = (unsigned char *)w->constants;");
   c_helper_arithmetic(u);
   writer_line(w, "const unsigned caller = " C_BEGIN_ARITHMETIC "();");
-  write_code(w, &s, NULL, &m->prepare);
+  c_write_code(w, &s, NULL, &m->prepare);
   writer_line(w, C_END_ARITHMETIC "(caller);");
 }
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "c_tasks.h"
 #include "half.h"
 
 const char *c_capitals(arena *a, const char *name) {
@@ -66,6 +67,11 @@ static void reserve_names(c_body *b, const module *m) {
   if (m->observed) c_declare(b, NULL, "observe", c_scalar(DTYPE_I64));
   for (int i = 0; i < m->kernel_count; i++)
     c_declare(b, NULL, m->kernels[i]->name, c_scalar(DTYPE_I64));
+  if (m->shared_loops == 0) return;
+  static const char *const of_tasks[] = {"argument", "arguments", "index", "run_tasks", C_TAKE_FRAME, C_LEAVE_FRAME};
+  for (size_t i = 0; i < sizeof of_tasks / sizeof *of_tasks; i++) c_declare(b, NULL, of_tasks[i], c_scalar(DTYPE_I64));
+  for (int i = 0; i < m->shared_loops; i++)
+    c_declare(b, NULL, arena_printf(b->unit->arena, "turns%d_task", i), c_scalar(DTYPE_I64));
 }
 
 static void declare_locals(c_body *b, c_signature *s) {
@@ -78,6 +84,8 @@ static void declare_locals(c_body *b, c_signature *s) {
   for (region r = REGION_PARAMETERS; r <= REGION_CONTEXT; r++)
     s->regions[r] = c_declare(b, NULL, regions[r], c_scalar(DTYPE_I64))->text;
   s->caller = c_declare(b, NULL, "caller", c_scalar(DTYPE_I64))->text;
+  s->frame = c_declare(b, NULL, "frame", c_scalar(DTYPE_I64))->text;
+  s->busy = c_declare(b, NULL, "busy", c_scalar(DTYPE_I64))->text;
 }
 
 static int depth_of(const module_code *code) {
@@ -90,7 +98,7 @@ static int depth_of(const module_code *code) {
 }
 
 static void declare_turns(c_body *b, c_signature *s, int depth) {
-  s->turns = arena_array_of(b->unit->arena, depth, const char *);
+  s->turns = arena_array_of(b->unit->arena, depth + 1, const char *); /* one more for the frame of an observed loop */
   for (int i = 0; i < depth; i++)
     s->turns[i] = c_declare(b, NULL, "turn", c_scalar(DTYPE_I64))->text;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "c_state.h"
+#include "c_tasks.h"
 #include "c_unit.h"
 #include "c_word.h"
 #include "text_hash.h"
@@ -366,22 +367,6 @@ static const char *parameter_list(const c_body *b, const loop_kernel *k) {
   return *list ? list : "void";
 }
 
-/* Runs tasks on the caller's threads, or one after the other. */
-static void define_run_tasks(c_unit *u) {
-  if (!c_first_use(u, "run_tasks")) return;
-  writer *w = &u->helpers;
-  writer_open(
-      w, "static inline void run_tasks(const dnn_threads *threads, void (*task)(void *, int64_t), "
-         "void *argument, int64_t count)");
-  writer_open(w, "if (threads)");
-  writer_line(w, "threads->run(threads->pool, task, argument, count);");
-  writer_close(w, " else {");
-  w->indent++;
-  writer_line(w, "for (int64_t i = 0; i < count; i++) task(argument, i);");
-  writer_close(w, "");
-  writer_close(w, "");
-}
-
 /* Passes the parameters of the kernel through a structure, and the task's number beside it. */
 static void write_driver(c_body *b, const loop_kernel *k, const loop_stmt *task) {
   arena *a = b->unit->arena;
@@ -441,7 +426,7 @@ void c_kernel(c_unit *u, const loop_kernel *k) {
     write_body(&b, k, &k->body);
     return;
   }
-  define_run_tasks(u);
+  c_helper_run_tasks(u);
   int outer = b.name_count;
   c_name *index = (c_name *)c_declare(&b, task->variable, task->variable->name,
                                       c_scalar(DTYPE_I64));

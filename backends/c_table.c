@@ -105,8 +105,7 @@ static void add_endless(arena *a, const module_code *code, const char ***places,
   for (int i = 0; i < code->count; i++) {
     const module_loop *l = code->steps[i].loop;
     if (!l) continue;
-    const char *place = diag_place(a, l->at), *slash = strrchr(place, '/');
-    if (slash) place = slash + 1; /* the output does not depend on the folder */
+    const char *place = diag_short_place(a, l->at);
     bool known = l->turns > 0;
     for (int k = 0; k < *count; k++) known = known || strcmp((*places)[k], place) == 0;
     if (!known) arena_push(a, *places, *count) = place;

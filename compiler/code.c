@@ -260,8 +260,27 @@ static builder *build(arena *a, module *m, const graph *g, builder *outer, plann
 
 static int64_t scratch_of(const builder *b) { return b ? plan_aligned(b->plan.scratch_bytes) : 0; }
 
-static int64_t frame_bytes(const planned_loop *l) {
+int64_t code_frame_bytes(const planned_loop *l) {
   return l->condition ? l->goes_on + PLAN_ALIGNMENT : scratch_of(l->body);
+}
+
+static int64_t all_frames_bytes(const planned_loop *l) {
+  return code_frame_bytes(l) * (l->tasks ? l->tasks : 1);
+}
+
+/* Tasks share out turns that carry nothing, where these are many and their scratch is small: what a turn's kernels write for
+ * each other then stays in the caches of one core, and threads meet once, not after each kernel. Other turns have
+ * kernels that are large enough to be shared out themselves, or too few turns for that many threads. */
+static int tasks_of(const planned_loop *l) {
+  enum { LEAST = 16, MOST = 64, BYTES = 8 << 20 };
+  const loop_shape *s = &l->shape;
+  if (s->carries || l->condition || s->turns < LEAST) return 0;
+  for (int i = 0; i < l->body->fusion->group_count; i++)
+    if (l->body->loops[i]) return 0;
+  int64_t tasks = s->turns < MOST ? s->turns : MOST;
+  const int64_t frame = code_frame_bytes(l);
+  if (frame * tasks > BYTES) tasks = BYTES / frame;
+  return tasks < LEAST ? 0 : (int)tasks;
 }
 
 /* The member of the loop's group that is the result of this number; NULL: nothing reads it. */
@@ -286,7 +305,8 @@ static planned_loop *plan_turns(builder *b, group *g) {
   code_pack_further(b, l);
   int64_t body = scratch_of(l->body), condition = scratch_of(l->condition);
   l->goes_on = body > condition ? body : condition;
-  g->scratch_bytes = frame_bytes(l);
+  l->tasks = tasks_of(l);
+  g->scratch_bytes = all_frames_bytes(l);
   for (int i = 0; i < l->packing_count; i++)
     if (l->packings[i].further < 0) g->scratch_bytes += plan_aligned(code_packed_bytes(l->packings[i].kernel));
   for (int i = 0; i < l->shape.body->output_count; i++)
@@ -309,8 +329,8 @@ static void add_loop_values(builder *b, planned_loop *l, const group *g, plan_st
                                                               result_bytes(l, i)));
     plan_add_write(a, s, l->results[i]);
   }
-  if (frame_bytes(l) == 0) return;
-  l->frame = plan_add_value(a, &b->plan, plan_value_of("scratch of turns", NULL, frame_bytes(l)));
+  if (code_frame_bytes(l) == 0) return;
+  l->frame = plan_add_value(a, &b->plan, plan_value_of("scratch of turns", NULL, all_frames_bytes(l)));
   plan_add_write(a, s, l->frame);
 }
 

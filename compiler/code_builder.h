@@ -29,7 +29,8 @@ typedef struct planned_loop {
   loop_shape shape;
   builder *body, *condition; /* condition NULL: none */
   int *operands, *results;   /* values; results by number: where carries live, and stacks */
-  int frame;                 /* the value in which the turns have their scratch; -1: they need none */
+  int tasks;                 /* that share out the turns; 0: one follows the other */
+  int frame;                 /* the value in which the turns have their scratch, in a frame for each task; -1: they need none */
   int64_t goes_on;           /* of the frame: where the condition puts its outcome */
   packing *packings;
   int packing_count;
@@ -91,6 +92,8 @@ int64_t code_packed_bytes(const loop_kernel *k);
 
 /* Packs before the first turn of a loop, whose step of the plan that is. */
 void code_call_packings(builder *b, planned_loop *l, plan_step *s);
+
+int64_t code_frame_bytes(const planned_loop *l);
 
 /* ---- code_place.c ------------------------------------------------------------------------------ */
 

@@ -26,10 +26,12 @@ static placement body_input_place(const builder *b, int input) {
   return moving(b->arena, p, depth, type_bytes(&b->graph->inputs[input].node->type));
 }
 
+/* In the frame of the task, whose number counts like the turn of a loop within. */
 static placement frame_place(const builder *b, int64_t offset) {
-  placement p = value_place(b->outer, b->loop->frame);
+  const planned_loop *l = b->loop;
+  placement p = value_place(b->outer, l->frame);
   p.offset += offset;
-  return p;
+  return l->tasks ? moving(b->arena, p, b->outer->depth + 1, code_frame_bytes(l)) : p;
 }
 
 static placement body_output_place(const builder *b, int output) {
@@ -66,7 +68,8 @@ static kernel_call *call_of(const builder *b, const planned_step *c) {
 static module_loop *loop_of(const builder *b, const planned_loop *l) {
   module_loop *loop = arena_new_of(b->arena, module_loop);
   *loop = (module_loop){.depth = b->depth, .turns = l->shape.turns, .bounded = l->shape.size, .reverse = l->shape.reverse,
-                        .conditional = l->condition != NULL, .at = l->node->at};
+                        .conditional = l->condition != NULL, .tasks = l->tasks, .at = l->node->at};
+  if (loop->tasks) loop->number = b->module->shared_loops++;
   if (l->condition) {
     loop->condition = code_places(l->condition);
     loop->goes_on = frame_place(l->condition, l->goes_on);

@@ -226,6 +226,11 @@ const char *diag_place(arena *a, location at) {
   return arena_printf(a, "%s:%d:%d", at.source->name, caret_line(at), caret_column(at));
 }
 
+const char *diag_short_place(arena *a, location at) {
+  const char *place = diag_place(a, at), *slash = strrchr(place, '/');
+  return slash ? slash + 1 : place;
+}
+
 const char *diag_words(arena *a, location at, int most) {
   int length = 0;
   const char *text = at.source ? line_of(at.source, at.line, &length) : NULL;

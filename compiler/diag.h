@@ -52,6 +52,9 @@ void diag_print(const diagnostics *d, FILE *out);
 /* "file:line:column", in arena memory; "?" where unknown. */
 const char *diag_place(arena *a, location at);
 
+/* The same without folders, for what shall not depend on where a model lies. */
+const char *diag_short_place(arena *a, location at);
+
 /* The place itself or, in the library, the innermost call from the model's own text that led there. */
 location diag_own(location at);
 

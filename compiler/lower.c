@@ -187,13 +187,6 @@ static void write_constant(lowering *l, const node *n, loop_kernel *k, loop_buff
   }
 }
 
-/* "lenet5.dnn:12:3": without folders, so that the generated text does not depend on them. */
-static const char *place_of(const lowering *l, const node *n) {
-  const char *place = n->at.source ? diag_place(l->arena, n->at) : "?";
-  const char *slash = strrchr(place, '/');
-  return slash ? slash + 1 : place;
-}
-
 /* What is computed, and for the outputs where the model says so: for the comment above the kernel. */
 static const char *provenance(const lowering *l, const group *g) {
   char *text = arena_text(l->arena, "");
@@ -205,7 +198,7 @@ static const char *provenance(const lowering *l, const group *g) {
     text = arena_printf(l->arena, "%s%s%s", text, begins ? "" : " ", name);
     if (!output) continue;
     text = arena_printf(l->arena, "%s: %s at %s\n", text, type_text(l->arena, &n->type),
-                        place_of(l, n));
+                        diag_short_place(l->arena, n->at));
   }
   return text;
 }

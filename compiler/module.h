@@ -55,10 +55,14 @@ typedef struct module_code {
 
 /* A loop runs its body for the turns 0 to turns - 1, or, in reverse, turns - 1 to 0; before each turn its
  * condition, if there is one, after which the bool at `goes_on` tells whether to go on, or, in reverse, whether
- * to begin with this turn, after which it is asked no more. */
+ * to begin with this turn, after which it is asked no more. Turns that need nothing of each other may be shared out among tasks,
+ * in which kernels run alone; each task needs a frame of scratch that no other one uses at the time, whose number moves places as
+ * the turn of a loop at the next depth would. */
 struct module_loop {
   int depth;     /* the number of loops around it */
   int64_t turns; /* 0: until the condition is false */
+  int tasks;     /* as many as there are frames, at most 64; 0: one turn after the other, in one frame */
+  int number;    /* of a loop with tasks: among those of the module */
   bool bounded;  /* as many turns as the size of the call, of which `turns` is the bound */
   bool reverse, conditional;
   module_code condition, body;
@@ -93,6 +97,7 @@ typedef struct module {
                                   CONSTANTS */
   module_slot *slots;          /* in the order of program.slots */
   int slot_count;
+  int shared_loops;            /* those with tasks */
   int64_t parameter_bytes, constant_bytes, state_bytes, scratch_bytes;
   bool observed; /* entries tell an observer before each call of a kernel and after the last (c.h) */
 } module;

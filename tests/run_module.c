@@ -74,8 +74,9 @@ static const char *run_loop(run *r, const module_loop *l) {
   const int64_t turns = l->bounded ? r->context[CONTEXT_SIZE] : l->turns;
   bool asks = l->conditional;
   for (int64_t k = 0; turns == 0 || k < turns; k++) {
-    ensure(l->depth < 16 && k <= LOOP_MOST_TURNS);
+    ensure(l->depth + 1 < 16 && k <= LOOP_MOST_TURNS);
     r->turns[l->depth] = l->reverse ? turns - 1 - k : k;
+    if (l->tasks) r->turns[l->depth + 1] = k * 7 % l->tasks; /* any of the frames */
     const char *fault = asks ? run_code(r, &l->condition) : NULL;
     if (fault) return fault;
     const bool runs = !asks || *(const unsigned char *)argument(r, &l->goes_on);

@@ -45,6 +45,8 @@ static const bounded_case cases[] = {
     {"attention between rows", "", "x: f32[n, 12]",
      "s = x @ x.T / 3\n  p = exp(s - max[-1, keep: true](s))\n"
      "  y = (p / sum[-1, keep: true](p)) @ x\n  z = grad(sum(y ** 2), x)"},
+    {"turns that carry nothing", "use nn\n", "x: f32[n, 5, 4]",
+     "y = scan m in x { s = m @ m.T; emit softmax(s) @ m }\n  z = scan m, t in x, 0..n { emit t > 3 ? tanh(m.T @ m) : m.T @ m }"},
     {"convolutions", "use nn\nc = conv2d[4, 3]\n", "x: f32[n, 2, 7, 8]",
      "y = max_pool2d[2](relu(c(x)))\n  z = grad(sum(y ** 2), x)"},
     {"gradients by filters", "param w: f32[6, 2, 3, 2] = uniform()\n", "x: f32[n, 4, 7, 8]",
