@@ -3,7 +3,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "batch_turns.h"
 #include "concat_split.h"
 #include "contraction.h"
 #include "fission.h"
@@ -11,6 +10,7 @@
 #include "loops.h"
 #include "rewrite.h"
 #include "simplify.h"
+#include "turns.h"
 #include "verify.h"
 #include "widen.h"
 
@@ -35,7 +35,7 @@ const graph_pass graph_passes[] = {
     {"fission", pass_fission, "simplified",
      "values, but for the order in which sums over turns are formed; simplified"},
     {"widen", pass_widen, "nothing", "values; no contraction or scatter_add is of f16 or bf16"},
-    {"turns", pass_batch_turns, "interned, behind fission", "every value; interned"},
+    {"turns", pass_turns, "interned, behind fission", "every value; interned"},
     {"split", pass_split, "nothing", "values, but for the order in which terms are combined"},
 };
 const int graph_pass_count = sizeof graph_passes / sizeof *graph_passes;

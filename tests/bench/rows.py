@@ -1,4 +1,4 @@
-"""What is bound by memory or by elementwise functions: these beside libm, rows and optimisers beside PyTorch."""
+"""What is bound by memory or by elementwise functions: these beside libm, rows and optimisers beside PyTorch; and attention."""
 import ctypes
 
 import ours
@@ -23,6 +23,10 @@ ROWS = {"relu": ("relu(x)", lambda t, x: t.relu(x)),
         "argmax": ("f32(argmax(x))", lambda t, x: t.argmax(x, -1).float()),
         "layer norm": ("layer_norm(x)", lambda t, x: t.nn.functional.layer_norm(x, x.shape[-1:]))}
 SIZES = ((128, 512), (8192, 768))
+
+# Attention of f32: heads, places, columns, and whether place i sees those up to i only.
+ATTENTION = ((48, 128, 64, False), (12, 256, 64, False), (64, 256, 64, False), (12, 1024, 64, False), (12, 1024, 64, True),
+             (4, 4096, 64, False))
 
 # Optimisers, over so many parameters: the function of optim, PyTorch's, and how many arrays are read and written.
 OPTIMISERS = {"sgd": (lambda t, w: t.optim.SGD(w, lr=RATE, fused=True), 3),
@@ -74,6 +78,30 @@ def row_work(name, rows, columns):
     return Work(f"{name} {rows}x{columns}", "rows", enter, bytes=4 * count * rows * columns)
 
 
+def attention_work(heads, places, columns, causal):
+    of_inputs = ", ".join(f"{x}: f32[{heads}, {places}, {columns}]" for x in "qkv")
+    mask = f", causal[{places}]()" if causal else ""
+    source = f"use attention\nentry f({of_inputs}) -> (y) {{ y = dot_attention(q, k, v{mask}) }}\n"
+    name = f"attention {heads}x{places}x{columns}{' causal' if causal else ''}"
+
+    def enter(machine):
+        entry = ours.Model(ours.compiled(name.replace(" ", "_"), source), machine).entry("f").fill()
+        contenders, t = {"ours": entry.contender}, torch(machine.count)
+        if t:
+            q, k, v = (t.from_numpy(entry.inputs[x].numpy()) for x in "qkv")
+
+            def of_torch():
+                return t.nn.functional.scaled_dot_product_attention(q[None], k[None], v[None], is_causal=causal)[0]
+            contenders["PyTorch"] = Function(of_torch)
+
+        def check(_):
+            result = Array(entry.outputs["y"].shape)
+            result.numpy()[...] = of_torch().numpy()
+            return result.difference(entry.outputs["y"])
+        return Field(contenders, check, 1e-5)
+    return Work(name, "attention", enter, operations=4 * heads * places * places * columns)
+
+
 def optimiser_work(name, count):
     of_torch, arrays = OPTIMISERS[name]
     source = f"""use optim
@@ -107,6 +135,8 @@ def works():
     for name in ROWS:
         for size in SIZES:
             yield row_work(name, *size)
+    for sizes in ATTENTION:
+        yield attention_work(*sizes)
     for name in OPTIMISERS:
         for count in PARAMETERS:
             yield optimiser_work(name, count)

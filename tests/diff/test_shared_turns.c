@@ -126,8 +126,28 @@ static void turns_that_are_not(void **state) {
     if (tasks_of(others[i], 32) != 0) fail_msg("tasks for %s", others[i]);
 }
 
+/* Attention over rows in blocks, and some that are left over. */
+static void attention(void **state) {
+  (void)state;
+  static const char *const forms[] = {
+      "use attention\nentry e(q: f32[TURNS, 8], k: f32[512, 8], v: f32[512, 4]) -> (y) {\n  y = dot_attention(q, k, v)\n}\n",
+      "use attention\nentry e(q: f32[TURNS, 8], k: f32[TURNS, 8], v: f32[TURNS, 4]) -> (y) {\n"
+      "  y = dot_attention(q, k, v, causal[TURNS]())\n}\n"};
+  arena *a = arena_new();
+  const target **targets = differential_targets(a);
+  size_t target_count = 0, number = 0;
+  while (targets[target_count]) target_count++;
+  static const int rows[] = {512, 521};
+  for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++, number++) {
+      if (tasks_of(forms[i], rows[k]) < 16) fail_msg("%d rows of %s", rows[k], forms[i]);
+      expect_agreement(&(turns_case){forms[i], rows[k], targets[number % target_count], ALL_WAYS});
+    }
+  arena_free(a);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(turns_agree), cmocka_unit_test(turns_are_shared_out),
-                                     cmocka_unit_test(turns_that_are_not)};
+                                     cmocka_unit_test(turns_that_are_not), cmocka_unit_test(attention)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
