@@ -483,16 +483,17 @@ static int64_t most_repeats(const contraction *c, const contraction_schedule *s,
 /* Where the second operand is packed for this run, its axes are split so that a block stays in the second cache, and
  * those of the first so that it is read from beyond for many rows at a time. */
 static void split_spans(const contraction *c, contraction_schedule *s, const target *t) {
-  enum { ROWS = 192 };
+  enum { ROWS = 96 };
   const int64_t tiles = contraction_cut_of(c, s, s->vector_axis).tiles;
   const double spans = contraction_spans(c, s, t);
   s->parts[s->vector_axis] = spans < (double)tiles ? (int64_t)spans : tiles;
+  int64_t rows = 1;
+  for (int a = 0; a < c->axis_count; a++)
+    if (!c->axes[a].reduced && contraction_depends(&c->operands[s->first], a)) rows *= c->axes[a].extent;
   int64_t wanted = MOST_TASKS / s->parts[s->vector_axis];
+  if (wanted > rows / ROWS) wanted = rows / ROWS;
   for (int a = 0; a < c->axis_count && wanted > 1; a++)
-    if (may_split(c, s, a) && contraction_depends(&c->operands[s->first], a)) {
-      const int64_t most = c->axes[a].extent / ROWS;
-      wanted /= split(c, s, a, wanted < most ? wanted : most > 1 ? most : 1);
-    }
+    if (may_split(c, s, a) && contraction_depends(&c->operands[s->first], a)) wanted /= split(c, s, a, wanted);
 }
 
 /* Parts of an axis at most: where vectors along it stream through the caches, each has so many that lines lie side by

@@ -305,6 +305,25 @@ static void copies_are_made_once(void **state) {
   arena_free(a);
 }
 
+/* Where an operand is packed for one run, tasks share out the rows of the other one, whatever axes these are made of: 32 images of
+ * 8x8 places are 2048. */
+static void rows_of_several_axes(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  graph *g = graph_from_text(a, "entry f(x: f32[32, 256, 8, 8], w: f32[256, 256, 3, 3]) { "
+                                "%2 = conv %0, %1 strides=[1, 1] low=[1, 1] high=[1, 1] left_dilation=[1, 1] right_dilation=[1, 1] "
+                                "groups=[1]: f32[32, 256, 8, 8] return y = %2 }");
+  for (int i = 1; i < TARGET_COUNT; i++) {
+    const module *m = module_build(a, program_of_graph(a, g), target_find(a, targets[i]));
+    const module_code *code = &m->entries[1].code;
+    const group *last = code->steps[code->count - 1].group;
+    int64_t tasks = 1;
+    for (int axis = 0; axis < last->contraction->axis_count; axis++) tasks *= last->schedule.parts[axis];
+    if (tasks < 8) fail_msg("%s: %s", targets[i], contraction_schedule_text(a, last->contraction, &last->schedule));
+  }
+  arena_free(a);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(linear_layers),    cmocka_unit_test(long_epilogues),
@@ -313,7 +332,7 @@ int main(void) {
       cmocka_unit_test(cells),            cmocka_unit_test(computed_operands),
       cmocka_unit_test(computed_images),  cmocka_unit_test(drawn_operands),
       cmocka_unit_test(others_stay_outside), cmocka_unit_test(parts_of_other_parts),
-      cmocka_unit_test(copies_are_made_once),
+      cmocka_unit_test(copies_are_made_once), cmocka_unit_test(rows_of_several_axes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
