@@ -30,6 +30,41 @@ bool contraction_plain(const contraction *c, const contraction_coordinate *coord
          last - coordinate->low < coordinate->extent;
 }
 
+/* True where the reduced axis moves the coordinate, by steps of 1, between zeros that lie around it. */
+static bool runs_between_zeros(const contraction *c, const contraction_coordinate *u, int axis) {
+  return c->axes[axis].reduced && !c->axes[axis].bounded && u->steps[axis] == 1 && u->dilation == 1 && !contraction_plain(c, u);
+}
+
+/* True where all other axes have one index of the coordinate in a tile. */
+static bool moves_alone(const contraction *c, const contraction_schedule *s, const contraction_coordinate *u, int axis) {
+  if (!runs_between_zeros(c, u, axis) || s->block[axis] || axis == s->vector_axis) return false;
+  for (int a = 0; a < c->axis_count; a++) {
+    const bool single = !c->axes[a].reduced && a != s->vector_axis && s->tile[a] == 1 && !c->axes[a].bounded;
+    if (a != axis && u->steps[a] != 0 && c->axes[a].extent > 1 && !single) return false;
+  }
+  return true;
+}
+
+const contraction_coordinate *contraction_padded(const contraction *c, const contraction_schedule *s, int axis) {
+  const double most = 0.95; /* a range that varies costs some steps */
+  for (int o = 0; o < 2 && c->axes[axis].reduced; o++) {
+    if (s->packed[o] || (s->copied[o] && c->axes[axis].met > most)) continue;
+    for (int i = 0; i < c->operands[o].rank; i++)
+      if (moves_alone(c, s, &c->operands[o].coordinates[i], axis)) return &c->operands[o].coordinates[i];
+  }
+  return NULL;
+}
+
+bool contraction_direct_between_zeros(const contraction *c, const contraction_operand *operand, const contraction_schedule *s) {
+  for (int i = 0; i < operand->rank; i++) {
+    const contraction_coordinate *u = &operand->coordinates[i];
+    bool found = contraction_plain(c, u);
+    for (int a = 0; a < c->axis_count && !found; a++) found = s ? moves_alone(c, s, u, a) : runs_between_zeros(c, u, a);
+    if (!found) return false;
+  }
+  return operand->element == NULL;
+}
+
 bool contraction_direct(const contraction *c, const contraction_operand *operand) {
   for (int i = 0; i < operand->rank; i++)
     if (!contraction_plain(c, &operand->coordinates[i])) return false;

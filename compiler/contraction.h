@@ -23,6 +23,7 @@ typedef struct contraction_axis {
   bool covered;   /* an output axis of which every tile has all indices, none of them as lanes */
   int64_t stride; /* of output axes: elements between neighbours in the output; not 0 */
   bool bounded;   /* it runs to a size that each call gives; the extent is its bound */
+  double met;     /* of reduced axes: the mean share of indices that meet stored elements, not what pads them */
 } contraction_axis;
 
 /* One axis of an operand. The contraction reads it at u = Σ steps_a · i_a, steps at least 0: one
@@ -235,6 +236,15 @@ bool contraction_direct(const contraction *c, const contraction_operand *operand
 
 /* True where all u of the coordinate are stored elements. */
 bool contraction_plain(const contraction *c, const contraction_coordinate *coordinate);
+
+/* The coordinate that a reduced axis moves by steps of 1 and in which all other axes have one index in a tile, so that one range
+ * of steps meets stored elements in all of the tile, and the others, which would add zeros, are left out; NULL: there is none,
+ * or, where a copy has the zeros, few steps are spared. */
+const contraction_coordinate *contraction_padded(const contraction *c, const contraction_schedule *s, int axis);
+
+/* True where a linear operand is read as it lies, since all zeros that it has lie where steps are left out; s NULL: where some
+ * schedule might do so. */
+bool contraction_direct_between_zeros(const contraction *c, const contraction_operand *operand, const contraction_schedule *s);
 
 /* The distance in the buffer of a direct operand's neighbours along an axis. */
 int64_t contraction_stride(const contraction_operand *operand, int axis);

@@ -149,6 +149,28 @@ static void copy_row_at(copy *k, loop_block *block, int coordinate, int64_t firs
 
 static void copy_from(copy *k, loop_block *block, int depth, const loop_expr *to);
 
+/* True where tiles read no zeros along the coordinate. */
+static bool is_spared(const copy *k, int coordinate) {
+  const contraction_nest *n = k->nest;
+  for (int a = 0; a < n->contraction->axis_count; a++)
+    if (contraction_padded(n->contraction, n->schedule, a) == &k->operand->coordinates[coordinate]) return true;
+  return false;
+}
+
+/* The elements of such a coordinate, wherever the box starts: zeros around them are nowhere read. */
+static void copy_spared(copy *k, loop_block *block, int depth, const loop_expr *to) {
+  arena *a = k->nest->arena;
+  const int coordinate = k->order[depth];
+  const loop_expr *before = loop_mul(a, k->first[coordinate], loop_int(a, -1));
+  const loop_expr *behind = loop_add(a, before, loop_int(a, k->operand->coordinates[coordinate].extent));
+  const loop_expr *from = loop_let(a, block, "from", loop_op(a, SCALAR_MAXIMUM, before, loop_int(a, 0), NULL));
+  const loop_expr *end = loop_let(a, block, "end", loop_op(a, SCALAR_MINIMUM, behind, loop_int(a, k->length[coordinate]), NULL));
+  const loop_variable *v = loop_variable_new(a, arena_printf(a, "u%d", coordinate), loop_scalar(DTYPE_I64));
+  loop_stmt *loop = loop_for(a, block, LOOP_SEQ, v, from, end, 1);
+  k->index[coordinate] = loop_add(a, k->first[coordinate], loop_var(a, v));
+  copy_from(k, &loop->body, depth + 1, contraction_scaled(a, loop_var(a, v), k->stride[coordinate], to));
+}
+
 /* One turn of the loop over a coordinate that may hold zeros. */
 static void copy_guarded(copy *k, loop_block *block, int depth, const loop_expr *u,
                          const loop_expr *to) {
@@ -201,6 +223,8 @@ static void copy_from(copy *k, loop_block *block, int depth, const loop_expr *to
     copy_run(k, block, coordinate, k->first[coordinate], k->length[coordinate], to, 1);
   } else if (innermost && loop_is_int(k->first[coordinate], &first)) {
     copy_row_at(k, block, coordinate, first, to);
+  } else if (is_spared(k, coordinate)) {
+    copy_spared(k, block, depth, to);
   } else {
     const loop_expr *at = loop_int(a, 0);
     if (k->length[coordinate] > 1) {

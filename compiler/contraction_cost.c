@@ -18,6 +18,9 @@ static const double element_copy_cycles = 1.3, turned_copy_cycles = 0.6, tile_cy
                     beyond_load_cycles = 5, far_panel_cycles = 0.05, far_row_cycles = 0.5, colliding_load_cycles = 0.2,
                     colliding_store_cycles = 8, gather_cycles = 3, copied_line_cycles = 8;
 
+/* What a loop of a length that varies costs beside its steps, as a share of the longest. */
+static const double varying_range = 0.08;
+
 bool contraction_shared(const contraction *c, int axis) {
   return contraction_depends(&c->operands[0], axis) && contraction_depends(&c->operands[1], axis);
 }
@@ -78,7 +81,7 @@ static double steps(const contraction *c, const contraction_schedule *s) {
     if (!c->axes[a].reduced) continue;
     double extent = (double)c->axes[a].extent;
     if (a != s->vector_axis)
-      count *= extent;
+      count *= contraction_padded(c, s, a) ? extent * fmin(1, c->axes[a].met + varying_range) : extent;
     else if (s->copied[0] && s->copied[1])
       count *= ceil(extent / s->lanes);
     else /* what is left over is added one by one */

@@ -11,7 +11,7 @@ enum { STRIDES, LOW, HIGH, LEFT_DILATION, RIGHT_DILATION, GROUPS };
 
 static int add_axis(contraction *c, const char *name, dim extent, bool reduced) {
   c->axes[c->axis_count] = (contraction_axis){.name = name, .extent = extent.maximum,
-                                              .reduced = reduced, .bounded = extent.symbol != NULL};
+                                              .reduced = reduced, .bounded = extent.symbol != NULL, .met = 1};
   return c->axis_count++;
 }
 
@@ -85,6 +85,23 @@ static void product(arena *a, const node *n, contraction *c) {
   }
 }
 
+/* x / y, rounded up; y is above 0. */
+static int64_t divided_up(int64_t x, int64_t y) { return x / y + (x % y > 0); }
+
+/* The share of pairs of a place and a tap that meet elements of the image. */
+static double share_met(const contraction *c, const contraction_coordinate *u, int place, int tap) {
+  const int64_t places = c->axes[place].extent, taps = c->axes[tap].extent, step = u->steps[place];
+  double met = 0;
+  for (int64_t k = 0; k < taps; k++) {
+    const int64_t offset = k * u->steps[tap] - u->low; /* of the first place */
+    int64_t first = divided_up(-offset, step), end = divided_up((u->extent - 1) * u->dilation + 1 - offset, step);
+    if (first < 0) first = 0;
+    if (end > places) end = places;
+    if (first < end) met += (double)(end - first);
+  }
+  return met / ((double)places * (double)taps);
+}
+
 /* Axes of a convolution: n images, g groups, o filters of a group, y and x places (z, y, x; x), c
  * channels of a group, i and j taps. */
 static void convolution(const node *n, contraction *c) {
@@ -110,6 +127,7 @@ static void convolution(const node *n, contraction *c) {
     x[2 + i].steps[place[i]] = node_ints(n, STRIDES, NULL)[i];
     x[2 + i].low = node_ints(n, LOW, NULL)[i];
     x[2 + i].dilation = node_ints(n, LEFT_DILATION, NULL)[i];
+    c->axes[tap].met = share_met(c, &x[2 + i], place[i], tap);
   }
 }
 

@@ -245,7 +245,7 @@ static bool may_read(const contraction *c, const contraction_schedule *s, int op
   bool vectors = v >= 0 && contraction_depends(o, v);
   if (vectors && contraction_coordinate_of(o, v) < 0) return false;
   if (s->packed[operand]) return may_pack(c, s, operand, t);
-  if (!s->copied[operand]) return vectors ? direct_vectors(c, operand, v, s->lanes) : contraction_direct(c, o);
+  if (!s->copied[operand]) return vectors ? direct_vectors(c, operand, v, s->lanes) : contraction_direct_between_zeros(c, o, NULL);
   return vectors || !contraction_direct(c, o) || contraction_packs_once(c, s, 1 - operand);
 }
 
@@ -387,8 +387,24 @@ static bool is_found(const search *q, const contraction_schedule *s) {
   return false;
 }
 
+/* True where what is read directly has no zeros, or all of them lie where steps are left out; then some elements share each
+ * vector, which comes from the second cache. */
+static bool zeros_are_left_out(const contraction *c, const contraction_schedule *s) {
+  enum { SHARE = 4 };
+  for (int i = 0; i < 2; i++) {
+    const contraction_operand *o = &c->operands[i];
+    if (!contraction_reads_directly(s, i) || contraction_direct(c, o)) continue;
+    int64_t share = 1;
+    for (int a = 0; a < c->axis_count; a++)
+      if (contraction_depends(o, a)) share *= s->tile[a];
+    if (share < SHARE || !contraction_direct_between_zeros(c, o, s)) return false;
+  }
+  return true;
+}
+
 static void consider(search *q, contraction_schedule s) {
   if ((q->wanted && !has_tiles(q, q->wanted, &s)) || !plan_copies(q->c, &s, q->target, q->by_many)) return;
+  if (!zeros_are_left_out(q->c, &s)) return;
   s.cycles = contraction_cycles(q->c, &s, q->target);
   int at = leaving(q, &s);
   if ((at < q->count && s.cycles >= q->found[at].cycles) || is_found(q, &s)) return;

@@ -176,6 +176,23 @@ typedef struct range {
   int64_t low, high;
 } range;
 
+/* Where along a reduced axis a tile meets elements of an operand, between what pads it on both sides. */
+typedef struct meeting {
+  const loop_expr *low, *high;
+} meeting;
+
+/* Which steps along the axis meet stored elements: the others would add zeros. */
+static meeting meeting_of(const tile *t, int axis, const contraction_coordinate *u) {
+  const contraction_nest *n = t->nest;
+  arena *a = n->arena;
+  const loop_expr *first = loop_int(a, -u->low); /* of the step 0 */
+  for (int other = 0; other < n->contraction->axis_count; other++)
+    if (other != axis && u->steps[other] != 0) first = contraction_scaled(a, n->start[other], u->steps[other], first);
+  const loop_expr *before = loop_mul(a, first, loop_int(a, -1));
+  return (meeting){loop_op(a, SCALAR_MAXIMUM, before, loop_int(a, 0), NULL),
+                   loop_op(a, SCALAR_MINIMUM, loop_add(a, before, loop_int(a, u->extent)), loop_int(a, n->size[axis]), NULL)};
+}
+
 static void emit_steps(tile *t, loop_block *block, int depth, range along_vector) {
   const contraction_nest *n = t->nest;
   arena *a = n->arena;
@@ -191,6 +208,15 @@ static void emit_steps(tile *t, loop_block *block, int depth, range along_vector
     const loop_variable *v =
         loop_variable_new(a, n->contraction->axes[axis].name, loop_scalar(DTYPE_I64));
     loop_stmt *loop = loop_for(a, block, LOOP_SEQ, v, loop_int(a, 0), n->bound, 1);
+    t->step[axis] = loop_var(a, v);
+    emit_steps(t, &loop->body, depth + 1, along_vector);
+    return;
+  }
+  const contraction_coordinate *padded = contraction_padded(n->contraction, n->schedule, axis);
+  if (padded) {
+    const meeting m = meeting_of(t, axis, padded);
+    const loop_variable *v = loop_variable_new(a, n->contraction->axes[axis].name, loop_scalar(DTYPE_I64));
+    loop_stmt *loop = loop_for(a, block, LOOP_SEQ, v, loop_let(a, block, "from", m.low), loop_let(a, block, "to", m.high), 1);
     t->step[axis] = loop_var(a, v);
     emit_steps(t, &loop->body, depth + 1, along_vector);
     return;

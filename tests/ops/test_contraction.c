@@ -295,6 +295,42 @@ static void test_turned_filters(void **state) {
   arena_free(a);
 }
 
+/* A padded convolution of small images: steps that would add zeros are left out, in copies and where the image is read as it
+ * lies; filters of three by two taps with strides, one side padded more, and what the gradient of a filter is: 3 places, 5 taps. */
+static void test_zeros_are_left_out(void **state) {
+  (void)state;
+  static const struct {
+    int64_t x[4], w[4];
+    conv_shape shape;
+  } cases[] = {{{9, 7, 4, 4}, {33, 7, 3, 3}, {{1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 1}},
+               {{6, 5, 5, 7}, {17, 5, 3, 2}, {{2, 1}, {2, 0}, {0, 1}, {1, 1}, {1, 1}, 1}},
+               {{5, 4, 3, 6}, {20, 4, 3, 3}, {{1, 1}, {1, 2}, {1, 2}, {1, 1}, {1, 2}, 1}},
+               {{8, 9, 5, 5}, {16, 9, 5, 5}, {{1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 1}}};
+  static const char *const cpus[] = {"x86-64", "x86-64-v3", "x86-64-v4"};
+  int copied = 0, direct = 0;
+  for (int i = 0; i < 24; i++) {
+    arena *a = arena_new();
+    graph *g = graph_new(a, NULL, "padded");
+    const int number = i % 4;
+    const tensor_type x = type_of(DTYPE_F32, 4, cases[number].x), w = type_of(DTYPE_F32, 4, cases[number].w);
+    const node *n = build_conv(g, graph_add_input(g, "x", &x), graph_add_input(g, "w", &w), &cases[number].shape);
+    const tensor **values = random_inputs(a, graph_of(n, a), (uint64_t)i, -1, 1), *expected = evaluate(a, graph_of(n, a), values)[0];
+    const target *t = target_find(a, cpus[i / 4 % 3]);
+    const operand_layout layout = (operand_layout)(i / 12 % LAYOUT_COUNT);
+    for (int k = 0; k < 12; k++) {
+      const contraction_case *found = contraction_case_of_schedule(a, n, t, layout, LAYOUT_DENSE, 1, k);
+      if (!found) break;
+      compare_kernel(a, found, values, expected, t);
+      const contraction *c = &found->contraction;
+      bool left_out = false;
+      for (int axis = 0; axis < c->axis_count; axis++) left_out = left_out || contraction_padded(c, &found->schedule, axis);
+      if (left_out) *(found->schedule.copied[0] ? &copied : &direct) += 1;
+    }
+    arena_free(a);
+  }
+  if (copied < 10 || direct < 10) fail_msg("%d copied, %d direct", copied, direct);
+}
+
 /* Vectors that come from beyond the second cache are asked for ahead. */
 static void test_far_vectors_are_fetched(void **state) {
   (void)state;
@@ -561,7 +597,7 @@ int main(void) {
       cmocka_unit_test(test_dot_f32),  cmocka_unit_test(test_dot_f64),
       cmocka_unit_test(test_dot_i32),  cmocka_unit_test(test_dot_u8),
       cmocka_unit_test(test_conv_f32), cmocka_unit_test(test_conv_f64),
-      cmocka_unit_test(test_conv_i32), cmocka_unit_test(test_large),
+      cmocka_unit_test(test_conv_i32), cmocka_unit_test(test_large), cmocka_unit_test(test_zeros_are_left_out),
       cmocka_unit_test(test_packed_dot_f32), cmocka_unit_test(test_packed_dot_f64),
       cmocka_unit_test(test_packed_dot_u8), cmocka_unit_test(test_packed_conv),
       cmocka_unit_test(test_packed_for_one_run), cmocka_unit_test(test_near_operands_are_not_packed),
