@@ -98,7 +98,7 @@ static int depth_of(const module_code *code) {
 }
 
 static void declare_turns(c_body *b, c_signature *s, int depth) {
-  s->turns = arena_array_of(b->unit->arena, depth + 1, const char *); /* one more for the frame of an observed loop */
+  s->turns = arena_array_of(b->unit->arena, depth, const char *);
   for (int i = 0; i < depth; i++)
     s->turns[i] = c_declare(b, NULL, "turn", c_scalar(DTYPE_I64))->text;
 }

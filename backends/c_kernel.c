@@ -321,13 +321,7 @@ void c_function(c_unit *u, const loop_function *f) {
 
 /* ---- kernels ------------------------------------------------------------------------------- */
 
-static const loop_stmt *task_of(const loop_kernel *k) {
-  if (k->body.count != 1) return NULL;
-  const loop_stmt *s = k->body.statements[0];
-  return s->kind == LOOP_FOR && s->for_kind == LOOP_TASK ? s : NULL;
-}
-
-bool c_has_tasks(const loop_kernel *k) { return task_of(k) != NULL; }
+bool c_has_tasks(const loop_kernel *k) { return loop_tasks(k) != NULL; }
 
 static const char *extents_text(arena *a, const loop_buffer *p) {
   const char *text = "";
@@ -417,7 +411,7 @@ void c_kernel(c_unit *u, const loop_kernel *k) {
   uses_of_block(&b, &k->body);
   for (int i = 0; i < k->parameter_count; i++)
     c_declare(&b, k->parameters[i], k->parameters[i]->name, c_type_of(k->parameters[i]->type));
-  const loop_stmt *task = task_of(k);
+  const loop_stmt *task = loop_tasks(k);
   const char *list = parameter_list(&b, k);
   writer_gap(b.out);
   describe(&b, k);

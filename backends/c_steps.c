@@ -99,6 +99,7 @@ static void add_arguments(arena *a, fields *f, const c_signature *s, const graph
     if (uses_place(body, REGION_OUTPUT, i)) add_field(a, f, c_element(g->outputs[i].node->type.element), true, s->outputs[i]);
 }
 
+/* The same list for the entry, which fills it in this order, and for the task. */
 static fields fields_of(arena *a, const c_signature *s, const graph *g, const module_loop *l) {
   fields f = {NULL, 0};
   add_arguments(a, &f, s, g, &l->body);
@@ -113,13 +114,12 @@ static fields fields_of(arena *a, const c_signature *s, const graph *g, const mo
 
 static bool has_frames(const module_loop *l) { return uses_turn(&l->body, l->depth + 1); }
 
-/* The signature within a task: kernels run alone there, and the frame has a number. */
-static c_signature task_signature(arena *a, const c_signature *s, const module_loop *l) {
+/* The signature within a loop whose frame has this name; NULL: there is one frame. */
+static c_signature inner_signature(arena *a, const c_signature *s, const module_loop *l, const char *frame) {
   c_signature inner = *s;
-  inner.threads = "NULL";
   inner.turns = arena_array_of(a, l->depth + 2, const char *);
   memcpy(inner.turns, s->turns, (size_t)(l->depth + 1) * sizeof *inner.turns);
-  inner.turns[l->depth + 1] = s->frame;
+  inner.turns[l->depth + 1] = frame;
   return inner;
 }
 
@@ -151,7 +151,8 @@ static void write_arguments_locals(writer *w, const c_signature *s, const module
 
 static void write_task_function(writer *w, c_unit *u, const c_signature *entry, const graph *g, const module_loop *l) {
   arena *a = w->arena;
-  const c_signature s = task_signature(a, entry, l);
+  c_signature s = inner_signature(a, entry, l, entry->frame);
+  s.threads = "NULL"; /* kernels run alone */
   const fields f = fields_of(a, &s, g, l);
   const char *turn = s.turns[l->depth];
   c_helper_run_tasks(u);
@@ -251,9 +252,17 @@ static void write_loop(writer *w, const c_signature *s, const graph *g, const mo
 }
 
 static void write_step(writer *w, const c_signature *s, const graph *g, const module_step *step) {
-  if (step->call) write_call(w, s, g, step->call);
-  else if (step->loop->tasks && !s->observed) write_shared_loop(w, s, g, step->loop);
-  else write_loop(w, s, g, step->loop);
+  const module_loop *l = step->loop;
+  if (!l) {
+    write_call(w, s, g, step->call);
+  } else if (!l->tasks) {
+    write_loop(w, s, g, l);
+  } else if (!s->observed) {
+    write_shared_loop(w, s, g, l);
+  } else {
+    const c_signature inner = inner_signature(w->arena, s, l, NULL);
+    write_loop(w, &inner, g, l);
+  }
 }
 
 void c_write_code(writer *w, const c_signature *s, const graph *g, const module_code *code) {

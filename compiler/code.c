@@ -1,10 +1,12 @@
 /* From one graph, an entry or what a loop runs, to its code: kernels, calls, loops, places. */
 #include "code.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "code_builder.h"
+#include "contraction_cost.h"
 #include "loop_body.h"
 #include "plan_check.h"
 #include "scalar.h"
@@ -268,19 +270,39 @@ static int64_t all_frames_bytes(const planned_loop *l) {
   return code_frame_bytes(l) * (l->tasks ? l->tasks : 1);
 }
 
-/* Tasks share out turns that carry nothing, where these are many and their scratch is small: what a turn's kernels write for
- * each other then stays in the caches of one core, and threads meet once, not after each kernel. Other turns have
- * kernels that are large enough to be shared out themselves, or too few turns for that many threads. */
+/* What the kernels of a graph do: cycles of products, operations of others, of which tasks take as many. */
+static double work_of(const fusion *f) {
+  double work = 0;
+  for (int i = 0; i < f->group_count; i++)
+    work += f->groups[i]->heart ? f->groups[i]->schedule.cycles : (double)f->groups[i]->operations;
+  return work;
+}
+
+static bool has_tasks(const builder *b) {
+  for (int i = 0; i < b->step_count; i++)
+    if (b->steps[i].kernel && loop_tasks(b->steps[i].kernel)) return true;
+  return false;
+}
+
+static bool has_loops(const builder *b) {
+  for (int i = 0; i < b->fusion->group_count; i++)
+    if (b->loops[i]) return true;
+  return false;
+}
+
+/* Tasks share out turns that carry nothing, each with work enough, and with little scratch: what a turn's kernels write for
+ * each other then stays in the caches of one core, and threads meet once, not after each kernel. Kernels that have tasks
+ * themselves lose them, so these must be many, for any size of a call. Turns with loops are not shared out: what those
+ * do for each other is in caches already, or their own turns are shared out. */
 static int tasks_of(const planned_loop *l) {
-  enum { LEAST = 16, MOST = 64, BYTES = 8 << 20 };
+  enum { MANY = 16, MOST = 64, BYTES = 8 << 20 };
   const loop_shape *s = &l->shape;
-  if (s->carries || l->condition || s->turns < LEAST) return 0;
-  for (int i = 0; i < l->body->fusion->group_count; i++)
-    if (l->body->loops[i]) return 0;
-  int64_t tasks = s->turns < MOST ? s->turns : MOST;
-  const int64_t frame = code_frame_bytes(l);
-  if (frame * tasks > BYTES) tasks = BYTES / frame;
-  return tasks < LEAST ? 0 : (int)tasks;
+  if (s->carries || l->condition || has_loops(l->body)) return 0;
+  const double enough = work_of(l->body->fusion) * (double)s->turns / CONTRACTION_TASK_CYCLES;
+  const int64_t frame = code_frame_bytes(l), frames = frame ? BYTES / frame : MOST;
+  const int64_t tasks = (int64_t)fmin(fmin((double)s->turns, enough), fmin((double)frames, MOST));
+  if (has_tasks(l->body)) return tasks < MANY || s->size ? 0 : (int)tasks;
+  return tasks < 2 ? 0 : (int)tasks;
 }
 
 /* The member of the loop's group that is the result of this number; NULL: nothing reads it. */

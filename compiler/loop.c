@@ -415,6 +415,12 @@ void loop_comment(arena *a, loop_block *block, const char *text) {
   stmt_new(a, block, LOOP_COMMENT)->text = text;
 }
 
+const loop_stmt *loop_tasks(const loop_kernel *k) {
+  if (k->body.count != 1) return NULL;
+  const loop_stmt *s = k->body.statements[0];
+  return s->kind == LOOP_FOR && s->for_kind == LOOP_TASK ? s : NULL;
+}
+
 loop_kernel *loop_kernel_new(arena *a, const char *name) {
   loop_kernel *k = arena_new_of(a, loop_kernel);
   k->name = name;

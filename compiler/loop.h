@@ -194,6 +194,9 @@ void loop_fetch(arena *a, loop_block *block, int cache, loop_buffer *b, const lo
 loop_stmt *loop_if(arena *a, loop_block *block, const loop_expr *condition);
 void loop_comment(arena *a, loop_block *block, const char *text);
 
+/* The loop over the kernel's tasks; NULL: it has none. */
+const loop_stmt *loop_tasks(const loop_kernel *k);
+
 loop_kernel *loop_kernel_new(arena *a, const char *name);
 void loop_add_parameter(arena *a, loop_kernel *k, loop_buffer *b, loop_access access);
 

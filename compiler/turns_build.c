@@ -65,8 +65,11 @@ static node *make_anew(builder *b, const node *n, const turn_axes *axes) {
     const turn_axes inner = chain_operand_axes(b->chain, n, i, axes);
     operands[i] = made_anew(b, n->operands[i], &inner);
   }
-  return n->op == OP_BROADCAST ? build_broadcast(b->body, operands[0], &type, node_ints(n, 1, NULL))
-                               : build_like(b->body, n, operands);
+  switch (n->op) {
+  case OP_BROADCAST: return build_broadcast(b->body, operands[0], &type, node_ints(n, 1, NULL));
+  case OP_CAST: return build_cast(b->body, operands[0], n->type.element);
+  default: return build_like(b->body, n, operands);
+  }
 }
 
 static node *made_anew(builder *b, const node *n, const turn_axes *axes) {
@@ -166,7 +169,10 @@ static node *in_blocks(const builder *b, const reading *r) {
 static node *part_of(builder *b, const node *n, int operand) {
   const reading r = chain_reading(b->chain, n, operand);
   if (chain_has(b->chain, r.value)) return b->parts[0][r.value->id];
-  return is_made_anew(b->chain, &r) ? made_anew(b, r.value, &r.axes) : b->inputs[leaf_of(b, &r)];
+  if (is_made_anew(b->chain, &r)) return made_anew(b, r.value, &r.axes);
+  const int leaf = leaf_of(b, &r);
+  ensure(leaf < b->leaf_count);
+  return b->inputs[leaf];
 }
 
 static node *part_of_broadcast(builder *b, const node *n) {

@@ -17,7 +17,7 @@ typedef struct turns_finder {
   int *mark;       /* by node: the last product of the chain that it was found in latest; or -1 */
   turn_axes *axes; /* by node inside */
   int *own;        /* by node: how often a chain reads it; 0 between chains */
-  bool *free;      /* by node: it is made of single constants alone, and cheap */
+  bool *free;      /* by node: turns make it anew, of single constants, counts and what maps make of these */
 } turns_finder;
 
 turns_finder turns_finder_new(const graph *g, const turns_limits *least);

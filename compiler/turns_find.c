@@ -21,7 +21,8 @@ static int64_t axis_of_dot(const node *n, int operand, int64_t axis) {
   for (int side = 0; side < 2; side++) {
     int64_t others[MAX_RANK];
     const int64_t *contract = node_ints(n, 2 + side, &contract_count);
-    const int count = axes_others(n->operands[side]->type.rank, node_ints(n, side, NULL), batch_count, contract, contract_count, others);
+    const int count = axes_others(n->operands[side]->type.rank, node_ints(n, side, NULL), batch_count, contract,
+                                  contract_count, others);
     if (axis < count) return side == operand ? others[axis] : -1;
     axis -= count;
   }
@@ -117,7 +118,7 @@ static bool fits(const chain *c, const reading *r) {
 }
 
 /* True where nothing else reads what is inside, and the chain itself no more than a part of it in each turn. What repeats
- * something from outside may be read elsewhere, since a turn repeats it anew. */
+ * something from outside, or is made of constants, a mask, may be read elsewhere, since a turn makes it anew. */
 static bool is_closed(const chain *c) {
   const turns_finder *f = c->finder;
   bool closed = true;
@@ -130,7 +131,7 @@ static bool is_closed(const chain *c) {
   for (int k = 0; k < c->count; k++) {
     const node *n = c->nodes[k];
     const bool repeats = n->op == OP_BROADCAST && !chain_has(c, n->operands[0]);
-    closed = closed && (f->own[n->id] == f->uses[n->id] || repeats);
+    closed = closed && (f->own[n->id] == f->uses[n->id] || repeats || f->free[n->id]);
   }
   for (int k = 0; k <= c->count; k++)
     for (int i = 0; i < c->nodes[k]->operand_count; i++) f->own[c->nodes[k]->operands[i]->id] = 0;
@@ -212,7 +213,7 @@ bool turns_find(const turns_finder *f, const node *last, chain *c) {
   *c = (chain){.finder = f, .last = last, .block = 1, .turns = 1};
   for (int i = 0; i < batch; i++) c->turns *= last->type.dims[i].maximum;
   c->rows = c->turns == 1;
-  if (c->rows && batch == last->type.rank) return false;
+  if (c->rows && (batch == last->type.rank || last->type.rank == MAX_RANK)) return false;
   c->axis_count = c->rows ? 1 : batch;
   for (int i = 0; i < c->axis_count; i++) f->axes[last->id].at[i] = c->rows ? batch : i;
   for (int i = 0; i < 2; i++) {

@@ -164,6 +164,19 @@ static void rows_of_a_batch(void **state) {
   assert_int_equal(loops_after(self, &any_rows), 2);
 }
 
+/* Turns make counts and what follows from them anew, for operands of the first product and for masks that several layers share; a
+ * result of rank 8 has no place for the blocks. */
+static void rows_made_anew(void **state) {
+  (void)state;
+  const char *counts = "use nn\nentry e(k: f32[3, 10], v: f32[10, 2]) -> (y) { y = softmax(f32(iota[9, 3]() // 7) @ k) @ v }\n";
+  assert_int_equal(loops_after(counts, &any_rows), 1);
+  const char *layers = "use attention\nentry e(q: f32[9, 3], k: f32[9, 3], v: f32[9, 3]) -> (y) {\n"
+                       "  h = dot_attention(q, k, v, causal[9]())\n  y = dot_attention(h, k, v, causal[9]())\n}\n";
+  assert_int_equal(loops_after(layers, &any_rows), 2);
+  const char *rank_8 = "entry e(q: f32[9, 3], k: f32[9, 3], v: f32[1, 1, 1, 1, 1, 1, 9, 4]) -> (y) { y = exp(q @ k.T) @ v }\n";
+  assert_int_equal(loops_after(rank_8, &any_rows), 0);
+}
+
 /* Rows that something between them needs together, or that are the second product's columns, stay. */
 static void rows_that_stay(void **state) {
   (void)state;
@@ -206,7 +219,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(attention_runs_in_turns), cmocka_unit_test(readings), cmocka_unit_test(others_stay),
       cmocka_unit_test(limits_hold),
-      cmocka_unit_test(rows_in_blocks), cmocka_unit_test(rows_of_a_batch), cmocka_unit_test(rows_that_stay),
+      cmocka_unit_test(rows_in_blocks), cmocka_unit_test(rows_of_a_batch), cmocka_unit_test(rows_that_stay), cmocka_unit_test(rows_made_anew),
       cmocka_unit_test(shared_constants), cmocka_unit_test(long_attention_is_compiled_so)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

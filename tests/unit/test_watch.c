@@ -241,6 +241,23 @@ static void in_the_derivative_of_a_loop(void **state) {
   expect(text, "  in turn 2 of the loop at ");
 }
 
+/* In a turn of a loop that tasks share out, beside loops nested deeper. */
+static void in_a_shared_turn(void **state) {
+  (void)state;
+  const char *text = train("use nn\nparam w: f32[24] = 0.1\n"
+                           "entry train(rate: f32) -> (loss) {\n"
+                           "  x = normal[20, 24, 20]()\n"
+                           "  y = scan m in x { s = softmax(m @ m.T); emit log(s - 0.2 + w) @ m }\n"
+                           "  h = zeros[20]()\n"
+                           "  scan rows in y { scan row in rows { scan t in 0..2 { h = tanh(h + row) } } }\n"
+                           "  loss = mean(y) + sum(h)\n"
+                           "  minimize loss over w with sgd(rate)\n"
+                           "}\n", "rate: 0.1), steps: 10)");
+  expect(text, "m.dnn:6:48: error: log of -0.");
+  expect(text, " gives nan\n");
+  expect(text, "  in turn 0 of the loop at ");
+}
+
 /* The checkpoint may be of an epoch shortly before; the figures go up to the last one, and what is trained again from it
  * fails again. */
 static void after_many_short_epochs(void **state) {
@@ -335,6 +352,7 @@ int main(void) {
       cmocka_unit_test(infinite_on_purpose),
       cmocka_unit_test(in_a_loop),
       cmocka_unit_test(in_the_derivative_of_a_loop),
+      cmocka_unit_test(in_a_shared_turn),
       cmocka_unit_test(a_loop_without_end),
       cmocka_unit_test(after_many_short_epochs),
       cmocka_unit_test(given_as_it_is),
