@@ -99,6 +99,7 @@ typedef struct contraction {
   void *epilogue_context;
   int epilogue_lanes;         /* at most */
   double epilogue_elements;   /* that it reads and writes for every sum, about */
+  double epilogue_operations; /* and computes, where an addition is one */
   bool epilogue_in_registers; /* it is short enough to be written out for every vector */
 } contraction;
 

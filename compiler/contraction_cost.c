@@ -11,11 +11,13 @@ enum {
   CACHE_WAYS = 8,
   WAY_BYTES = 4096, /* of the first cache: its size by its ways */
   BEYOND_CACHES = 16, /* so many times the second cache: no other holds it */
+  FEW_SETS = 4,     /* in which hardly any line is found again */
   STREAM_UNITS = 8  /* of a row that streams through the caches; with more the rows of a block come less evenly */
 };
 
-static const double element_copy_cycles = 1.3, turned_copy_cycles = 0.6, tile_cycles = 12, block_cycles = 20, far_load_cycles = 1,
+static const double element_copy_cycles = 1.3, tap_copy_cycles = 3, turned_copy_cycles = 0.6, tile_cycles = 12, block_cycles = 20, far_load_cycles = 1,
                     beyond_load_cycles = 5, far_panel_cycles = 0.05, far_row_cycles = 0.5, colliding_load_cycles = 0.2,
+                    colliding_line_cycles = 2.5,
                     colliding_store_cycles = 8, gather_cycles = 3, copied_line_cycles = 8;
 
 /* What a loop of a length that varies costs beside its steps, as a share of the longest. */
@@ -193,6 +195,26 @@ static double far_element_cycles(const contraction *c, const contraction_schedul
   return steps(c, s) * lines * CACHE_LINE > (double)t->l1_bytes / 2 ? lines * far_load_cycles : 0;
 }
 
+/* An image that is read as it lies between zeros: each tap of a row may find the line of the one before, each channel finds
+ * others, which stay for the next tile where they do not meet in few sets of the first cache, and are few. */
+static double image_cycles(const contraction *c, const contraction_schedule *s, int operand, const target *t) {
+  double run = 1, lines = 1, sets = 1;
+  for (int a = 0; a < c->axis_count; a++) {
+    const int64_t bytes = llabs(contraction_stride(&c->operands[operand], a)) * (int64_t)dtype_size(c->element);
+    const int64_t all = s->block[a] ? s->block[a] : c->axes[a].extent, count = c->axes[a].reduced ? all : s->tile[a];
+    if (bytes == 0 || count == 1) continue;
+    if (bytes < CACHE_LINE) {
+      if (c->axes[a].reduced) run *= fmin((double)count, (double)CACHE_LINE / (double)bytes);
+      continue;
+    }
+    lines *= (double)count;
+    sets *= (double)(distinct_sets(bytes) < count ? distinct_sets(bytes) : count);
+  }
+  const double new_ones = positions(c, s, operand) / run;
+  if (lines > sets * CACHE_WAYS) return new_ones * colliding_line_cycles * fmin(1, FEW_SETS / sets);
+  return lines * CACHE_LINE > (double)t->l1_bytes / 2 ? new_ones * far_load_cycles : 0;
+}
+
 /* Steps of the reduced axes in one block of them. */
 static double block_steps(const contraction *c, const contraction_schedule *s) {
   double count = 1;
@@ -273,6 +295,7 @@ static bool reads_wide_rows(const contraction *c, const contraction_schedule *s)
  * runs read was driven out by the rest of the operand. */
 static double far_cycles(const contraction *c, const contraction_schedule *s, int operand,
                          const target *t) {
+  if (contraction_reads_directly(s, operand) && !contraction_direct(c, &c->operands[operand])) return image_cycles(c, s, operand, t);
   if (operand_collides(c, s, operand, t)) return positions(c, s, operand) * far_load_cycles;
   if (contraction_streams(c, s, operand, t)) return fmax(0, positions(c, s, operand) - STREAM_UNITS) * far_load_cycles;
   bool vectors = s->vector_axis >= 0 && contraction_depends(&c->operands[operand], s->vector_axis);
@@ -300,11 +323,11 @@ static double store_cycles(const contraction *c, const contraction_schedule *s) 
   return (output_collides(c, s) ? colliding_store_cycles : 1) * count + pieces;
 }
 
-/* What the epilogue reads and writes besides the sums lies as they do. */
+/* What the epilogue reads and writes besides the sums lies as they do; it computes as many at a time as a vector of sums has. */
 static double epilogue_cycles(const contraction *c, const contraction_schedule *s) {
-  const double count = sums(c, s) * fmax(0, c->epilogue_elements - 1);
+  const double count = sums(c, s) * fmax(0, c->epilogue_elements - 1), operations = sums(c, s) * c->epilogue_operations * 0.5;
   const bool vectors = s->vector_axis >= 0 && !c->axes[s->vector_axis].reduced;
-  return vectors && c->axes[s->vector_axis].stride != 1 ? count * s->lanes * gather_cycles : count;
+  return (vectors && c->axes[s->vector_axis].stride != 1 ? count * s->lanes * gather_cycles : count) + operations;
 }
 
 /* Elements copied in one walk over all that an operand depends on. */
@@ -335,6 +358,13 @@ static bool is_turned(const contraction *c, const contraction_schedule *s, int o
   return false;
 }
 
+/* True where runs of the copy are taps between zeros, of which there are few. */
+static bool copies_taps(const contraction *c, const contraction_schedule *s, int operand, int innermost) {
+  for (int a = 0; a < c->axis_count && c->operands[operand].rank > 0; a++)
+    if (contraction_padded(c, s, a) == &c->operands[operand].coordinates[innermost]) return true;
+  return false;
+}
+
 double contraction_copy_cycles(const contraction *c, const contraction_schedule *s, int operand, const target *t) {
   const contraction_operand *o = &c->operands[operand];
   double elements = s->packed[operand] ? (double)contraction_packed_elements(c, s, operand)
@@ -344,7 +374,8 @@ double contraction_copy_cycles(const contraction *c, const contraction_schedule 
   bool side_by_side = o->rank == 0 || (o->element ? o->runs[innermost]
                                                   : o->coordinates[innermost].stride == 1);
   bool runs = side_by_side && (o->rank == 0 || o->coordinates[innermost].dilation == 1);
-  const double each = runs ? 3.0 / s->lanes : is_turned(c, s, operand, innermost, t) ? turned_copy_cycles : element_copy_cycles;
+  const double each = copies_taps(c, s, operand, innermost) ? tap_copy_cycles : runs ? 3.0 / s->lanes
+                      : is_turned(c, s, operand, innermost, t) ? turned_copy_cycles : element_copy_cycles;
   return elements * (each + o->element_cycles);
 }
 

@@ -23,8 +23,8 @@ schedule_memory *schedule_memory_new(arena *a) {
 /* The contraction's text, and exactly what that rounds. */
 static const char *exact_text(arena *a, const contraction *c) {
   const contraction_operand *o = c->operands;
-  return arena_printf(a, "%s; %a %a %a %a %a", contraction_text(a, c), o[0].element_cycles, o[0].runs_alike,
-                      o[1].element_cycles, o[1].runs_alike, c->epilogue_elements);
+  return arena_printf(a, "%s; %a %a %a %a %a %a", contraction_text(a, c), o[0].element_cycles, o[0].runs_alike,
+                      o[1].element_cycles, o[1].runs_alike, c->epilogue_elements, c->epilogue_operations);
 }
 
 contraction_schedule schedule_remembered(schedule_memory *m, const contraction *c, const target *t,

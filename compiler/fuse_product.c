@@ -238,10 +238,23 @@ static double epilogue_elements(const group *g) {
   return count / (double)type_elements(&g->heart->type);
 }
 
+/* What they compute for every sum. */
+static double epilogue_operations(const group *g) {
+  double count = 0;
+  for (int i = 0; i < g->member_count; i++) {
+    const node *n = g->members[i];
+    bool before = n == g->heart;
+    for (int k = 0; k < 2; k++) before = before || (g->prologues[k] && group_member(g->prologues[k], n) >= 0);
+    if (!before) count += (double)group_weight(n) * (double)type_elements(&n->type);
+  }
+  return count / (double)type_elements(&g->heart->type);
+}
+
 void group_complete(const fusion *f, group *g) {
   contraction *c = arena_new_of(f->arena, contraction);
   *c = *g->contraction;
   c->epilogue_elements = epilogue_elements(g);
+  c->epilogue_operations = epilogue_operations(g);
   g->contraction = c;
   g->schedule = contraction_schedule_choose(g->contraction, f->target);
   if (!contraction_in_blocks(c, &g->schedule)) return;

@@ -331,6 +331,19 @@ static void test_zeros_are_left_out(void **state) {
   if (copied < 10 || direct < 10) fail_msg("%d copied, %d direct", copied, direct);
 }
 
+/* Small images are read as they lie; where channels and images lie powers of two apart, so that hardly a line is found again, they
+ * are copied. */
+static void test_images_that_collide(void **state) {
+  (void)state;
+  const large_shape shapes[] = {{.x = {32, 512, 4, 4}, .w = {512, 512, 3, 3}}, {.x = {500, 16, 32, 32}, .w = {32, 16, 3, 3}}};
+  arena *a = arena_new();
+  for (int i = 0; i < 2; i++) {
+    const contraction_case *k = contraction_case_new(a, large_node(a, &shapes[i]), target_find(a, "x86-64-v4"), LAYOUT_DENSE, LAYOUT_DENSE);
+    if (k->schedule.copied[0] != (i == 1)) fail_msg("%s", contraction_schedule_text(a, &k->contraction, &k->schedule));
+  }
+  arena_free(a);
+}
+
 /* Vectors that come from beyond the second cache are asked for ahead. */
 static void test_far_vectors_are_fetched(void **state) {
   (void)state;
@@ -598,6 +611,7 @@ int main(void) {
       cmocka_unit_test(test_dot_i32),  cmocka_unit_test(test_dot_u8),
       cmocka_unit_test(test_conv_f32), cmocka_unit_test(test_conv_f64),
       cmocka_unit_test(test_conv_i32), cmocka_unit_test(test_large), cmocka_unit_test(test_zeros_are_left_out),
+      cmocka_unit_test(test_images_that_collide),
       cmocka_unit_test(test_packed_dot_f32), cmocka_unit_test(test_packed_dot_f64),
       cmocka_unit_test(test_packed_dot_u8), cmocka_unit_test(test_packed_conv),
       cmocka_unit_test(test_packed_for_one_run), cmocka_unit_test(test_near_operands_are_not_packed),

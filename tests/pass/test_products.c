@@ -305,6 +305,23 @@ static void copies_are_made_once(void **state) {
   arena_free(a);
 }
 
+/* What is much to compute behind few columns is computed for several rows at a time. */
+static void few_columns_with_much_behind(void **state) {
+  (void)state;
+  arena *a = arena_new();
+  const char *text = "entry f(x: f32[400, 16], w: f32[16, 2]) { %2 = dot %0, %1 left_contract=[1] right_contract=[0]: f32[400, 2]";
+  for (int i = 3; i < 15; i++) text = arena_printf(a, "%s %%%d = tanh %%%d: f32[400, 2]", text, i, i - 1);
+  graph *g = graph_from_text(a, arena_printf(a, "%s return y = %%14 }", text));
+  for (int i = 0; i < TARGET_COUNT; i++) {
+    const module *m = module_build(a, program_of_graph(a, g), target_find(a, targets[i]));
+    const group *only = m->entries[1].code.steps[0].group;
+    const int v = only->schedule.vector_axis;
+    if (v < 0 || only->contraction->axes[v].reduced)
+      fail_msg("%s: %s", targets[i], contraction_schedule_text(a, only->contraction, &only->schedule));
+  }
+  arena_free(a);
+}
+
 /* Where an operand is packed for one run, tasks share out the rows of the other one, whatever axes these are made of: 32 images of
  * 8x8 places are 2048. */
 static void rows_of_several_axes(void **state) {
@@ -333,6 +350,7 @@ int main(void) {
       cmocka_unit_test(computed_images),  cmocka_unit_test(drawn_operands),
       cmocka_unit_test(others_stay_outside), cmocka_unit_test(parts_of_other_parts),
       cmocka_unit_test(copies_are_made_once), cmocka_unit_test(rows_of_several_axes),
+      cmocka_unit_test(few_columns_with_much_behind),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
