@@ -41,4 +41,8 @@ bool contraction_shared(const contraction *c, int axis);
 /* True where an operand is neither copied nor packed. */
 bool contraction_reads_directly(const contraction_schedule *s, int operand);
 
+/* Sets the parts of axes of a schedule that is complete else, whose cycles are known (contraction_tasks.c). Copies that many
+ * tasks would make again are not; else those tasks are best that are some, and long. */
+void contraction_split_tasks(const contraction *c, contraction_schedule *s, const target *t);
+
 #endif

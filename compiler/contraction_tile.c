@@ -176,21 +176,41 @@ typedef struct range {
   int64_t low, high;
 } range;
 
-/* Where along a reduced axis a tile meets elements of an operand, between what pads it on both sides. */
-typedef struct meeting {
-  const loop_expr *low, *high;
-} meeting;
+static void emit_steps(tile *t, loop_block *block, int depth, range along_vector);
 
-/* Which steps along the axis meet stored elements: the others would add zeros. */
-static meeting meeting_of(const tile *t, int axis, const contraction_coordinate *u) {
+/* The steps along t->reduced[depth] from `low` to `high`. */
+static void emit_loop(tile *t, loop_block *block, int depth, range along_vector, const loop_expr *low, const loop_expr *high, int64_t step) {
+  arena *a = t->nest->arena;
+  const int axis = t->reduced[depth];
+  const loop_variable *v = loop_variable_new(a, t->nest->contraction->axes[axis].name, loop_scalar(DTYPE_I64));
+  loop_stmt *loop = loop_for(a, block, LOOP_SEQ, v, low, high, step);
+  t->step[axis] = loop_var(a, v);
+  emit_steps(t, &loop->body, depth + 1, along_vector);
+}
+
+/* The steps that meet stored elements of the coordinate, which the axis moves alone: the others would add zeros. */
+static void emit_met(tile *t, loop_block *block, int depth, range along_vector, const contraction_coordinate *u) {
   const contraction_nest *n = t->nest;
   arena *a = n->arena;
-  const loop_expr *first = loop_int(a, -u->low); /* of the step 0 */
+  const int axis = t->reduced[depth];
+  const loop_expr *first = loop_int(a, -u->low); /* of step 0 */
   for (int other = 0; other < n->contraction->axis_count; other++)
     if (other != axis && u->steps[other] != 0) first = contraction_scaled(a, n->start[other], u->steps[other], first);
-  const loop_expr *before = loop_mul(a, first, loop_int(a, -1));
-  return (meeting){loop_op(a, SCALAR_MAXIMUM, before, loop_int(a, 0), NULL),
-                   loop_op(a, SCALAR_MINIMUM, loop_add(a, before, loop_int(a, u->extent)), loop_int(a, n->size[axis]), NULL)};
+  const loop_expr *before = loop_mul(a, first, loop_int(a, -1)), *behind = loop_add(a, before, loop_int(a, u->extent));
+  const loop_expr *low = loop_op(a, SCALAR_MAXIMUM, before, loop_int(a, 0), NULL);
+  const loop_expr *high = loop_op(a, SCALAR_MINIMUM, behind, loop_int(a, n->size[axis]), NULL);
+  emit_loop(t, block, depth, along_vector, loop_let(a, block, "from", low), loop_let(a, block, "to", high), 1);
+}
+
+/* The lanes of a last vector. */
+static void emit_last_lanes(tile *t, loop_block *block, int depth, range left) {
+  const char *suffix = t->suffix;
+  t->step[t->reduced[depth]] = loop_int(t->nest->arena, left.low);
+  t->valid = (int)(left.high - left.low);
+  t->suffix = contraction_suffix(t->nest, NAMES_OF_TILE);
+  emit_steps(t, block, depth + 1, left);
+  t->valid = 0;
+  t->suffix = suffix;
 }
 
 static void emit_steps(tile *t, loop_block *block, int depth, range along_vector) {
@@ -200,47 +220,26 @@ static void emit_steps(tile *t, loop_block *block, int depth, range along_vector
     emit_step(t, block);
     return;
   }
-  int axis = t->reduced[depth];
-  bool vector = axis == n->schedule->vector_axis;
-  range r = vector ? along_vector : (range){0, n->size[axis]};
-  int64_t step = vector ? t->lanes : 1, whole = (r.high - r.low) / step;
+  const int axis = t->reduced[depth];
+  const bool vector = axis == n->schedule->vector_axis;
+  const range r = vector ? along_vector : (range){0, n->size[axis]};
+  const int64_t step = vector ? t->lanes : 1, whole = (r.high - r.low) / step, end = r.low + whole * step;
+  const contraction_coordinate *padded = contraction_padded(n->contraction, n->schedule, axis);
   if (n->contraction->axes[axis].bounded && !n->schedule->block[axis]) {
-    const loop_variable *v =
-        loop_variable_new(a, n->contraction->axes[axis].name, loop_scalar(DTYPE_I64));
-    loop_stmt *loop = loop_for(a, block, LOOP_SEQ, v, loop_int(a, 0), n->bound, 1);
-    t->step[axis] = loop_var(a, v);
-    emit_steps(t, &loop->body, depth + 1, along_vector);
+    emit_loop(t, block, depth, along_vector, loop_int(a, 0), n->bound, 1);
     return;
   }
-  const contraction_coordinate *padded = contraction_padded(n->contraction, n->schedule, axis);
   if (padded) {
-    const meeting m = meeting_of(t, axis, padded);
-    const loop_variable *v = loop_variable_new(a, n->contraction->axes[axis].name, loop_scalar(DTYPE_I64));
-    loop_stmt *loop = loop_for(a, block, LOOP_SEQ, v, loop_let(a, block, "from", m.low), loop_let(a, block, "to", m.high), 1);
-    t->step[axis] = loop_var(a, v);
-    emit_steps(t, &loop->body, depth + 1, along_vector);
+    emit_met(t, block, depth, along_vector, padded);
     return;
   }
   if (whole == 1) {
     t->step[axis] = loop_int(a, r.low);
     emit_steps(t, block, depth + 1, along_vector);
   } else if (whole > 1) {
-    const loop_variable *v =
-        loop_variable_new(a, n->contraction->axes[axis].name, loop_scalar(DTYPE_I64));
-    loop_stmt *loop = loop_for(a, block, LOOP_SEQ, v,
-                               loop_int(a, r.low), loop_int(a, r.low + whole * step), step);
-    t->step[axis] = loop_var(a, v);
-    emit_steps(t, &loop->body, depth + 1, along_vector);
+    emit_loop(t, block, depth, along_vector, loop_int(a, r.low), loop_int(a, end), step);
   }
-  if (r.low + whole * step < r.high) { /* the lanes of a last vector */
-    t->step[axis] = loop_int(a, r.low + whole * step);
-    const char *suffix = t->suffix;
-    t->valid = (int)(r.high - r.low - whole * step);
-    t->suffix = contraction_suffix(n, NAMES_OF_TILE);
-    emit_steps(t, block, depth + 1, along_vector);
-    t->valid = 0;
-    t->suffix = suffix;
-  }
+  if (end < r.high) emit_last_lanes(t, block, depth, (range){end, r.high});
 }
 
 /* ---- sums and memory ----------------------------------------------------------------------- */
