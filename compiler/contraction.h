@@ -240,7 +240,7 @@ bool contraction_plain(const contraction *c, const contraction_coordinate *coord
 
 /* The coordinate that a reduced axis moves by steps of 1 and in which all other axes have one index in a tile, so that one range
  * of steps meets stored elements in all of the tile, and the others, which would add zeros, are left out; NULL: there is none,
- * or, where a copy has the zeros, few steps are spared. */
+ * or, where a copy has the zeros, few steps are spared. No axis moves two such coordinates. */
 const contraction_coordinate *contraction_padded(const contraction *c, const contraction_schedule *s, int axis);
 
 /* True where a linear operand is read as it lies, since all zeros that it has lie where steps are left out; s NULL: where some

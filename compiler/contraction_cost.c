@@ -195,8 +195,9 @@ static double far_element_cycles(const contraction *c, const contraction_schedul
   return steps(c, s) * lines * CACHE_LINE > (double)t->l1_bytes / 2 ? lines * far_load_cycles : 0;
 }
 
-/* An image that is read as it lies between zeros: each tap of a row may find the line of the one before, each channel finds
- * others, which stay for the next tile where they do not meet in few sets of the first cache, and are few. */
+/* An image that is read as it lies between zeros: each tap of a row may find the line of the one before, unless those of a
+ * step drive each other out of the first cache. Each channel finds others, which stay for the next tile where they do not meet in
+ * few sets, and are few; the more sets, the more of them are asked for ahead by the processor, and the less they cost. */
 static double image_cycles(const contraction *c, const contraction_schedule *s, int operand, const target *t) {
   double run = 1, lines = 1, sets = 1;
   for (int a = 0; a < c->axis_count; a++) {
@@ -210,6 +211,7 @@ static double image_cycles(const contraction *c, const contraction_schedule *s, 
     lines *= (double)count;
     sets *= (double)(distinct_sets(bytes) < count ? distinct_sets(bytes) : count);
   }
+  if (operand_collides(c, s, operand, t)) return positions(c, s, operand) * far_load_cycles;
   const double new_ones = positions(c, s, operand) / run;
   if (lines > sets * CACHE_WAYS) return new_ones * colliding_line_cycles * fmin(1, FEW_SETS / sets);
   return lines * CACHE_LINE > (double)t->l1_bytes / 2 ? new_ones * far_load_cycles : 0;
@@ -360,7 +362,8 @@ static bool is_turned(const contraction *c, const contraction_schedule *s, int o
 
 /* True where runs of the copy are taps between zeros, of which there are few. */
 static bool copies_taps(const contraction *c, const contraction_schedule *s, int operand, int innermost) {
-  for (int a = 0; a < c->axis_count && c->operands[operand].rank > 0; a++)
+  if (c->operands[operand].rank == 0) return false;
+  for (int a = 0; a < c->axis_count; a++)
     if (contraction_padded(c, s, a) == &c->operands[operand].coordinates[innermost]) return true;
   return false;
 }

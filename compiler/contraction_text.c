@@ -48,7 +48,7 @@ const char *contraction_text(arena *a, const contraction *c) {
     text = arena_printf(a, "%s%s %s", text, i ? "," : ":", axis_text(a, &c->axes[i]));
   for (int i = 0; i < 2; i++) text = arena_printf(a, "%s; %s", text, operand_text(a, c, i));
   if (c->epilogue_elements > 0) text = arena_printf(a, "%s; %.4g elements behind each sum", text, c->epilogue_elements);
-  if (c->epilogue_operations > 0) text = arena_printf(a, "%s, %.4g operations", text, c->epilogue_operations);
+  if (c->epilogue_operations > 0) text = arena_printf(a, "%s; %.4g operations", text, c->epilogue_operations);
   return text;
 }
 

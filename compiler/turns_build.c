@@ -13,8 +13,9 @@ typedef struct builder {
   node *const *now;   /* what stands in `to` for nodes of the old graph */
   int64_t rows;       /* of the body, which begin at: */
   node *first;        /* i64 */
-  node **parts[1 + MAX_RANK]; /* what stands in the body for nodes inside and for free ones as a whole; then for free ones whose
-                                 rows lie along the first axis, and so on; NULL: nothing yet */
+  node **parts;       /* what stands in the body for nodes inside */
+  node **anew[1 + MAX_RANK]; /* and for free ones as a whole, then for those whose rows lie along the first axis, and so on,
+                                though such a node may be inside, too; NULL: nothing yet */
   reading *leaves;    /* what is read from outside: first in parts, then the same in all turns */
   node **inputs;      /* of the body, for the leaves */
   int leaf_count;
@@ -73,7 +74,7 @@ static node *make_anew(builder *b, const node *n, const turn_axes *axes) {
 }
 
 static node *made_anew(builder *b, const node *n, const turn_axes *axes) {
-  node ***of_axis = &b->parts[b->chain->rows ? 1 + axes->at[0] : 0];
+  node ***of_axis = &b->anew[b->chain->rows ? 1 + axes->at[0] : 0];
   if (!*of_axis) *of_axis = arena_array_of(b->to->arena, b->chain->finder->from->node_count, node *);
   node **made = &(*of_axis)[n->id];
   if (!*made) *made = make_anew(b, n, axes);
@@ -168,7 +169,7 @@ static node *in_blocks(const builder *b, const reading *r) {
 /* What stands in the body for an operand. */
 static node *part_of(builder *b, const node *n, int operand) {
   const reading r = chain_reading(b->chain, n, operand);
-  if (chain_has(b->chain, r.value)) return b->parts[0][r.value->id];
+  if (chain_has(b->chain, r.value)) return b->parts[r.value->id];
   if (is_made_anew(b->chain, &r)) return made_anew(b, r.value, &r.axes);
   const int leaf = leaf_of(b, &r);
   ensure(leaf < b->leaf_count);
@@ -235,8 +236,8 @@ static node *part(builder *b, const node *n) {
 /* The last product's part. */
 static node *build_parts(builder *b) {
   const chain *c = b->chain;
-  b->parts[0] = arena_array_of(b->to->arena, c->finder->from->node_count, node *);
-  for (int k = 0; k < c->count; k++) b->parts[0][c->nodes[k]->id] = part(b, c->nodes[k]);
+  b->parts = arena_array_of(b->to->arena, c->finder->from->node_count, node *);
+  for (int k = 0; k < c->count; k++) b->parts[c->nodes[k]->id] = part(b, c->nodes[k]);
   return part(b, c->last);
 }
 

@@ -331,8 +331,8 @@ static void test_zeros_are_left_out(void **state) {
   if (copied < 10 || direct < 10) fail_msg("%d copied, %d direct", copied, direct);
 }
 
-/* Small images are read as they lie; where channels and images lie powers of two apart, so that hardly a line is found again, they
- * are copied. */
+/* Small images are read as they lie; where channels, or more images than a set of the first cache has ways, lie powers of two apart, so
+ * that hardly a line is found again, not. */
 static void test_images_that_collide(void **state) {
   (void)state;
   const large_shape shapes[] = {{.x = {32, 512, 4, 4}, .w = {512, 512, 3, 3}}, {.x = {500, 16, 32, 32}, .w = {32, 16, 3, 3}}};

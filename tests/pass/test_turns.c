@@ -173,6 +173,14 @@ static void rows_made_anew(void **state) {
   const char *layers = "use attention\nentry e(q: f32[9, 3], k: f32[9, 3], v: f32[9, 3]) -> (y) {\n"
                        "  h = dot_attention(q, k, v, causal[9]())\n  y = dot_attention(h, k, v, causal[9]())\n}\n";
   assert_int_equal(loops_after(layers, &any_rows), 2);
+  /* what a turn reads a part of, and what follows from all of it */
+  const char *both = "entry e(q: f32[9, 3], k: f32[9, 3], v: f32[9, 3]) -> (y) {\n"
+                     "  p = f32(iota[9]())\n  y = exp(q @ k.T - p[:, new] + cos(p)[new, :]) @ v\n}\n";
+  assert_int_equal(loops_after(both, &any_rows), 1);
+  const char *of_a_batch = "entry e(q: f32[5, 4, 3], v: f32[5, 5, 3]) -> (y) {\n"
+                           "  c = f32(iota[5]()) * 0.1\n  k = sin(c[:, new] * f32(iota[5, 3, axis: 1]()))\n"
+                           "  y = (exp(q @ k.T) * c[:, new, new]) @ v\n}\n";
+  assert_int_equal(loops_after(of_a_batch, &anything), 1);
   const char *rank_8 = "entry e(q: f32[9, 3], k: f32[9, 3], v: f32[1, 1, 1, 1, 1, 1, 9, 4]) -> (y) { y = exp(q @ k.T) @ v }\n";
   assert_int_equal(loops_after(rank_8, &any_rows), 0);
 }
