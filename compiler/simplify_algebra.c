@@ -191,8 +191,9 @@ static node *applied_twice(graph *g, node *n) {
   return twice ? left(n) : NULL;
 }
 
+/* Of u8 it wraps: |-1| is 255. */
 static node *absolute_of_negated(graph *g, node *n) {
-  if (!simplify_is_map(n, SCALAR_ABS) || !is_neg(left(n))) return NULL;
+  if (!simplify_is_map(n, SCALAR_ABS) || !is_neg(left(n)) || n->type.element == DTYPE_U8) return NULL;
   return build_map1(g, SCALAR_ABS, left(left(n)));
 }
 
