@@ -58,7 +58,7 @@ bool c_emit_kernel(FILE *out, const char *name, const loop_kernel *k, math_libra
   writer_line(&head, "#include <stdint.h>");
   writer_gap(&head);
   writer_text(&head, dnn_abi_text);
-  const char *list = c_has_tasks(k) ? "threads" : "";
+  const char *list = loop_tasks(k) ? "threads" : "";
   for (int i = 0; i < k->parameter_count; i++) {
     const loop_buffer *p = k->parameters[i];
     list = arena_printf(a, "%s%s(%s%s *)arguments[%d]", list, *list ? ", " : "",

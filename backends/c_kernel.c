@@ -321,8 +321,6 @@ void c_function(c_unit *u, const loop_function *f) {
 
 /* ---- kernels ------------------------------------------------------------------------------- */
 
-bool c_has_tasks(const loop_kernel *k) { return loop_tasks(k) != NULL; }
-
 static const char *extents_text(arena *a, const loop_buffer *p) {
   const char *text = "";
   for (int i = 0; i < p->rank; i++)
@@ -437,7 +435,7 @@ void c_kernel(c_unit *u, const loop_kernel *k) {
 }
 
 void c_declare_kernel(c_unit *u, const loop_kernel *k) {
-  const char *list = c_has_tasks(k) ? "const dnn_threads *" : "";
+  const char *list = loop_tasks(k) ? "const dnn_threads *" : "";
   for (int i = 0; i < k->parameter_count; i++)
     list = arena_printf(u->arena, "%s%s%s__restrict", list, *list ? ", " : "",
                         pointer_to(u->arena, k->parameters[i]));

@@ -40,7 +40,7 @@ static const char *argument_text(arena *a, const c_signature *s, const graph *g,
 
 static void write_call(writer *w, const c_signature *s, const graph *g, const kernel_call *c) {
   const loop_kernel *k = c->kernel;
-  const char *list = c_has_tasks(k) ? s->threads : "";
+  const char *list = loop_tasks(k) ? s->threads : "";
   for (int i = 0; i < k->parameter_count; i++)
     list = arena_printf(w->arena, "%s%s%s", list, *list ? ", " : "",
                         argument_text(w->arena, s, g, &c->arguments[i], k->parameters[i]));

@@ -126,15 +126,12 @@ const c_name *c_declare(c_body *b, const void *key, const char *wish, c_type typ
 /* Makes sure of a function of vector mathematics. */
 void c_function(c_unit *u, const loop_function *f);
 
-/* ---- kernels (c_kernel.c) ---- */
+/* ---- kernels (c_kernel.c): calls of those that have tasks pass threads as their first argument ---- */
 
 void c_kernel(c_unit *u, const loop_kernel *k);
 
 /* Declares a kernel that another source of the library defines. */
 void c_declare_kernel(c_unit *u, const loop_kernel *k);
-
-/* Whether calls of the kernel pass threads as their first argument. */
-bool c_has_tasks(const loop_kernel *k);
 
 /* The whole file: the head, then types, helpers, kernels and the given rest. */
 bool c_unit_write(const c_unit *u, FILE *out, const char *head, const char *rest);

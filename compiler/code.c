@@ -292,8 +292,8 @@ static bool has_loops(const builder *b) {
 
 /* Tasks share out turns that carry nothing, each with work enough, and with little scratch: what a turn's kernels write for
  * each other then stays in the caches of one core, and threads meet once, not after each kernel. Kernels that have tasks
- * themselves lose them, so these must be many, for any size of a call. Turns with loops are not shared out: what those
- * do for each other is in caches already, or their own turns are shared out. */
+ * themselves lose them, so these must be many, for any size of a call. Turns with loops are not shared out: the turns of
+ * those may be. */
 static int tasks_of(const planned_loop *l) {
   enum { MANY = 16, MOST = 64, BYTES = 8 << 20 };
   const loop_shape *s = &l->shape;

@@ -93,6 +93,7 @@ int64_t code_packed_bytes(const loop_kernel *k);
 /* Packs before the first turn of a loop, whose step of the plan that is. */
 void code_call_packings(builder *b, planned_loop *l, plan_step *s);
 
+/* Bytes of scratch of one turn, its condition with it. */
 int64_t code_frame_bytes(const planned_loop *l);
 
 /* ---- code_place.c ------------------------------------------------------------------------------ */

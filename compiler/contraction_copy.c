@@ -161,12 +161,9 @@ static bool is_spared(const copy *k, int coordinate) {
 static void copy_spared(copy *k, loop_block *block, int depth, const loop_expr *to) {
   arena *a = k->nest->arena;
   const int coordinate = k->order[depth];
-  const loop_expr *before = loop_mul(a, k->first[coordinate], loop_int(a, -1));
-  const loop_expr *behind = loop_add(a, before, loop_int(a, k->operand->coordinates[coordinate].extent));
-  const loop_expr *from = loop_let(a, block, "from", loop_op(a, SCALAR_MAXIMUM, before, loop_int(a, 0), NULL));
-  const loop_expr *end = loop_let(a, block, "end", loop_op(a, SCALAR_MINIMUM, behind, loop_int(a, k->length[coordinate]), NULL));
+  const contraction_met met = contraction_met_steps(k->nest, block, &k->operand->coordinates[coordinate], k->length[coordinate]);
   const loop_variable *v = loop_variable_new(a, arena_printf(a, "u%d", coordinate), loop_scalar(DTYPE_I64));
-  loop_stmt *loop = loop_for(a, block, LOOP_SEQ, v, from, end, 1);
+  loop_stmt *loop = loop_for(a, block, LOOP_SEQ, v, met.low, met.high, 1);
   k->index[coordinate] = loop_add(a, k->first[coordinate], loop_var(a, v));
   copy_from(k, &loop->body, depth + 1, contraction_scaled(a, loop_var(a, v), k->stride[coordinate], to));
 }
@@ -270,10 +267,7 @@ static void locate_box(copy *k) {
   for (int i = 0; i < k->operand->rank; i++) {
     const contraction_coordinate *c = &k->operand->coordinates[i];
     k->length[i] = contraction_box(n->contraction, n->schedule, c, n->size);
-    k->first[i] = loop_int(n->arena, -c->low);
-    for (int a = 0; a < n->contraction->axis_count; a++)
-      if (c->steps[a] != 0)
-        k->first[i] = contraction_scaled(n->arena, n->start[a], c->steps[a], k->first[i]);
+    k->first[i] = contraction_first(n, c);
   }
 }
 

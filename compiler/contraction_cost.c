@@ -15,10 +15,10 @@ enum {
   STREAM_UNITS = 8  /* of a row that streams through the caches; with more the rows of a block come less evenly */
 };
 
-static const double element_copy_cycles = 1.3, tap_copy_cycles = 3, turned_copy_cycles = 0.6, tile_cycles = 12, block_cycles = 20, far_load_cycles = 1,
-                    beyond_load_cycles = 5, far_panel_cycles = 0.05, far_row_cycles = 0.5, colliding_load_cycles = 0.2,
-                    colliding_line_cycles = 2.5,
-                    colliding_store_cycles = 8, gather_cycles = 3, copied_line_cycles = 8;
+static const double element_copy_cycles = 1.3, tap_copy_cycles = 3, turned_copy_cycles = 0.6, tile_cycles = 12,
+                    block_cycles = 20, far_load_cycles = 1, beyond_load_cycles = 5, far_panel_cycles = 0.05, far_row_cycles = 0.5,
+                    colliding_load_cycles = 0.2, colliding_line_cycles = 2.5, colliding_store_cycles = 8, gather_cycles = 3,
+                    copied_line_cycles = 8;
 
 /* What a loop of a length that varies costs beside its steps, as a share of the longest. */
 static const double varying_range = 0.08;
@@ -199,6 +199,7 @@ static double far_element_cycles(const contraction *c, const contraction_schedul
  * step drive each other out of the first cache. Each channel finds others, which stay for the next tile where they do not meet in
  * few sets, and are few; the more sets, the more of them are asked for ahead by the processor, and the less they cost. */
 static double image_cycles(const contraction *c, const contraction_schedule *s, int operand, const target *t) {
+  if (operand_collides(c, s, operand, t)) return positions(c, s, operand) * far_load_cycles;
   double run = 1, lines = 1, sets = 1;
   for (int a = 0; a < c->axis_count; a++) {
     const int64_t bytes = llabs(contraction_stride(&c->operands[operand], a)) * (int64_t)dtype_size(c->element);
@@ -211,7 +212,6 @@ static double image_cycles(const contraction *c, const contraction_schedule *s, 
     lines *= (double)count;
     sets *= (double)(distinct_sets(bytes) < count ? distinct_sets(bytes) : count);
   }
-  if (operand_collides(c, s, operand, t)) return positions(c, s, operand) * far_load_cycles;
   const double new_ones = positions(c, s, operand) / run;
   if (lines > sets * CACHE_WAYS) return new_ones * colliding_line_cycles * fmin(1, FEW_SETS / sets);
   return lines * CACHE_LINE > (double)t->l1_bytes / 2 ? new_ones * far_load_cycles : 0;

@@ -43,6 +43,21 @@ const loop_expr *contraction_scaled(arena *a, const loop_expr *x, int64_t factor
   return loop_add(a, loop_mul(a, x, loop_int(a, factor)), y);
 }
 
+const loop_expr *contraction_first(const contraction_nest *n, const contraction_coordinate *u) {
+  const loop_expr *first = loop_int(n->arena, -u->low);
+  for (int a = 0; a < n->contraction->axis_count; a++)
+    if (u->steps[a] != 0) first = contraction_scaled(n->arena, n->start[a], u->steps[a], first);
+  return first;
+}
+
+contraction_met contraction_met_steps(const contraction_nest *n, loop_block *block, const contraction_coordinate *u, int64_t length) {
+  arena *a = n->arena;
+  const loop_expr *before = loop_mul(a, contraction_first(n, u), loop_int(a, -1)), *behind = loop_add(a, before, loop_int(a, u->extent));
+  const loop_expr *low = loop_op(a, SCALAR_MAXIMUM, before, loop_int(a, 0), NULL);
+  const loop_expr *high = loop_op(a, SCALAR_MINIMUM, behind, loop_int(a, length), NULL);
+  return (contraction_met){loop_let(a, block, "from", low), loop_let(a, block, "end", high)};
+}
+
 void contraction_pieces(arena *a, loop_block *block, int64_t count, int lanes,
                         contraction_piece *piece, void *context) {
   int64_t whole = count / lanes * lanes;

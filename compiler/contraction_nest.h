@@ -35,6 +35,15 @@ typedef struct contraction_nest {
 enum { NAMES_OF_LEFT_COPY, NAMES_OF_RIGHT_COPY, NAMES_OF_TILE, NAMES_COUNT };
 const char *contraction_suffix(const contraction_nest *n, int kind);
 
+/* The element of a coordinate at which the part that the walk stands at begins; below 0 it is one of the zeros in front. */
+const loop_expr *contraction_first(const contraction_nest *n, const contraction_coordinate *u);
+
+/* Which of `length` steps of 1 from there on meet stored elements: from low up to high, and none where low is not below. */
+typedef struct contraction_met {
+  const loop_expr *low, *high;
+} contraction_met;
+contraction_met contraction_met_steps(const contraction_nest *n, loop_block *block, const contraction_coordinate *u, int64_t length);
+
 /* Appends a local copy of the part of an operand that the walk stands at, and turns the operand's
  * access to it. */
 void contraction_copy(contraction_nest *n, int operand, loop_block *block);

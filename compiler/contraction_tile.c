@@ -188,20 +188,6 @@ static void emit_loop(tile *t, loop_block *block, int depth, range along_vector,
   emit_steps(t, &loop->body, depth + 1, along_vector);
 }
 
-/* The steps that meet stored elements of the coordinate, which the axis moves alone: the others would add zeros. */
-static void emit_met(tile *t, loop_block *block, int depth, range along_vector, const contraction_coordinate *u) {
-  const contraction_nest *n = t->nest;
-  arena *a = n->arena;
-  const int axis = t->reduced[depth];
-  const loop_expr *first = loop_int(a, -u->low); /* of step 0 */
-  for (int other = 0; other < n->contraction->axis_count; other++)
-    if (other != axis && u->steps[other] != 0) first = contraction_scaled(a, n->start[other], u->steps[other], first);
-  const loop_expr *before = loop_mul(a, first, loop_int(a, -1)), *behind = loop_add(a, before, loop_int(a, u->extent));
-  const loop_expr *low = loop_op(a, SCALAR_MAXIMUM, before, loop_int(a, 0), NULL);
-  const loop_expr *high = loop_op(a, SCALAR_MINIMUM, behind, loop_int(a, n->size[axis]), NULL);
-  emit_loop(t, block, depth, along_vector, loop_let(a, block, "from", low), loop_let(a, block, "to", high), 1);
-}
-
 /* The lanes of a last vector. */
 static void emit_last_lanes(tile *t, loop_block *block, int depth, range left) {
   const char *suffix = t->suffix;
@@ -230,7 +216,8 @@ static void emit_steps(tile *t, loop_block *block, int depth, range along_vector
     return;
   }
   if (padded) {
-    emit_met(t, block, depth, along_vector, padded);
+    const contraction_met met = contraction_met_steps(n, block, padded, n->size[axis]); /* the others would add zeros */
+    emit_loop(t, block, depth, along_vector, met.low, met.high, 1);
     return;
   }
   if (whole == 1) {

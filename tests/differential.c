@@ -585,6 +585,12 @@ const target **differential_targets(arena *a) {
   return targets;
 }
 
+const target *differential_target(const target *const *targets, size_t number) {
+  size_t count = 0;
+  while (targets[count]) count++;
+  return targets[number % count];
+}
+
 int64_t differential_number(const char *name, int64_t otherwise) {
   const char *text = getenv(name);
   return text ? strtoll(text, NULL, 10) : otherwise;

@@ -64,6 +64,9 @@ bool differential_alike(const char *x, const char *y);
  * others are told on standard output. Ends with NULL. */
 const target **differential_targets(arena *a);
 
+/* One of them for each number, in turn. */
+const target *differential_target(const target *const *targets, size_t number);
+
 /* An integer of the environment. */
 int64_t differential_number(const char *name, int64_t otherwise);
 

@@ -279,6 +279,23 @@ static void others_stay_outside(void **state) {
       "%5 = minimum %3, %4: f32[$m, $n] %6 = tanh %5: f32[$m, $n] return y = %6 }");
 }
 
+/* The last kernel of the graph, as it is, on a target. */
+static const group *last_group(arena *a, graph *g, int number) {
+  const module_code *code = &module_build(a, program_of_graph(a, g), target_find(a, targets[number]))->entries[1].code;
+  return code->steps[code->count - 1].group;
+}
+
+static int64_t tasks_of(const group *g) {
+  int64_t tasks = 1;
+  for (int axis = 0; axis < g->contraction->axis_count; axis++) tasks *= g->schedule.parts[axis];
+  return tasks;
+}
+
+static void fail_with(const group *g, int number) {
+  arena *a = arena_new();
+  fail_msg("%s: %s", targets[number], contraction_schedule_text(a, g->contraction, &g->schedule));
+}
+
 /* The copy of an operand is not made again by each of many tasks: of an attention's result, whose heads are not in front of
  * its columns, tasks share out the rows. */
 static void copies_are_made_once(void **state) {
@@ -288,19 +305,12 @@ static void copies_are_made_once(void **state) {
                                 "%2 = transpose %0 axes=[0, 2, 1, 3]: f32[2, 1024, 12, 64] %3 = reshape %2: f32[2, 1024, 768] "
                                 "%4 = dot %3, %1 left_contract=[2] right_contract=[0]: f32[2, 1024, 768] return y = %4 }");
   for (int i = 0; i < TARGET_COUNT; i++) {
-    const module *m = module_build(a, program_of_graph(a, g), target_find(a, targets[i]));
-    const module_code *code = &m->entries[1].code;
-    const group *last = code->steps[code->count - 1].group;
+    const group *last = last_group(a, g, i);
     const contraction *c = last->contraction;
-    const contraction_schedule *s = &last->schedule;
-    int64_t tasks = 1;
-    assert_true(s->copied[0] && !s->copied[1]);
-    for (int axis = 0; axis < c->axis_count; axis++) {
-      tasks *= s->parts[axis];
-      if (!contraction_depends(&c->operands[0], axis) && s->parts[axis] > 2)
-        fail_msg("%s: %s", targets[i], contraction_schedule_text(a, c, s));
-    }
-    assert_true(tasks >= 16);
+    assert_true(last->schedule.copied[0] && !last->schedule.copied[1]);
+    for (int axis = 0; axis < c->axis_count; axis++)
+      if (!contraction_depends(&c->operands[0], axis) && last->schedule.parts[axis] > 2) fail_with(last, i);
+    assert_true(tasks_of(last) >= 16);
   }
   arena_free(a);
 }
@@ -313,11 +323,9 @@ static void few_columns_with_much_behind(void **state) {
   for (int i = 3; i < 15; i++) text = arena_printf(a, "%s %%%d = tanh %%%d: f32[400, 2]", text, i, i - 1);
   graph *g = graph_from_text(a, arena_printf(a, "%s return y = %%14 }", text));
   for (int i = 0; i < TARGET_COUNT; i++) {
-    const module *m = module_build(a, program_of_graph(a, g), target_find(a, targets[i]));
-    const group *only = m->entries[1].code.steps[0].group;
-    const int v = only->schedule.vector_axis;
-    if (v < 0 || only->contraction->axes[v].reduced)
-      fail_msg("%s: %s", targets[i], contraction_schedule_text(a, only->contraction, &only->schedule));
+    const group *last = last_group(a, g, i);
+    const int v = last->schedule.vector_axis;
+    if (v < 0 || last->contraction->axes[v].reduced) fail_with(last, i);
   }
   arena_free(a);
 }
@@ -331,12 +339,8 @@ static void rows_of_several_axes(void **state) {
                                 "%2 = conv %0, %1 strides=[1, 1] low=[1, 1] high=[1, 1] left_dilation=[1, 1] right_dilation=[1, 1] "
                                 "groups=[1]: f32[32, 256, 8, 8] return y = %2 }");
   for (int i = 1; i < TARGET_COUNT; i++) {
-    const module *m = module_build(a, program_of_graph(a, g), target_find(a, targets[i]));
-    const module_code *code = &m->entries[1].code;
-    const group *last = code->steps[code->count - 1].group;
-    int64_t tasks = 1;
-    for (int axis = 0; axis < last->contraction->axis_count; axis++) tasks *= last->schedule.parts[axis];
-    if (tasks < 8) fail_msg("%s: %s", targets[i], contraction_schedule_text(a, last->contraction, &last->schedule));
+    const group *last = last_group(a, g, i);
+    if (tasks_of(last) < 8) fail_with(last, i);
   }
   arena_free(a);
 }
